@@ -1,0 +1,42 @@
+// What a card application is to the card that holds it.
+#pragma once
+
+#include "apdu/command_apdu.h"
+#include "apdu/response_apdu.h"
+
+#include <string_view>
+
+namespace cardrig::emulator {
+
+using apdu::ByteView;
+using apdu::CommandApdu;
+using apdu::ResponseApdu;
+using apdu::StatusWord;
+
+/// The card puts chains together and takes answers apart as the selected application's policy says.
+class Application {
+public:
+    Application() = default;
+    Application(const Application&) = delete;
+    Application& operator=(const Application&) = delete;
+    virtual ~Application() = default;
+
+    /// "piv"
+    [[nodiscard]] virtual std::string_view name() const = 0;
+    /// Whether SELECT by this AID means it.
+    [[nodiscard]] virtual bool claims(ByteView aid) const = 0;
+    /// Whether commands with this instruction may come as a chain.
+    [[nodiscard]] virtual bool accepts_chain(std::uint8_t ins) const = 0;
+    /// The most bytes that a chained command may gather; more is refused with 6700.
+    [[nodiscard]] virtual std::size_t chain_limit() const = 0;
+
+    /// SELECT by an AID that it claims. `was_selected`: it is the current application already.
+    [[nodiscard]] virtual ResponseApdu select(const CommandApdu& command, bool was_selected) = 0;
+    /// One whole command, chained blocks put together, class byte of the last block. Never SELECT of an
+    /// application nor GET RESPONSE.
+    [[nodiscard]] virtual ResponseApdu process(const CommandApdu& command) = 0;
+    /// Another application of this card was selected.
+    virtual void deselect() = 0;
+};
+
+} // namespace cardrig::emulator

@@ -1,0 +1,60 @@
+// The card: applications behind one interface that takes command APDUs and gives response APDUs.
+//
+// A Card object is the volatile half of a card: it lives from power-on to power-off. What persists is in the `Nvm`
+// it is made over. A cut of power is the end of the object.
+#pragma once
+
+#include "apdu/command_apdu.h"
+#include "apdu/response_apdu.h"
+#include "emulator/application.h"
+#include "emulator/card_config.h"
+#include "emulator/environment.h"
+#include "emulator/nvm.h"
+#include "emulator/object_store.h"
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace cardrig::emulator {
+
+class Card {
+public:
+    /// Power-on: recovers the memory and selects the default application. Fails where the memory is no card's; a
+    /// rig shows such a card as mute. `nvm` and the environment's parts outlive the card.
+    [[nodiscard]] static Result<std::unique_ptr<Card>> power_on(Nvm& nvm, const CardConfig& config,
+                                                                Environment environment);
+
+    [[nodiscard]] ByteView atr() const { return config_.atr; }
+    /// Warm reset: all volatile state as after power-on (SP 800-73-4 part 2, 3; ISO/IEC 7816-3, 6.2.3).
+    void reset();
+    /// One command APDU and its answer, both as on the wire. Never fails: what is malformed is answered 6700.
+    [[nodiscard]] Bytes transmit(ByteView command);
+
+    [[nodiscard]] const ObjectStore& store() const { return *store_; }
+
+private:
+    Card(std::unique_ptr<ObjectStore> store, const CardConfig& config, Environment environment);
+    void start();
+
+    struct Chain {
+        CommandApdu first;
+        Bytes data;
+    };
+    [[nodiscard]] ResponseApdu dispatch(const CommandApdu& command);
+    [[nodiscard]] ResponseApdu select(const CommandApdu& command);
+    [[nodiscard]] ResponseApdu get_response(const CommandApdu& command);
+    [[nodiscard]] ResponseApdu add_to_chain(const CommandApdu& command);
+    [[nodiscard]] ResponseApdu split(ResponseApdu whole, const CommandApdu& command);
+
+    std::unique_ptr<ObjectStore> store_;
+    CardConfig config_;
+    Environment environment_;
+    std::vector<std::unique_ptr<Application>> applications_;
+    Application* selected_ = nullptr;
+    std::optional<Chain> chain_;
+    Bytes pending_;
+    std::size_t pending_offset_ = 0;
+};
+
+} // namespace cardrig::emulator

@@ -1,0 +1,72 @@
+// Looks into a card's memory by meaning, without a command, so that no try is spent and nothing moves: for showing,
+// comparing, and judging a card after a run.
+#pragma once
+
+#include "apdu/ber_tlv.h"
+#include "emulator/card_image.h"
+#include "emulator/piv/piv_memory.h"
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace cardrig::emulator {
+
+struct CertificateState {
+    std::string subject; ///< RFC 2253, as OpenSSL prints it
+    std::string issuer;
+    std::string serial; ///< upper-case hex
+    std::chrono::sys_seconds not_before;
+    std::chrono::sys_seconds not_after;
+    Algorithm algorithm{};
+    Bytes der;
+    std::string sha256;     ///< of the DER, upper-case hex
+    bool matches_key = false; ///< a signature made with the slot's key verified under it, really made now
+};
+
+/// A key reference and what belongs to it: a key pair, a certificate, both or neither.
+struct SlotState {
+    piv::KeyReference reference = 0;
+    std::optional<Algorithm> key;
+    std::string key_sha256; ///< of the SubjectPublicKeyInfo, upper-case hex; empty without a key
+    std::optional<CertificateState> certificate;
+    /// Where the certificate object is there and cannot be read: why.
+    std::optional<std::string> certificate_damage;
+};
+
+struct CounterState {
+    std::uint8_t left = 0;
+    std::uint8_t limit = 0;
+};
+
+/// A data object other than certificates, by its tag.
+struct ObjectState {
+    std::size_t size = 0;
+    std::string sha256;
+};
+
+struct CardState {
+    std::string profile;
+    std::string atr; ///< hex
+    std::string guid; ///< hex, from the CHUID; empty without one
+    CounterState passcode;
+    CounterState unblocking_code;
+    Algorithm management_algorithm{};
+    std::string passcode_digest;         ///< SHA-256 of the padded passcode with the GUID: tells a change, not the value
+    std::string unblocking_code_digest;
+    std::vector<SlotState> slots; ///< those with a key or a certificate, by reference
+    std::map<apdu::Tag, ObjectState> objects;
+    std::uint32_t free_bytes = 0;
+
+    [[nodiscard]] const SlotState* slot(piv::KeyReference reference) const;
+};
+
+/// Works on a copy of the memory (recovery may write). Fails where the memory is no card's.
+[[nodiscard]] Result<CardState> inspect(const CardImage& image);
+
+/// Whether this is the card's passcode; costs no try.
+[[nodiscard]] Result<bool> passcode_is(const CardImage& image, std::string_view passcode);
+
+} // namespace cardrig::emulator

@@ -1,0 +1,93 @@
+// Objects and counters on non-volatile memory, changed in transactions that a power cut cannot tear.
+//
+// emulator/README.md describes the layout, the order of writes, and why each cut leaves the card whole.
+#pragma once
+
+#include "apdu/result.h"
+#include "emulator/nvm.h"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace cardrig::emulator {
+
+using apdu::Result;
+
+/// Who owns which numbers: see emulator/piv/piv_memory.h.
+enum class ObjectId : std::uint32_t {};
+/// 0 to 15.
+enum class CounterId : std::uint8_t {};
+
+/// How a commit is protected against a power cut.
+enum class Protection : std::uint8_t {
+    journal, ///< redo log with a checksummed commit record
+};
+
+enum class CommitResult : std::uint8_t {
+    committed,
+    not_enough_memory, ///< nothing was changed
+};
+
+class ObjectStore;
+
+/// Changes that become visible together, when commit() returns, or not at all. One that is dropped without
+/// commit() changes nothing.
+class Transaction {
+public:
+    /// Creates or replaces an object; 0 bytes is an object too.
+    void put(ObjectId id, Bytes content);
+    /// Replaces bytes inside an object that exists; it grows if the range ends behind its end, and the range
+    /// must not begin behind its end.
+    void write_range(ObjectId id, std::uint32_t offset, ByteView bytes);
+    /// Erasing what is not there is no error.
+    void erase(ObjectId id);
+    /// Once per transaction.
+    [[nodiscard]] CommitResult commit();
+
+private:
+    friend class ObjectStore;
+    explicit Transaction(ObjectStore& store) : store_(store) {}
+    ObjectStore& store_;
+    std::map<ObjectId, std::optional<Bytes>> changes_;
+};
+
+/// Lives as long as the card has power; refers to the memory, which must outlive it. Not thread-safe.
+class ObjectStore {
+public:
+    /// Erases the memory and lays out an empty store.
+    [[nodiscard]] static Result<std::unique_ptr<ObjectStore>> format(Nvm& nvm, Protection protection);
+    /// Power-on: finishes or drops what a power cut interrupted, then reads. Fails on memory that is erased,
+    /// zeroed or of another kind, saying what it found.
+    [[nodiscard]] static Result<std::unique_ptr<ObjectStore>> mount(Nvm& nvm);
+
+    ObjectStore(const ObjectStore&) = delete;
+    ObjectStore& operator=(const ObjectStore&) = delete;
+    ~ObjectStore();
+
+    [[nodiscard]] std::optional<Bytes> read(ObjectId id) const;
+    [[nodiscard]] bool contains(ObjectId id) const;
+    [[nodiscard]] std::vector<ObjectId> objects() const;
+    [[nodiscard]] Transaction begin() { return Transaction{*this}; }
+
+    /// 0 where it was never set.
+    [[nodiscard]] std::uint8_t counter(CounterId id) const;
+    /// Outside every transaction, written and synced when it returns: a retry counter goes down before a
+    /// passcode is compared.
+    void set_counter(CounterId id, std::uint8_t value);
+
+    /// Bytes that objects can still take, page by page.
+    [[nodiscard]] std::uint32_t free_bytes() const;
+    [[nodiscard]] Protection protection() const;
+
+private:
+    friend class Transaction;
+    class Impl;
+    explicit ObjectStore(std::unique_ptr<Impl> impl);
+    [[nodiscard]] CommitResult commit(const std::map<ObjectId, std::optional<Bytes>>& changes);
+    std::unique_ptr<Impl> impl_;
+};
+
+} // namespace cardrig::emulator

@@ -1,0 +1,40 @@
+// Makes a card: memory laid out and filled with what its issuer puts there.
+#pragma once
+
+#include "apdu/ber_tlv.h"
+#include "emulator/card_config.h"
+#include "emulator/card_image.h"
+#include "emulator/environment.h"
+#include "emulator/piv/piv_memory.h"
+
+#include <array>
+#include <chrono>
+#include <string>
+#include <vector>
+
+namespace cardrig::emulator {
+
+/// A key pair with the certificate that goes into its slot.
+struct PersonalisedKey {
+    piv::KeyReference reference = piv::authentication_key;
+    PrivateKey key;
+    Bytes certificate; ///< DER; empty for none
+};
+
+/// Everything that an issuer decides.
+struct CardSpec {
+    CardConfig config;
+    std::string passcode = "123456";
+    std::string unblocking_code = "12345678";
+    Algorithm management_algorithm = Algorithm::triple_des;
+    Bytes management_key; ///< key_size(management_algorithm) bytes
+    std::array<std::uint8_t, 16> guid{};
+    std::chrono::sys_days expires; ///< the CHUID's expiration date
+    std::vector<PersonalisedKey> keys;
+};
+
+/// Fails where the specification contradicts itself (a passcode that breaks the card's own rules, a key that
+/// the card has no algorithm for, more than the memory holds), saying what.
+[[nodiscard]] Result<CardImage> personalise(const CardSpec& spec);
+
+} // namespace cardrig::emulator

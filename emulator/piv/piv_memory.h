@@ -1,0 +1,55 @@
+// Where the PIV application keeps what: numbers of objects and counters in the object store, and the form of those
+// that are not simply the bytes that a host wrote.
+#pragma once
+
+#include "apdu/ber_tlv.h"
+#include "emulator/crypto.h"
+#include "emulator/object_store.h"
+
+#include <cstdint>
+#include <optional>
+
+namespace cardrig::emulator::piv {
+
+/// A key reference (SP 800-73-4 part 1, table 4b): 9A, 9C, 9D, 9E, 82 to 95; 9B is the management key.
+using KeyReference = std::uint8_t;
+inline constexpr KeyReference authentication_key = 0x9A;
+inline constexpr KeyReference management_key = 0x9B;
+inline constexpr KeyReference signature_key = 0x9C;
+inline constexpr KeyReference key_management_key = 0x9D;
+inline constexpr KeyReference card_authentication_key = 0x9E;
+
+/// A data object under its BER-TLV tag, as 53/7E/7F61 content stands in PUT DATA: the value alone, without 53.
+[[nodiscard]] constexpr ObjectId data_object(apdu::Tag tag) { return ObjectId{tag}; }
+/// A key pair: see StoredKey.
+[[nodiscard]] constexpr ObjectId key_object(KeyReference key) { return ObjectId{0x0100'0000U | key}; }
+/// Eight bytes, padded with FF.
+inline constexpr ObjectId passcode_object{0x0200'0080U};
+inline constexpr ObjectId unblocking_code_object{0x0200'0081U};
+/// Algorithm identifier, then the key.
+inline constexpr ObjectId management_key_object{0x0200'009BU};
+
+inline constexpr CounterId passcode_tries{0};
+inline constexpr CounterId unblocking_code_tries{1};
+
+enum class KeyOrigin : std::uint8_t { generated = 1, imported = 2 };
+
+/// A key pair as it lies in memory: format (1), algorithm, origin, passcode policy, then PKCS#8 DER.
+struct StoredKey {
+    Algorithm algorithm = Algorithm::rsa2048;
+    KeyOrigin origin = KeyOrigin::generated;
+    std::uint8_t passcode_policy = 0; ///< 0 as the slot's default; 1 never, 2 once, 3 always
+    Bytes pkcs8;
+
+    [[nodiscard]] Bytes encode() const;
+    [[nodiscard]] static Result<StoredKey> decode(ByteView bytes);
+};
+
+/// The data object that holds the certificate of a key: 5FC105 for 9A and so on; none for 9B.
+[[nodiscard]] std::optional<apdu::Tag> certificate_tag(KeyReference key);
+/// The certificate's DER inside such an object's content (70, 71): none if it is not there or compressed.
+[[nodiscard]] std::optional<Bytes> certificate_in(ByteView content);
+/// 70 certificate, 71 00, FE (SP 800-73-4 part 1, table 10).
+[[nodiscard]] Bytes certificate_container(ByteView der);
+
+} // namespace cardrig::emulator::piv
