@@ -1,5 +1,5 @@
-// BER-TLV data objects (ISO/IEC 7816-4, 5.2.2 and annex E): tags of one to three bytes, definite lengths of one
-// to four bytes.
+// BER-TLV data objects (ISO/IEC 7816-4, 5.2.2 and annex E): tags of one to three bytes, definite lengths of
+// one to four bytes.
 #pragma once
 
 #include "apdu/bytes.h"

@@ -18,12 +18,14 @@ struct DecodedCommand {
     /// select, verify, change-reference-data, reset-retry-counter, general-authenticate, generate-key-pair,
     /// get-data, put-data, get-response, and `ins-XX` for any other instruction; `malformed` for no APDU.
     std::string name;
-    /// Object or key in words: a data object's name for get-data and put-data (its tag in hex if unknown), the
-    /// key reference ("9A") for general-authenticate and generate-key-pair, "passcode" or "unblocking-code"
-    /// for the verifying commands, "piv" or the AID in hex for select; empty where there is none.
+    /// Object or key in words: a data object's name for get-data and put-data (its tag in hex if unknown),
+    /// the key reference ("9A") for general-authenticate and generate-key-pair, "passcode" or
+    /// "unblocking-code" for the verifying commands, "piv" or the AID in hex for select; empty where there is
+    /// none.
     std::string object;
-    /// What else tells it apart, in words, e.g. "query" (VERIFY without data), "sign", "authenticate-witness",
-    /// "authenticate-challenge", "authenticate-response", "delete" (PUT DATA of an empty object); else empty.
+    /// What else tells it apart, in words, e.g. "query" (VERIFY without data), "sign",
+    /// "authenticate-witness", "authenticate-challenge", "authenticate-response", "delete" (PUT DATA of an
+    /// empty object); else empty.
     std::string detail;
     /// Block of a chain, from 1; 1 for an unchained command.
     std::uint32_t block = 1;

@@ -22,8 +22,12 @@ enum class Algorithm : std::uint8_t {
 [[nodiscard]] constexpr bool is_rsa(Algorithm a) {
     return a == Algorithm::rsa1024 || a == Algorithm::rsa2048 || a == Algorithm::rsa3072;
 }
-[[nodiscard]] constexpr bool is_elliptic(Algorithm a) { return a == Algorithm::p256 || a == Algorithm::p384; }
-[[nodiscard]] constexpr bool is_symmetric(Algorithm a) { return !is_rsa(a) && !is_elliptic(a); }
+[[nodiscard]] constexpr bool is_elliptic(Algorithm a) {
+    return a == Algorithm::p256 || a == Algorithm::p384;
+}
+[[nodiscard]] constexpr bool is_symmetric(Algorithm a) {
+    return !is_rsa(a) && !is_elliptic(a);
+}
 
 /// "RSA 2048", "P-256", "AES-128", "3DES": as reports write them.
 [[nodiscard]] std::string_view name(Algorithm algorithm);

@@ -1,7 +1,7 @@
 // The card: applications behind one interface that takes command APDUs and gives response APDUs.
 //
-// A Card object is the volatile half of a card: it lives from power-on to power-off. What persists is in the `Nvm`
-// it is made over. A cut of power is the end of the object.
+// A Card object is the volatile half of a card: it lives from power-on to power-off. What persists is in the
+// `Nvm` it is made over. A cut of power is the end of the object.
 #pragma once
 
 #include "apdu/command_apdu.h"
@@ -20,8 +20,8 @@ namespace cardrig::emulator {
 
 class Card {
 public:
-    /// Power-on: recovers the memory and selects the default application. Fails where the memory is no card's; a
-    /// rig shows such a card as mute. `nvm` and the environment's parts outlive the card.
+    /// Power-on: recovers the memory and selects the default application. Fails where the memory is no
+    /// card's; a rig shows such a card as mute. `nvm` and the environment's parts outlive the card.
     [[nodiscard]] static Result<std::unique_ptr<Card>> power_on(Nvm& nvm, const CardConfig& config,
                                                                 Environment environment);
 

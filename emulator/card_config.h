@@ -13,8 +13,8 @@
 
 namespace cardrig::emulator {
 
-/// The rules for a passcode or an unblocking code. On the card both fill eight bytes, padded with FF (SP 800-73-4
-/// part 2, 2.4.3).
+/// The rules for a passcode or an unblocking code. On the card both fill eight bytes, padded with FF (SP
+/// 800-73-4 part 2, 2.4.3).
 struct PasscodeRules {
     std::uint8_t min_length = 6; ///< 4 to 8
     std::uint8_t max_length = 8; ///< min_length to 8
@@ -28,8 +28,8 @@ struct PivConfig {
     PasscodeRules unblocking_code{8, 8, false, 3};
     /// Key pairs that GENERATE makes and GENERAL AUTHENTICATE uses.
     std::vector<Algorithm> algorithms{Algorithm::rsa2048, Algorithm::p256};
-    /// Whether a signature with 9C needs VERIFY as the very last command before it, or only one VERIFY for each
-    /// signature (SP 800-73-4 part 1, table 4b; most cards are lenient).
+    /// Whether a signature with 9C needs VERIFY as the very last command before it, or only one VERIFY for
+    /// each signature (SP 800-73-4 part 1, table 4b; most cards are lenient).
     bool strict_signature_passcode = false;
     friend bool operator==(const PivConfig&, const PivConfig&) = default;
 };

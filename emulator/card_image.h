@@ -1,7 +1,7 @@
 // A card saved whole: what it is (CardConfig) and its memory.
 //
-// File format, version 1: one line "cardrig card image 1\n"; one line of JSON, the configuration; one line of the
-// memory's SHA-256 over configuration line and raw memory, in hex; then the memory, deflated (zlib).
+// File format, version 1: one line "cardrig card image 1\n"; one line of JSON, the configuration; one line of
+// the memory's SHA-256 over configuration line and raw memory, in hex; then the memory, deflated (zlib).
 #pragma once
 
 #include "emulator/card_config.h"

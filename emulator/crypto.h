@@ -1,5 +1,5 @@
-// The card's cryptography: a context of its own, key pairs, and single blocks under a symmetric key. All of it is
-// OpenSSL's; nothing here draws on OpenSSL's global state.
+// The card's cryptography: a context of its own, key pairs, and single blocks under a symmetric key. All of
+// it is OpenSSL's; nothing here draws on OpenSSL's global state.
 #pragma once
 
 #include "apdu/bytes.h"
@@ -21,10 +21,10 @@ using apdu::Bytes;
 using apdu::ByteView;
 using apdu::Result;
 
-/// An OpenSSL library context. Unseeded, its random numbers are the system's. Seeded, each operation draws from
-/// a stream that (seed, number of the operation, purpose) determine: the same seed and the same operations give
-/// the same keys, signatures and random bytes, byte for byte, for one version of OpenSSL.
-/// Not thread-safe; several may live in several threads.
+/// An OpenSSL library context. Unseeded, its random numbers are the system's. Seeded, each operation draws
+/// from a stream that (seed, number of the operation, purpose) determine: the same seed and the same
+/// operations give the same keys, signatures and random bytes, byte for byte, for one version of OpenSSL. Not
+/// thread-safe; several may live in several threads.
 class CryptoContext {
 public:
     explicit CryptoContext(std::optional<std::uint64_t> seed = std::nullopt);
@@ -34,8 +34,8 @@ public:
 
     [[nodiscard]] OSSL_LIB_CTX* native() const;
     [[nodiscard]] std::optional<std::uint64_t> seed() const;
-    /// Starts the next operation's stream and returns its number; does nothing but count where unseeded. Every
-    /// function that draws random numbers calls it first.
+    /// Starts the next operation's stream and returns its number; does nothing but count where unseeded.
+    /// Every function that draws random numbers calls it first.
     std::uint64_t begin_operation(std::string_view purpose);
     /// How many random bytes were drawn from the seeded stream so far: shows that a draw went through it.
     [[nodiscard]] std::uint64_t bytes_drawn() const;
@@ -45,16 +45,16 @@ private:
     std::unique_ptr<Impl> impl_;
 };
 
-/// An RSA or elliptic-curve key pair; copies share the key object. Belongs to the context it was made in, which
-/// must outlive it.
+/// An RSA or elliptic-curve key pair; copies share the key object. Belongs to the context it was made in,
+/// which must outlive it.
 class PrivateKey {
 public:
     /// Takes PKCS#8 DER.
     [[nodiscard]] static Result<PrivateKey> from_der(CryptoContext& context, ByteView der);
 
     [[nodiscard]] Algorithm algorithm() const { return algorithm_; }
-    [[nodiscard]] Bytes to_der() const;                   ///< PKCS#8
-    [[nodiscard]] Bytes subject_public_key_info() const;  ///< DER
+    [[nodiscard]] Bytes to_der() const;                  ///< PKCS#8
+    [[nodiscard]] Bytes subject_public_key_info() const; ///< DER
     /// What stands inside 7F49: 81 modulus, 82 exponent; or 86 the point, uncompressed.
     [[nodiscard]] Bytes public_key_template() const;
 

@@ -1,5 +1,5 @@
-// Looks into a card's memory by meaning, without a command, so that no try is spent and nothing moves: for showing,
-// comparing, and judging a card after a run.
+// Looks into a card's memory by meaning, without a command, so that no try is spent and nothing moves: for
+// showing, comparing, and judging a card after a run.
 #pragma once
 
 #include "apdu/ber_tlv.h"
@@ -22,7 +22,7 @@ struct CertificateState {
     std::chrono::sys_seconds not_after;
     Algorithm algorithm{};
     Bytes der;
-    std::string sha256;     ///< of the DER, upper-case hex
+    std::string sha256;       ///< of the DER, upper-case hex
     bool matches_key = false; ///< a signature made with the slot's key verified under it, really made now
 };
 
@@ -49,12 +49,13 @@ struct ObjectState {
 
 struct CardState {
     std::string profile;
-    std::string atr; ///< hex
+    std::string atr;  ///< hex
     std::string guid; ///< hex, from the CHUID; empty without one
     CounterState passcode;
     CounterState unblocking_code;
     Algorithm management_algorithm{};
-    std::string passcode_digest;         ///< SHA-256 of the padded passcode with the GUID: tells a change, not the value
+    std::string
+        passcode_digest; ///< SHA-256 of the padded passcode with the GUID: tells a change, not the value
     std::string unblocking_code_digest;
     std::vector<SlotState> slots; ///< those with a key or a certificate, by reference
     std::map<apdu::Tag, ObjectState> objects;

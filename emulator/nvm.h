@@ -1,7 +1,7 @@
 // The card's non-volatile memory: the only thing that survives loss of power.
 //
-// The interface is what a memory chip offers, so that whoever stands in for one (a decorator that counts, records
-// or loses power) needs nothing else of the card.
+// The interface is what a memory chip offers, so that whoever stands in for one (a decorator that counts,
+// records or loses power) needs nothing else of the card.
 #pragma once
 
 #include "apdu/bytes.h"
@@ -28,8 +28,8 @@ struct NvmGeometry {
 /// Erased memory reads as this.
 inline constexpr std::uint8_t erased_byte = 0xFF;
 
-/// Writing may throw a type of the caller's own when the power is cut: nothing in emulator/ catches it, no path
-/// that writes is noexcept, and no destructor writes.
+/// Writing may throw a type of the caller's own when the power is cut: nothing in emulator/ catches it, no
+/// path that writes is noexcept, and no destructor writes.
 class Nvm {
 public:
     Nvm() = default;

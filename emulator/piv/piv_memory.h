@@ -1,5 +1,5 @@
-// Where the PIV application keeps what: numbers of objects and counters in the object store, and the form of those
-// that are not simply the bytes that a host wrote.
+// Where the PIV application keeps what: numbers of objects and counters in the object store, and the form of
+// those that are not simply the bytes that a host wrote.
 #pragma once
 
 #include "apdu/ber_tlv.h"
@@ -19,10 +19,15 @@ inline constexpr KeyReference signature_key = 0x9C;
 inline constexpr KeyReference key_management_key = 0x9D;
 inline constexpr KeyReference card_authentication_key = 0x9E;
 
-/// A data object under its BER-TLV tag, as 53/7E/7F61 content stands in PUT DATA: the value alone, without 53.
-[[nodiscard]] constexpr ObjectId data_object(apdu::Tag tag) { return ObjectId{tag}; }
+/// A data object under its BER-TLV tag, as 53/7E/7F61 content stands in PUT DATA: the value alone,
+/// without 53.
+[[nodiscard]] constexpr ObjectId data_object(apdu::Tag tag) {
+    return ObjectId{tag};
+}
 /// A key pair: see StoredKey.
-[[nodiscard]] constexpr ObjectId key_object(KeyReference key) { return ObjectId{0x0100'0000U | key}; }
+[[nodiscard]] constexpr ObjectId key_object(KeyReference key) {
+    return ObjectId{0x0100'0000U | key};
+}
 /// Eight bytes, padded with FF.
 inline constexpr ObjectId passcode_object{0x0200'0080U};
 inline constexpr ObjectId unblocking_code_object{0x0200'0081U};

@@ -1,0 +1,97 @@
+// Memory that loses power: the decorator around a card's memory that counts writes and, at a planned one,
+// leaves what a tearing model says and throws.
+#pragma once
+
+#include "apdu/result.h"
+#include "emulator/nvm.h"
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace cardrig::harness {
+
+using apdu::Bytes;
+using apdu::ByteView;
+
+/// Thrown where the power goes. Not a std::exception, so that no handler for one takes it for an error of the
+/// card's: only the rig catches it.
+struct PowerCut {
+    std::uint64_t write = 0; ///< the memory write at which it went, from 1; 0 elsewhere
+};
+
+/// What a cut write leaves behind. Words: lost-writes, atomic-page, prefix, erased-page, erase-block,
+/// weak-bits.
+enum class TearingModel : std::uint8_t {
+    lost_writes, ///< everything since the last sync is gone
+    atomic_page, ///< writes before the cut are there, the cut one is not
+    prefix,      ///< the first bytes of the cut write
+    erased_page, ///< the cut page is erased and not programmed
+    erase_block, ///< the whole erase block of the cut page is erased
+    weak_bits,   ///< bits that the cut write would have changed read differently each time
+};
+
+enum class Prefix : std::uint8_t { none, one, half, all_but_one };
+
+struct Tearing {
+    TearingModel model = TearingModel::prefix;
+    Prefix prefix = Prefix::half; ///< for `prefix` alone
+    std::uint64_t seed = 1;       ///< for `weak_bits` alone
+
+    /// "prefix half", "erase-block", "weak-bits"
+    [[nodiscard]] static apdu::Result<Tearing> parse(std::string_view text);
+    [[nodiscard]] std::string text() const;
+    friend bool operator==(const Tearing&, const Tearing&) = default;
+};
+
+/// Every model with every variant: what an exhaustive test goes through.
+[[nodiscard]] const std::vector<Tearing>& all_tearings();
+
+class FaultyNvm final : public emulator::Nvm {
+public:
+    /// `memory` outlives it and is what is left after a cut.
+    explicit FaultyNvm(emulator::MemoryNvm& memory);
+
+    /// Plans a cut at the n-th write from now, n from 1. Replaces an earlier plan.
+    void cut_at(std::uint64_t write, Tearing tearing);
+    void cancel_cut();
+    /// Writes so far, since it was made.
+    [[nodiscard]] std::uint64_t writes() const { return writes_; }
+    /// Called before each write with its number, offset and bytes; may throw PowerCut or plan a cut at this
+    /// write by cut_now().
+    using Observer = std::function<void(std::uint64_t write, std::uint32_t offset, ByteView bytes)>;
+    void set_observer(Observer observer);
+    /// From an observer: this very write is cut.
+    void cut_now(Tearing tearing);
+    /// A new power-on over the same memory: the dead memory answers again (weak bits stay weak until
+    /// programmed).
+    void power_on();
+
+    [[nodiscard]] emulator::NvmGeometry geometry() const override { return memory_.geometry(); }
+    void read(std::uint32_t offset, std::span<std::uint8_t> out) const override;
+    void write(std::uint32_t offset, ByteView bytes) override;
+    void sync() override;
+
+private:
+    struct Undo {
+        std::uint32_t offset;
+        Bytes before;
+    };
+    void tear(std::uint32_t offset, ByteView bytes, const Tearing& tearing);
+
+    emulator::MemoryNvm& memory_;
+    std::uint64_t writes_ = 0;
+    std::optional<std::uint64_t> cut_write_;
+    Tearing cut_tearing_;
+    bool dead_ = false;
+    Observer observer_;
+    std::vector<Undo> since_sync_;
+    /// Bits that read at random, by offset; and the state of the stream that they are drawn from.
+    std::vector<std::pair<std::uint32_t, std::uint8_t>> weak_;
+    mutable std::uint64_t weak_state_ = 0;
+};
+
+} // namespace cardrig::harness

@@ -1,0 +1,18 @@
+// Files as the rig reads and writes them.
+#pragma once
+
+#include "apdu/bytes.h"
+
+#include <string>
+#include <string_view>
+
+namespace cardrig::harness {
+
+/// Throws RequestError with the path and the system's reason.
+[[nodiscard]] apdu::Bytes read_file(const std::string& path);
+/// Writes a temporary file beside it (mode 0600), syncs, and renames: the old one stays whole until the new
+/// one is. Throws RequestError.
+void write_file(const std::string& path, apdu::ByteView bytes);
+void write_file(const std::string& path, std::string_view text);
+
+} // namespace cardrig::harness

@@ -1,0 +1,43 @@
+// Places: where in a run something happens. The one notation for them, for scenarios, options, Python and
+// replay.
+//
+//     <command> [object] [#n] [block k] [write #m | before | after]
+//     write #n
+//
+// "put-data signature-certificate #1 block 3 before", "generate-key-pair 9C after", "write #217", "put-data
+// signature-certificate write #5". Commands and objects are the words of apdu::DecodedCommand.
+#pragma once
+
+#include "apdu/decoder.h"
+#include "apdu/result.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace cardrig::harness {
+
+enum class Moment : std::uint8_t {
+    before, ///< the command is not delivered
+    after,  ///< it was executed, its answer does not leave
+};
+
+struct Place {
+    /// Empty for a memory write counted from the start of the run.
+    std::string command;
+    std::string object;                 ///< empty: any
+    std::uint32_t occurrence = 1;       ///< the n-th such command (a whole chain is one), from 1
+    std::optional<std::uint32_t> block; ///< of a chain, from 1; none: the last
+    /// The m-th memory write (of the command, or of the run), from 1; then `moment` means nothing.
+    std::optional<std::uint64_t> write;
+    Moment moment = Moment::before;
+
+    /// Fails with a message that names the offending word and the nearest right one.
+    [[nodiscard]] static apdu::Result<Place> parse(std::string_view text);
+    /// The same notation, in its shortest form.
+    [[nodiscard]] std::string text() const;
+    friend bool operator==(const Place&, const Place&) = default;
+};
+
+} // namespace cardrig::harness

@@ -1,0 +1,78 @@
+// Strict YAML: what cardrig's own files are read with. On top of yaml-cpp it refuses duplicate keys, anchors,
+// aliases, merge keys, tags other than the standard scalars', and further documents, and it wants passcodes
+// and numbers-that-are-names quoted (0123 reads as 83 otherwise). Numbers are parsed here. Every refusal is a
+// RequestError with file:line:column, the offending word, and the nearest right one.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace YAML {
+class Node;
+}
+
+namespace cardrig::harness {
+
+class YamlValue;
+
+/// A mapping whose keys are taken one by one; finish() refuses those that nobody took. Copies share what was
+/// taken.
+class YamlMapping {
+public:
+    [[nodiscard]] std::optional<YamlValue> take(std::string_view key);
+    /// Refuses the mapping if the key is missing.
+    [[nodiscard]] YamlValue require(std::string_view key);
+    /// All keys, in order.
+    [[nodiscard]] std::vector<std::string> keys() const;
+    /// Refuses a key that was not taken, with the nearest of those that take() was asked for.
+    void finish() const;
+    /// Throws RequestError at this mapping's place.
+    [[noreturn]] void refuse(const std::string& message) const;
+
+private:
+    friend class YamlValue;
+    struct State;
+    explicit YamlMapping(std::shared_ptr<State> state) : state_(std::move(state)) {}
+    std::shared_ptr<State> state_;
+};
+
+class YamlValue {
+public:
+    /// Throws RequestError. `file` is what messages call it.
+    [[nodiscard]] static YamlValue parse(std::string_view text, const std::string& file);
+
+    [[nodiscard]] bool is_mapping() const;
+    [[nodiscard]] bool is_sequence() const;
+    [[nodiscard]] bool is_scalar() const;
+    [[nodiscard]] YamlMapping mapping() const;             ///< refuses others
+    [[nodiscard]] std::vector<YamlValue> sequence() const; ///< refuses others
+    [[nodiscard]] std::string text() const;                ///< any scalar, as it is written
+    [[nodiscard]] std::string quoted() const; ///< a scalar in quotes: passcodes, numbers that are names
+    [[nodiscard]] std::int64_t integer(std::int64_t min,
+                                       std::int64_t max) const; ///< decimal digits, not in quotes
+    [[nodiscard]] bool boolean() const;                         ///< true or false
+    /// "30 days", "-2 hours", "90 minutes", "1 year" (365 days), "2 weeks", "10 seconds".
+    [[nodiscard]] std::chrono::seconds duration() const;
+    /// One of these words, or refuses with the nearest.
+    [[nodiscard]] std::string word(const std::vector<std::string>& words) const;
+    /// Throws RequestError at this value's place.
+    [[noreturn]] void refuse(const std::string& message) const;
+    /// "file:line:column"
+    [[nodiscard]] std::string place() const;
+
+private:
+    friend class YamlMapping;
+    struct State;
+    explicit YamlValue(std::shared_ptr<State> state) : state_(std::move(state)) {}
+    std::shared_ptr<State> state_;
+};
+
+/// "did you mean 'passcode'?" or empty where nothing is near.
+[[nodiscard]] std::string nearest_word(std::string_view word, const std::vector<std::string>& words);
+
+} // namespace cardrig::harness
