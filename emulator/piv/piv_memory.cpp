@@ -8,8 +8,9 @@ namespace {
 
 constexpr std::uint8_t stored_key_format = 1;
 constexpr std::size_t stored_key_header = 4;
+constexpr std::uint8_t last_passcode_policy = 3;
 
-constexpr apdu::Tag certificate_value = 0x70;
+constexpr apdu::Tag certificate = 0x70;
 constexpr apdu::Tag certificate_info = 0x71;
 constexpr apdu::Tag error_detection_code = 0xFE;
 
@@ -20,34 +21,39 @@ constexpr apdu::Tag first_retired_certificate = 0x5FC10D;
 } // namespace
 
 Bytes StoredKey::encode() const {
-    Bytes bytes{stored_key_format, static_cast<std::uint8_t>(algorithm), static_cast<std::uint8_t>(origin),
-                passcode_policy};
+    Bytes bytes;
+    bytes.reserve(stored_key_header + pkcs8.size());
+    bytes.push_back(stored_key_format);
+    bytes.push_back(static_cast<std::uint8_t>(algorithm));
+    bytes.push_back(static_cast<std::uint8_t>(origin));
+    bytes.push_back(passcode_policy);
     bytes.insert(bytes.end(), pkcs8.begin(), pkcs8.end());
     return bytes;
 }
 
 Result<StoredKey> StoredKey::decode(ByteView bytes) {
     if (bytes.size() <= stored_key_header) {
-        return apdu::failure(fmt::format("a stored key of {} bytes is too short", bytes.size()));
+        return apdu::failure("a stored key is cut short");
     }
     if (bytes[0] != stored_key_format) {
-        return apdu::failure(fmt::format("stored key of unknown format {}", bytes[0]));
+        return apdu::failure(fmt::format("a stored key has the unknown format {}", bytes[0]));
     }
     const std::optional<Algorithm> algorithm = algorithm_from_id(bytes[1]);
     if (!algorithm || is_symmetric(*algorithm)) {
-        return apdu::failure(fmt::format("stored key of unknown algorithm {:02X}", bytes[1]));
+        return apdu::failure(fmt::format("a stored key has the unknown algorithm {:02X}", bytes[1]));
     }
     const auto origin = static_cast<KeyOrigin>(bytes[2]);
     if (origin != KeyOrigin::generated && origin != KeyOrigin::imported) {
-        return apdu::failure(fmt::format("stored key of unknown origin {}", bytes[2]));
+        return apdu::failure(fmt::format("a stored key has the unknown origin {}", bytes[2]));
     }
-    if (bytes[3] > 3) {
-        return apdu::failure(fmt::format("stored key with unknown passcode policy {}", bytes[3]));
+    if (bytes[3] > last_passcode_policy) {
+        return apdu::failure(fmt::format("a stored key has the unknown passcode policy {}", bytes[3]));
     }
     const ByteView pkcs8 = bytes.subspan(stored_key_header);
     return StoredKey{*algorithm, origin, bytes[3], Bytes(pkcs8.begin(), pkcs8.end())};
 }
 
+// SP 800-73-4 part 1, table 3 (tags of the certificates) and table 4b (key references).
 std::optional<apdu::Tag> certificate_tag(KeyReference key) {
     switch (key) {
     case authentication_key:
@@ -72,23 +78,24 @@ std::optional<Bytes> certificate_in(ByteView content) {
     if (!objects) {
         return std::nullopt;
     }
-    const auto value = apdu::find_tlv(*objects, certificate_value);
-    if (!value || value->empty()) {
+    const std::optional<ByteView> der = apdu::find_tlv(*objects, certificate);
+    if (!der || der->empty()) {
         return std::nullopt;
     }
-    // SP 800-73-4 part 1, table 10: CertInfo tells compressed certificates (bit 1) from plain ones (all
-    // zero).
-    const auto info = apdu::find_tlv(*objects, certificate_info);
-    if (info && (info->size() != 1 || info->front() != 0)) {
+    // SP 800-73-4 part 1, appendix A, table 10: the two low bits tell the compression, 00 for none. Some
+    // hosts leave CertInfo out for a plain certificate.
+    const std::optional<ByteView> info = apdu::find_tlv(*objects, certificate_info);
+    if (info && !info->empty() && (info->front() & 0x03U) != 0) {
         return std::nullopt;
     }
-    return Bytes(value->begin(), value->end());
+    return Bytes(der->begin(), der->end());
 }
 
 Bytes certificate_container(ByteView der) {
-    Bytes content = apdu::make_tlv(certificate_value, der);
-    const Bytes uncompressed{0x00};
-    apdu::append_tlv(content, certificate_info, uncompressed);
+    static constexpr std::uint8_t uncompressed = 0x00;
+    Bytes content;
+    apdu::append_tlv(content, certificate, der);
+    apdu::append_tlv(content, certificate_info, ByteView(&uncompressed, 1));
     apdu::append_tlv(content, error_detection_code, {});
     return content;
 }
