@@ -168,7 +168,7 @@ private:
                 return named_tag(*tag);
             }
             std::ranges::copy(object_names(), std::back_inserter(names));
-            wanted = "data object nor a tag in hex";
+            wanted = "data object and no tag in hex";
             break;
         case Takes::key:
             if (auto key = hex_word(word, 1, 1)) {
@@ -178,11 +178,15 @@ private:
             wanted = "key reference in hex, such as 9A,";
             break;
         case Takes::reference_data:
-            if (word == "passcode" || word == "unblocking-code") {
+            if (word == "passcode" || word == "unblocking-code" || word == "global-passcode") {
                 return std::string(word);
             }
-            std::ranges::copy(std::vector<std::string>{"passcode", "unblocking-code"}, std::back_inserter(names));
-            wanted = "'passcode' nor 'unblocking-code'";
+            if (auto reference = hex_word(word, 1, 1)) {
+                return *reference;
+            }
+            std::ranges::copy(std::vector<std::string>{"passcode", "unblocking-code", "global-passcode"},
+                              std::back_inserter(names));
+            wanted = "'passcode', 'unblocking-code' or 'global-passcode', and no reference in hex";
             break;
         case Takes::application:
             if (word == "piv") {
@@ -192,7 +196,7 @@ private:
                 return *aid;
             }
             names.emplace_back("piv");
-            wanted = "'piv' nor an application identifier in hex";
+            wanted = "'piv' and no application identifier in hex";
             break;
         case Takes::anything:
         case Takes::nothing:
