@@ -69,8 +69,6 @@ std::uint64_t CryptoContext::bytes_drawn() const {
     return impl_->stream == nullptr ? 0 : impl_->stream->bytes_drawn();
 }
 
-namespace {
-
 Result<Algorithm> algorithm_of(const EVP_PKEY* key) {
     if (EVP_PKEY_is_a(key, "RSA") == 1) {
         for (const Algorithm algorithm : {Algorithm::rsa1024, Algorithm::rsa2048, Algorithm::rsa3072}) {
@@ -97,6 +95,8 @@ Result<Algorithm> algorithm_of(const EVP_PKEY* key) {
     }
     return apdu::failure("the key is neither RSA nor on an elliptic curve");
 }
+
+namespace {
 
 Bytes number_parameter(const EVP_PKEY* key, const char* parameter) {
     BIGNUM* found = nullptr;
