@@ -3,6 +3,8 @@
 #include "emulator/card_config_rules.h"
 
 #include <algorithm>
+#include <array>
+#include <tuple>
 #include <utility>
 
 #include <fmt/format.h>
