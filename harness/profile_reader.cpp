@@ -3,6 +3,8 @@
 #include "emulator/card_config_rules.h"
 
 #include <algorithm>
+#include <array>
+#include <tuple>
 #include <utility>
 
 #include <fmt/format.h>
@@ -32,10 +34,12 @@ Algorithm read_algorithm(const YamlValue& value, const std::array<Algorithm, n>&
     return *emulator::algorithm_from_profile_word(value.word(words));
 }
 
-std::string read_line(const YamlValue& value, const std::string& text, std::size_t longest) {
+std::string read_line(const YamlValue& value, const std::string& text, std::ptrdiff_t longest) {
     const auto control = [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7F'; };
-    if (text.empty() || text.size() > longest || std::any_of(text.begin(), text.end(), control)) {
-        value.refuse(fmt::format("one line of 1 to {} bytes is wanted here", longest));
+    const auto begins_character = [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; };
+    const auto length = std::count_if(text.begin(), text.end(), begins_character);
+    if (text.empty() || length > longest || std::any_of(text.begin(), text.end(), control)) {
+        value.refuse(fmt::format("one line of 1 to {} characters is wanted here", longest));
     }
     return text;
 }

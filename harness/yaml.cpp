@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -123,6 +122,7 @@ std::shared_ptr<YamlNode> replaced(const YamlNode& node, std::string_view path, 
 }
 
 std::shared_ptr<YamlNode> override_value(const std::string& text, const YamlPlace& place) {
+    refuse_bad_bytes(text, place.source);
     if (text.starts_with('[') || text.starts_with('{')) {
         return parse_yaml_tree(text, place.source);
     }

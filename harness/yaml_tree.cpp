@@ -47,28 +47,6 @@ std::optional<std::size_t> utf8_sequence(std::string_view text) {
     return std::nullopt;
 }
 
-void refuse_bad_bytes(std::string_view text, const std::shared_ptr<const std::string>& source) {
-    YamlPlace place{source, 1, 1};
-    if (text.size() > longest_file) {
-        place.refuse(
-            fmt::format("the file has {} bytes; more than {} are not read", text.size(), longest_file));
-    }
-    for (std::size_t i = 0; i < text.size();) {
-        if (text[i] == '\0') {
-            place.refuse("a NUL byte; this is not text");
-        }
-        const auto length = utf8_sequence(text.substr(i));
-        if (!length) {
-            place.refuse(fmt::format("byte {:02X} is not UTF-8; save the file as UTF-8",
-                                     static_cast<unsigned char>(text[i])));
-        }
-        i += *length;
-        const bool newline = text[i - *length] == '\n';
-        place.line += newline ? 1 : 0;
-        place.column = newline ? 1 : place.column + *length;
-    }
-}
-
 /// Builds the tree from the parser's events, which still tell anchors, tags and quoting.
 class TreeBuilder final : public YAML::EventHandler {
 public:
@@ -203,6 +181,28 @@ private:
 };
 
 } // namespace
+
+void refuse_bad_bytes(std::string_view text, const std::shared_ptr<const std::string>& source) {
+    YamlPlace place{source, 1, 1};
+    if (text.size() > longest_file) {
+        place.refuse(
+            fmt::format("the file has {} bytes; more than {} are not read", text.size(), longest_file));
+    }
+    for (std::size_t i = 0; i < text.size();) {
+        if (text[i] == '\0') {
+            place.refuse("a NUL byte; this is not text");
+        }
+        const auto length = utf8_sequence(text.substr(i));
+        if (!length) {
+            place.refuse(fmt::format("byte {:02X} is not UTF-8; save the file as UTF-8",
+                                     static_cast<unsigned char>(text[i])));
+        }
+        i += *length;
+        const bool newline = text[i - *length] == '\n';
+        place.line += newline ? 1 : 0;
+        place.column = newline ? 1 : place.column + *length;
+    }
+}
 
 std::string YamlPlace::text() const {
     return line == 0 ? *source : fmt::format("{}:{}:{}", *source, line, column);

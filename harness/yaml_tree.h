@@ -42,6 +42,9 @@ struct YamlEntry {
     std::shared_ptr<YamlNode> value;
 };
 
+/// Refuses what is no UTF-8, holds a NUL byte, or has more than 1 MiB; throws RequestError.
+void refuse_bad_bytes(std::string_view text, const std::shared_ptr<const std::string>& source);
+
 /// Reads one document; throws RequestError.
 [[nodiscard]] std::shared_ptr<YamlNode> parse_yaml_tree(std::string_view text,
                                                         const std::shared_ptr<const std::string>& source);
