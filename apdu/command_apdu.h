@@ -5,6 +5,7 @@
 #include "apdu/bytes.h"
 #include "apdu/result.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 
@@ -14,7 +15,8 @@ namespace cardrig::apdu {
 class CommandApdu {
 public:
     /// 0 to 65,535 bytes of data; `ne` 1 to 65,536 or none. Extended length is used where short does not hold
-    /// it, or where `extended` asks for it.
+    /// it, or where `extended` asks for it (case 1 has no length field, hence no extended form). Throws
+    /// std::invalid_argument outside these ranges.
     CommandApdu(std::uint8_t cla, std::uint8_t ins, std::uint8_t p1, std::uint8_t p2, Bytes data = {},
                 std::optional<std::uint32_t> ne = std::nullopt, bool extended = false);
 
@@ -35,6 +37,8 @@ public:
     [[nodiscard]] bool chained() const { return (cla_ & 0x10U) != 0; }
 
     [[nodiscard]] Bytes encode() const;
+
+    friend bool operator==(const CommandApdu&, const CommandApdu&) = default;
 
 private:
     CommandApdu() = default;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "apdu/bytes.h"
+#include "apdu/command_apdu.h"
 #include "apdu/status_word.h"
 
 #include <cstdint>
@@ -19,21 +20,28 @@ struct DecodedCommand {
     /// get-data, put-data, get-response, and `ins-XX` for any other instruction; `malformed` for no APDU.
     std::string name;
     /// Object or key in words: a data object's name for get-data and put-data (its tag in hex if unknown),
-    /// the key reference ("9A") for general-authenticate and generate-key-pair, "passcode" or
-    /// "unblocking-code" for the verifying commands, "piv" or the AID in hex for select; empty where there is
-    /// none.
+    /// the key reference ("9A") for general-authenticate and generate-key-pair, "passcode", "global-passcode"
+    /// or "unblocking-code" for the verifying commands (other references in hex), "piv" or the AID in hex for
+    /// select; empty where there is none.
     std::string object;
-    /// What else tells it apart, in words, e.g. "query" (VERIFY without data), "sign",
-    /// "authenticate-witness", "authenticate-challenge", "authenticate-response", "delete" (PUT DATA of an
-    /// empty object); else empty.
+    /// What else tells it apart, in words; else empty.
+    /// verify: "query" (no data), "reset" (forget that it was verified).
+    /// general-authenticate: "authenticate-witness", "authenticate-challenge" (one is asked for),
+    /// "authenticate-response" (the host proves itself, mutually or not), "authenticate-internal" (the card
+    /// does, with 9B), "sign", "decipher" (RSA with a key-management key), "agree" (ECDH),
+    /// "establish-secure-messaging".
+    /// put-data: "delete" (an empty object). select: "file" (not by AID).
     std::string detail;
     /// Block of a chain, from 1; 1 for an unchained command.
     std::uint32_t block = 1;
     /// False while more blocks follow.
     bool last_block = true;
-    /// True where the command's data is a passcode, an unblocking code or key material: to be redacted.
+    /// True where the command's data is a passcode, an unblocking code or key material: to be redacted. Told
+    /// by instruction whatever the class, the selection and the form, so that a passcode sent wrongly is kept
+    /// too.
     bool command_secret = false;
-    /// True where the answer's data is secret (a management-key exchange).
+    /// True where the answer's data is secret: a management-key exchange, what was deciphered or agreed, an
+    /// object that may hold a secret, and what GET RESPONSE fetches of these.
     bool response_secret = false;
 
     /// "put-data signature-certificate block 3": name, object, and the block where it is not a single one.
@@ -41,7 +49,9 @@ struct DecodedCommand {
 };
 
 /// Fed with every command and response of one card in order. Never fails: what it cannot read is `malformed`
-/// or `ins-XX`.
+/// or `ins-XX`, and so are PIV's commands while another application is selected and those with a class byte
+/// other than 00 and 10. A block whose header does not continue the chain at hand drops it, and so does a
+/// refused block.
 class Decoder {
 public:
     [[nodiscard]] DecodedCommand command(ByteView bytes);
@@ -52,17 +62,18 @@ public:
 
 private:
     struct Chain {
+        std::uint8_t cla = 0; ///< without the chaining bit
         std::uint8_t ins = 0;
         std::uint8_t p1 = 0;
         std::uint8_t p2 = 0;
         std::uint32_t blocks = 0;
-        std::string object;
-        std::string detail;
-        bool command_secret = false;
-        bool response_secret = false;
+        Bytes head; ///< the first bytes of the data, over all blocks so far: enough to tell the meaning
     };
+
+    [[nodiscard]] DecodedCommand decode(const CommandApdu& command, ByteView head, bool has_data) const;
+
     std::optional<Chain> chain_;
-    std::optional<bool> selecting_piv_;
+    std::optional<bool> selecting_piv_; ///< the command now under way selects PIV, or something else
     bool piv_selected_ = true;
     bool last_answer_secret_ = false;
 };

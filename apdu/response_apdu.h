@@ -21,6 +21,8 @@ struct ResponseApdu {
     /// Fails on fewer than two bytes.
     [[nodiscard]] static Result<ResponseApdu> parse(ByteView bytes);
     [[nodiscard]] Bytes encode() const;
+
+    friend bool operator==(const ResponseApdu&, const ResponseApdu&) = default;
 };
 
 } // namespace cardrig::apdu

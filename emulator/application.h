@@ -35,6 +35,9 @@ public:
     /// One whole command, chained blocks put together, class byte of the last block. Never SELECT of an
     /// application nor GET RESPONSE.
     [[nodiscard]] virtual ResponseApdu process(const CommandApdu& command) = 0;
+    /// The card took a command that does not come to the application as one of its own (malformed, SELECT of
+    /// nothing, a chain that was broken off): what holds for the next command alone is over.
+    virtual void other_command() = 0;
     /// Another application of this card was selected.
     virtual void deselect() = 0;
 };

@@ -35,16 +35,21 @@ public:
 
 private:
     Card(std::unique_ptr<ObjectStore> store, const CardConfig& config, Environment environment);
-    void start();
 
+    /// The blocks of a command so far.
     struct Chain {
         CommandApdu first;
         Bytes data;
     };
-    [[nodiscard]] ResponseApdu dispatch(const CommandApdu& command);
-    [[nodiscard]] ResponseApdu select(const CommandApdu& command);
-    [[nodiscard]] ResponseApdu get_response(const CommandApdu& command);
+    [[nodiscard]] ResponseApdu answer(ByteView bytes);
     [[nodiscard]] ResponseApdu add_to_chain(const CommandApdu& command);
+    /// The whole command of which this is the last block, or the command as it is.
+    [[nodiscard]] CommandApdu take_whole(const CommandApdu& command);
+    void drop_chain();
+    [[nodiscard]] ResponseApdu select(const CommandApdu& command);
+    [[nodiscard]] Application* find_application(ByteView aid) const;
+    [[nodiscard]] ResponseApdu get_response(const CommandApdu& command);
+    /// As much of an answer as the command can take; the rest waits for GET RESPONSE.
     [[nodiscard]] ResponseApdu split(ResponseApdu whole, const CommandApdu& command);
 
     std::unique_ptr<ObjectStore> store_;
@@ -53,8 +58,7 @@ private:
     std::vector<std::unique_ptr<Application>> applications_;
     Application* selected_ = nullptr;
     std::optional<Chain> chain_;
-    Bytes pending_;
-    std::size_t pending_offset_ = 0;
+    Bytes pending_; ///< what GET RESPONSE has yet to bring
 };
 
 } // namespace cardrig::emulator

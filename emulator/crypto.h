@@ -45,14 +45,17 @@ private:
     std::unique_ptr<Impl> impl_;
 };
 
-/// An RSA or elliptic-curve key pair; copies share the key object. Belongs to the context it was made in,
-/// which must outlive it.
+/// An RSA or elliptic-curve key pair; copies share the key object, which is quicker by far than reading it
+/// from DER again. Belongs to the context it was made in, which must outlive it.
 class PrivateKey {
 public:
     /// Takes PKCS#8 DER.
     [[nodiscard]] static Result<PrivateKey> from_der(CryptoContext& context, ByteView der);
+    /// For key sources: wraps a key made in `context`; fails on a type or size not in `Algorithm`.
+    [[nodiscard]] static Result<PrivateKey> adopt(CryptoContext& context, std::shared_ptr<EVP_PKEY> key);
 
     [[nodiscard]] Algorithm algorithm() const { return algorithm_; }
+    [[nodiscard]] CryptoContext& context() const { return *context_; }
     [[nodiscard]] Bytes to_der() const;                  ///< PKCS#8
     [[nodiscard]] Bytes subject_public_key_info() const; ///< DER
     /// What stands inside 7F49: 81 modulus, 82 exponent; or 86 the point, uncompressed.
@@ -68,18 +71,17 @@ public:
     [[nodiscard]] EVP_PKEY* native() const { return key_.get(); }
 
 private:
-    friend class KeySource;
     PrivateKey(CryptoContext& context, std::shared_ptr<EVP_PKEY> key, Algorithm algorithm);
     CryptoContext* context_;
     std::shared_ptr<EVP_PKEY> key_;
     Algorithm algorithm_;
-
-public:
-    /// For key sources: wraps a key made in `context`; fails on a type or size not in `Algorithm`.
-    [[nodiscard]] static Result<PrivateKey> adopt(CryptoContext& context, std::shared_ptr<EVP_PKEY> key);
 };
 
+/// The algorithm of a public or private key; fails on a type or size not in `Algorithm`.
+[[nodiscard]] Result<Algorithm> algorithm_of(const EVP_PKEY* key);
+
 /// One block in ECB with a key of key_size(algorithm) bytes; the block has block_size(algorithm) bytes.
+/// Throws std::invalid_argument on other lengths and on an algorithm that is not symmetric.
 [[nodiscard]] Bytes encrypt_block(CryptoContext& context, Algorithm algorithm, ByteView key, ByteView block);
 [[nodiscard]] Bytes decrypt_block(CryptoContext& context, Algorithm algorithm, ByteView key, ByteView block);
 

@@ -31,6 +31,8 @@ struct SlotState {
     piv::KeyReference reference = 0;
     std::optional<Algorithm> key;
     std::string key_sha256; ///< of the SubjectPublicKeyInfo, upper-case hex; empty without a key
+    /// Where the key object is there and cannot be read: why.
+    std::optional<std::string> key_damage;
     std::optional<CertificateState> certificate;
     /// Where the certificate object is there and cannot be read: why.
     std::optional<std::string> certificate_damage;
@@ -54,9 +56,11 @@ struct CardState {
     CounterState passcode;
     CounterState unblocking_code;
     Algorithm management_algorithm{};
-    std::string
-        passcode_digest; ///< SHA-256 of the padded passcode with the GUID: tells a change, not the value
+    /// SHA-256 over the GUID and the padded passcode: tells a change. Six digits are soon guessed from it, so
+    /// it is as secret as the passcode and is never shown.
+    std::string passcode_digest;
     std::string unblocking_code_digest;
+    std::string management_key_digest;
     std::vector<SlotState> slots; ///< those with a key or a certificate, by reference
     std::map<apdu::Tag, ObjectState> objects;
     std::uint32_t free_bytes = 0;
@@ -64,10 +68,11 @@ struct CardState {
     [[nodiscard]] const SlotState* slot(piv::KeyReference reference) const;
 };
 
-/// Works on a copy of the memory (recovery may write). Fails where the memory is no card's.
+/// Works on a copy of the memory (recovery may write). Fails where the memory is no card's, and where what
+/// every card has is missing or of the wrong form (passcode, unblocking code, management key), saying which.
 [[nodiscard]] Result<CardState> inspect(const CardImage& image);
 
-/// Whether this is the card's passcode; costs no try.
+/// Whether this is the card's passcode; costs no try. Whether the passcode is blocked makes no difference.
 [[nodiscard]] Result<bool> passcode_is(const CardImage& image, std::string_view passcode);
 
 } // namespace cardrig::emulator

@@ -9,6 +9,8 @@
 
 #include <array>
 #include <chrono>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +28,9 @@ struct CardSpec {
     CardConfig config;
     std::string passcode = "123456";
     std::string unblocking_code = "12345678";
+    /// 0 to the rules' tries; none: as many as the rules have.
+    std::optional<std::uint8_t> passcode_tries_left;
+    std::optional<std::uint8_t> unblocking_code_tries_left;
     Algorithm management_algorithm = Algorithm::triple_des;
     Bytes management_key; ///< key_size(management_algorithm) bytes
     std::array<std::uint8_t, 16> guid{};
@@ -34,7 +39,7 @@ struct CardSpec {
 };
 
 /// Fails where the specification contradicts itself (a passcode that breaks the card's own rules, a key that
-/// the card has no algorithm for, more than the memory holds), saying what.
+/// the card has no algorithm for, more than the memory holds), saying what. No message holds a secret.
 [[nodiscard]] Result<CardImage> personalise(const CardSpec& spec);
 
 } // namespace cardrig::emulator

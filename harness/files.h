@@ -8,10 +8,11 @@
 
 namespace cardrig::harness {
 
-/// Throws RequestError with the path and the system's reason.
+/// Throws RequestError with the path and the system's reason; refuses more than 256 MiB.
 [[nodiscard]] apdu::Bytes read_file(const std::string& path);
 /// Writes a temporary file beside it (mode 0600), syncs, and renames: the old one stays whole until the new
-/// one is. Throws RequestError.
+/// one is. A symbolic link stays one; devices and pipes are written to as they are. Throws RequestError with
+/// the path and the system's reason.
 void write_file(const std::string& path, apdu::ByteView bytes);
 void write_file(const std::string& path, std::string_view text);
 

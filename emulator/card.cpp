@@ -1,0 +1,175 @@
+#include "emulator/card.h"
+
+#include "emulator/piv/piv_application.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace cardrig::emulator {
+
+namespace {
+
+namespace sw = apdu::sw;
+
+constexpr std::uint8_t select_instruction = 0xA4;
+constexpr std::uint8_t get_response_instruction = 0xC0;
+constexpr std::uint8_t chained_class = 0x10;
+constexpr std::uint8_t by_application_identifier = 0x04;
+
+/// What a response can carry that is not asked for with extended length.
+constexpr std::size_t short_response = 256;
+
+bool selects_application(const CommandApdu& command) {
+    return command.cla() == 0x00 && command.ins() == select_instruction &&
+           command.p1() == by_application_identifier;
+}
+
+bool is_get_response(const CommandApdu& command) {
+    return command.cla() == 0x00 && command.ins() == get_response_instruction;
+}
+
+bool continues(const CommandApdu& first, const CommandApdu& next) {
+    return (next.cla() == first.cla() || next.cla() == (first.cla() & ~chained_class)) &&
+           next.ins() == first.ins() && next.p1() == first.p1() && next.p2() == first.p2();
+}
+
+} // namespace
+
+Result<std::unique_ptr<Card>> Card::power_on(Nvm& nvm, const CardConfig& config, Environment environment) {
+    Result<std::unique_ptr<ObjectStore>> store = ObjectStore::mount(nvm);
+    if (!store) {
+        return tl::make_unexpected(store.error());
+    }
+    return std::unique_ptr<Card>(new Card(std::move(*store), config, environment));
+}
+
+Card::Card(std::unique_ptr<ObjectStore> store, const CardConfig& config, Environment environment)
+    : store_(std::move(store)), config_(config), environment_(environment) {
+    reset();
+}
+
+// Everything volatile is in the applications and in the members set here, so that new ones forget it all.
+// SP 800-73-4 part 2, 3.1.1: after a reset, cold or warm, the PIV application is selected.
+void Card::reset() {
+    chain_.reset();
+    pending_.clear();
+    applications_.clear();
+    applications_.push_back(piv::make_application(*store_, config_.piv, environment_));
+    selected_ = applications_.front().get();
+}
+
+Bytes Card::transmit(ByteView command) {
+    return answer(command).encode();
+}
+
+ResponseApdu Card::answer(ByteView bytes) {
+    const Result<CommandApdu> command = CommandApdu::parse(bytes);
+    if (command && is_get_response(*command)) {
+        drop_chain();
+        return get_response(*command);
+    }
+    pending_.clear();
+    if (!command) {
+        drop_chain();
+        selected_->other_command();
+        return sw::wrong_length;
+    }
+    // SP 800-73-4 part 2, 2.4.2 (ISO/IEC 7816-4, 5.3.3): a chain that something else breaks into is void, and
+    // that command is served.
+    if (chain_ && !continues(chain_->first, *command)) {
+        drop_chain();
+    }
+    if (chain_ && chain_->data.size() + command->nc() > selected_->chain_limit()) {
+        drop_chain();
+        return sw::wrong_length;
+    }
+    if (command->cla() == chained_class && selected_->accepts_chain(command->ins())) {
+        return add_to_chain(*command);
+    }
+    if (selects_application(*command)) {
+        return split(select(*command), *command);
+    }
+    return split(selected_->process(take_whole(*command)), *command);
+}
+
+ResponseApdu Card::add_to_chain(const CommandApdu& command) {
+    if (!chain_) {
+        chain_.emplace(Chain{command, {}});
+    }
+    chain_->data.insert(chain_->data.end(), command.data().begin(), command.data().end());
+    return sw::success;
+}
+
+CommandApdu Card::take_whole(const CommandApdu& command) {
+    if (!chain_) {
+        return command;
+    }
+    Bytes data = std::move(chain_->data);
+    chain_.reset();
+    data.insert(data.end(), command.data().begin(), command.data().end());
+    return {command.cla(),   command.ins(), command.p1(),      command.p2(),
+            std::move(data), command.ne(),  command.extended()};
+}
+
+void Card::drop_chain() {
+    if (chain_) {
+        chain_.reset();
+        selected_->other_command();
+    }
+}
+
+Application* Card::find_application(ByteView aid) const {
+    if (selected_->claims(aid)) {
+        return selected_;
+    }
+    const auto found = std::ranges::find_if(
+        applications_, [aid](const std::unique_ptr<Application>& each) { return each->claims(aid); });
+    return found == applications_.end() ? nullptr : found->get();
+}
+
+// SP 800-73-4 part 2, 3.1.1: an identifier that no application has, and a refused SELECT, leave the selected
+// application and its security statuses as they were.
+ResponseApdu Card::select(const CommandApdu& command) {
+    Application* const application = find_application(command.data());
+    if (application == nullptr) {
+        selected_->other_command();
+        return sw::file_or_application_not_found;
+    }
+    ResponseApdu response = application->select(command, application == selected_);
+    if (response.status.ok() && application != selected_) {
+        selected_->deselect();
+        selected_ = application;
+    }
+    return response;
+}
+
+// ISO/IEC 7816-4, 7.6.1.
+ResponseApdu Card::get_response(const CommandApdu& command) {
+    if (command.p1() != 0x00 || command.p2() != 0x00) {
+        return sw::incorrect_p1_p2;
+    }
+    if (command.nc() != 0) {
+        return sw::wrong_length;
+    }
+    if (pending_.empty()) {
+        selected_->other_command();
+        return sw::conditions_of_use_not_satisfied;
+    }
+    return split(std::exchange(pending_, {}), command);
+}
+
+// A command without Le gets its data at once, as far as a short answer holds it: hosts on T=0 and some on T=1
+// send none.
+ResponseApdu Card::split(ResponseApdu whole, const CommandApdu& command) {
+    const std::size_t limit = command.ne().value_or(short_response);
+    if (whole.data.size() <= limit) {
+        return whole;
+    }
+    const auto cut = whole.data.begin() + static_cast<std::ptrdiff_t>(limit);
+    pending_.assign(cut, whole.data.end());
+    whole.data.erase(cut, whole.data.end());
+    whole.status = sw::bytes_available(pending_.size());
+    return whole;
+}
+
+} // namespace cardrig::emulator

@@ -1,0 +1,137 @@
+#include "emulator/personalise.h"
+
+#include "emulator/card_config_rules.h"
+#include "emulator/piv/issuer_objects.h"
+
+#include <algorithm>
+#include <set>
+
+#include <fmt/format.h>
+
+namespace cardrig::emulator {
+
+namespace {
+
+constexpr apdu::Tag chuid_tag = 0x5FC102;
+constexpr apdu::Tag ccc_tag = 0x5FC107;
+
+std::optional<std::string> code_fault(std::string_view what, const PasscodeRules& rules,
+                                      std::string_view code, std::optional<std::uint8_t> left) {
+    if (const auto fault = passcode_fault(rules, code)) {
+        return fmt::format("the {} breaks its rules: {}", what, *fault);
+    }
+    if (left && *left > rules.tries) {
+        return fmt::format("the {} has {} tries left of {}", what, *left, rules.tries);
+    }
+    return std::nullopt;
+}
+
+std::optional<std::string> keys_fault(const CardSpec& spec) {
+    const auto& offered = spec.config.piv.algorithms;
+    std::set<piv::KeyReference> seen;
+    for (const PersonalisedKey& key : spec.keys) {
+        if (!piv::certificate_tag(key.reference)) {
+            return fmt::format("{:02X} is no key reference of a key pair", key.reference);
+        }
+        if (!seen.insert(key.reference).second) {
+            return fmt::format("key {:02X} is given twice", key.reference);
+        }
+        if (std::find(offered.begin(), offered.end(), key.key.algorithm()) == offered.end()) {
+            return fmt::format("key {:02X} is {}, which the card does not offer", key.reference,
+                               name(key.key.algorithm()));
+        }
+    }
+    return std::nullopt;
+}
+
+std::optional<std::string> spec_fault(const CardSpec& spec) {
+    const PivConfig& piv = spec.config.piv;
+    if (auto fault = config_fault(spec.config)) {
+        return fault;
+    }
+    if (auto fault = code_fault("passcode", piv.passcode, spec.passcode, spec.passcode_tries_left)) {
+        return fault;
+    }
+    if (auto fault = code_fault("unblocking code", piv.unblocking_code, spec.unblocking_code,
+                                spec.unblocking_code_tries_left)) {
+        return fault;
+    }
+    if (!is_symmetric(spec.management_algorithm)) {
+        return fmt::format("{} is no algorithm for a management key", name(spec.management_algorithm));
+    }
+    if (spec.management_key.size() != key_size(spec.management_algorithm)) {
+        return fmt::format("the management key has {} bytes; {} needs {}", spec.management_key.size(),
+                           name(spec.management_algorithm), key_size(spec.management_algorithm));
+    }
+    return keys_fault(spec);
+}
+
+/// SP 800-73-4 part 2, 2.4.3: padded with FF to eight bytes.
+Bytes padded(std::string_view code) {
+    Bytes bytes(code.begin(), code.end());
+    bytes.resize(8, 0xFF);
+    return bytes;
+}
+
+Bytes management_key_content(const CardSpec& spec) {
+    Bytes content{static_cast<std::uint8_t>(spec.management_algorithm)};
+    content.insert(content.end(), spec.management_key.begin(), spec.management_key.end());
+    return content;
+}
+
+/// One object a transaction: nobody cuts the power at the issuer's, and a journal need not hold the whole
+/// card.
+bool put(ObjectStore& store, ObjectId id, Bytes content) {
+    Transaction transaction = store.begin();
+    transaction.put(id, std::move(content));
+    return transaction.commit() == CommitResult::committed;
+}
+
+bool put_keys(ObjectStore& store, const std::vector<PersonalisedKey>& keys) {
+    for (const PersonalisedKey& key : keys) {
+        const piv::StoredKey stored{key.key.algorithm(), piv::KeyOrigin::generated, 0, key.key.to_der()};
+        if (!put(store, piv::key_object(key.reference), stored.encode())) {
+            return false;
+        }
+        if (!key.certificate.empty() && !put(store, piv::data_object(*piv::certificate_tag(key.reference)),
+                                             piv::certificate_container(key.certificate))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool fill(ObjectStore& store, const CardSpec& spec) {
+    const PivConfig& piv = spec.config.piv;
+    const bool fits = put(store, piv::passcode_object, padded(spec.passcode)) &&
+                      put(store, piv::unblocking_code_object, padded(spec.unblocking_code)) &&
+                      put(store, piv::management_key_object, management_key_content(spec)) &&
+                      put(store, piv::data_object(chuid_tag),
+                          piv::card_holder_unique_identifier(spec.guid, spec.expires)) &&
+                      put(store, piv::data_object(ccc_tag), piv::card_capability_container(spec.guid)) &&
+                      put_keys(store, spec.keys);
+    store.set_counter(piv::passcode_tries, spec.passcode_tries_left.value_or(piv.passcode.tries));
+    store.set_counter(piv::unblocking_code_tries,
+                      spec.unblocking_code_tries_left.value_or(piv.unblocking_code.tries));
+    return fits;
+}
+
+} // namespace
+
+Result<CardImage> personalise(const CardSpec& spec) {
+    if (auto fault = spec_fault(spec)) {
+        return apdu::failure(std::move(*fault));
+    }
+    MemoryNvm nvm(spec.config.geometry);
+    const auto store = ObjectStore::format(nvm, spec.config.protection);
+    if (!store) {
+        return tl::make_unexpected(store.error());
+    }
+    if (!fill(**store, spec)) {
+        return apdu::failure(fmt::format("a memory of {} bytes is too small for what the card is to hold",
+                                         spec.config.geometry.size()));
+    }
+    return CardImage{spec.config, nvm.bytes()};
+}
+
+} // namespace cardrig::emulator

@@ -1,0 +1,378 @@
+#include "emulator/piv/commands.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace cardrig::emulator::piv {
+
+namespace {
+
+using apdu::CommandApdu;
+namespace sw = apdu::sw;
+
+namespace instruction {
+constexpr std::uint8_t verify = 0x20;
+constexpr std::uint8_t change_reference_data = 0x24;
+constexpr std::uint8_t reset_retry_counter = 0x2C;
+constexpr std::uint8_t generate_key_pair = 0x47;
+constexpr std::uint8_t general_authenticate = 0x87;
+constexpr std::uint8_t select = 0xA4;
+constexpr std::uint8_t get_response = 0xC0;
+constexpr std::uint8_t get_data = 0xCB;
+constexpr std::uint8_t put_data = 0xDB;
+} // namespace instruction
+
+constexpr std::uint8_t chained_class = 0x10;
+constexpr std::uint8_t secure_messaging_bits = 0x0C;
+
+constexpr apdu::Tag tag_list = 0x5C;
+constexpr apdu::Tag data_object_value = 0x53;
+constexpr apdu::Tag discovery_object = 0x7E;
+constexpr apdu::Tag biometric_group_template = 0x7F61;
+
+tl::unexpected<StatusWord> refused(StatusWord status) {
+    return tl::make_unexpected(status);
+}
+
+ReferenceBlock block_at(const CommandApdu& command, std::size_t offset) {
+    ReferenceBlock block{};
+    std::copy_n(command.data().begin() + static_cast<std::ptrdiff_t>(offset), block.size(), block.begin());
+    return block;
+}
+
+bool reads_or_writes_current_file(const CommandApdu& command) {
+    return command.p1() == 0x3F && command.p2() == 0xFF;
+}
+
+/// The tag that a tag list (5C) of exactly one tag names.
+std::optional<apdu::Tag> listed_tag(ByteView list) {
+    if (list.empty() || list.size() > 3) {
+        return std::nullopt;
+    }
+    apdu::Tag tag = 0;
+    for (const std::uint8_t byte : list) {
+        tag = tag << 8U | byte;
+    }
+    return tag;
+}
+
+// SP 800-73-4 part 2, 3.1.2.
+Decoded<Command> decode_get_data(const CommandApdu& command) {
+    if (!reads_or_writes_current_file(command)) {
+        return refused(sw::incorrect_p1_p2);
+    }
+    const auto objects = apdu::parse_tlvs(command.data());
+    if (!objects || objects->size() != 1 || objects->front().tag != tag_list) {
+        return refused(sw::incorrect_data);
+    }
+    const std::optional<apdu::Tag> tag = listed_tag(objects->front().value);
+    if (!tag) {
+        return refused(sw::incorrect_data);
+    }
+    return GetData{*tag};
+}
+
+// SP 800-73-4 part 2, 3.2.1.
+Decoded<Command> decode_verify(const CommandApdu& command) {
+    if (command.p1() != 0x00 && command.p1() != 0xFF) {
+        return refused(sw::incorrect_p1_p2);
+    }
+    // The global passcode (00), biometrics (96, 97), the pairing code (98): the discovery object announces
+    // none. The unblocking code (81) is never verified by itself.
+    if (command.p2() != static_cast<std::uint8_t>(ReferenceData::passcode)) {
+        return refused(sw::referenced_data_not_found);
+    }
+    if (command.p1() == 0xFF) {
+        if (command.nc() != 0) {
+            return refused(sw::incorrect_data);
+        }
+        return ForgetPasscode{};
+    }
+    if (command.nc() == 0) {
+        return QueryPasscode{};
+    }
+    if (command.nc() != ReferenceBlock{}.size()) {
+        return refused(sw::incorrect_data);
+    }
+    return VerifyPasscode{block_at(command, 0)};
+}
+
+// SP 800-73-4 part 2, 3.2.2.
+Decoded<Command> decode_change_reference_data(const CommandApdu& command) {
+    if (command.p1() != 0x00) {
+        return refused(sw::incorrect_p1_p2);
+    }
+    const auto reference = static_cast<ReferenceData>(command.p2());
+    if (reference != ReferenceData::passcode && reference != ReferenceData::unblocking_code) {
+        return refused(sw::referenced_data_not_found);
+    }
+    if (command.nc() != 2 * ReferenceBlock{}.size()) {
+        return refused(sw::incorrect_data);
+    }
+    return ChangeReferenceData{reference, block_at(command, 0), block_at(command, 8)};
+}
+
+// SP 800-73-4 part 2, 3.2.3.
+Decoded<Command> decode_reset_retry_counter(const CommandApdu& command) {
+    if (command.p1() != 0x00) {
+        return refused(sw::incorrect_p1_p2);
+    }
+    if (command.p2() != static_cast<std::uint8_t>(ReferenceData::passcode)) {
+        return refused(sw::referenced_data_not_found);
+    }
+    if (command.nc() != 2 * ReferenceBlock{}.size()) {
+        return refused(sw::incorrect_data);
+    }
+    return ResetRetryCounter{block_at(command, 0), block_at(command, 8)};
+}
+
+/// The elements of a 7C template: an empty one requests, another one brings its value.
+struct TemplateElements {
+    std::optional<ByteView> witness;
+    std::optional<ByteView> challenge;
+    std::optional<ByteView> response;
+    std::optional<ByteView> exponentiation;
+
+    [[nodiscard]] std::optional<ByteView>* element(apdu::Tag tag) {
+        switch (tag) {
+        case 0x80:
+            return &witness;
+        case 0x81:
+            return &challenge;
+        case 0x82:
+            return &response;
+        case 0x85:
+            return &exponentiation;
+        default:
+            return nullptr;
+        }
+    }
+};
+
+Decoded<TemplateElements> read_elements(ByteView data) {
+    const auto outer = apdu::parse_tlvs(data);
+    if (!outer || outer->size() != 1 || outer->front().tag != 0x7C) {
+        return refused(sw::incorrect_data);
+    }
+    const auto inner = apdu::parse_tlvs(outer->front().value);
+    if (!inner) {
+        return refused(sw::incorrect_data);
+    }
+    TemplateElements elements;
+    for (const apdu::TlvView& object : *inner) {
+        std::optional<ByteView>* const element = elements.element(object.tag);
+        if (element == nullptr || element->has_value()) {
+            return refused(sw::incorrect_data);
+        }
+        *element = object.value;
+    }
+    return elements;
+}
+
+bool requested(const std::optional<ByteView>& element) {
+    return element && element->empty();
+}
+
+bool given(const std::optional<ByteView>& element) {
+    return element && !element->empty();
+}
+
+Bytes bytes_of(const std::optional<ByteView>& element) {
+    return {element->begin(), element->end()};
+}
+
+// SP 800-73-4 part 2, 3.2.4 and appendix A: which elements together mean which authentication. Their order is
+// free: hosts differ in it.
+Decoded<AuthenticationTemplate> decode_template(ByteView data) {
+    const auto read = read_elements(data);
+    if (!read) {
+        return refused(read.error());
+    }
+    const TemplateElements& e = *read;
+    if (e.exponentiation) {
+        if (given(e.exponentiation) && requested(e.response) && !e.witness && !e.challenge) {
+            return AgreeOnSecret{bytes_of(e.exponentiation)};
+        }
+        return refused(sw::incorrect_data);
+    }
+    if (e.witness) {
+        if (requested(e.witness) && !e.challenge && !e.response) {
+            return RequestWitness{};
+        }
+        if (given(e.witness) && given(e.challenge) && (!e.response || requested(e.response))) {
+            return AnswerWitness{bytes_of(e.witness), bytes_of(e.challenge)};
+        }
+        return refused(sw::incorrect_data);
+    }
+    if (requested(e.challenge) && !e.response) {
+        return RequestChallenge{};
+    }
+    if (given(e.challenge) && requested(e.response)) {
+        return UseKey{bytes_of(e.challenge)};
+    }
+    if (given(e.response) && !e.challenge) {
+        return AnswerChallenge{bytes_of(e.response)};
+    }
+    return refused(sw::incorrect_data);
+}
+
+Decoded<Command> decode_general_authenticate(const CommandApdu& command) {
+    // SP 800-78-4, table 6-2: 00 is another name of three-key triple DES.
+    const std::optional<Algorithm> algorithm =
+        command.p1() == 0x00 ? Algorithm::triple_des : algorithm_from_id(command.p1());
+    if (!algorithm) {
+        return refused(sw::incorrect_p1_p2);
+    }
+    const bool management = command.p2() == management_key;
+    if (!management && !certificate_tag(command.p2())) {
+        return refused(sw::incorrect_p1_p2);
+    }
+    if (management != is_symmetric(*algorithm)) {
+        return refused(sw::incorrect_p1_p2);
+    }
+    return GeneralAuthenticate{*algorithm, command.p2(), decode_template(command.data())};
+}
+
+// SP 800-73-4 part 2, 3.3.1, table 11: 5C and 53, but the discovery object and the biometric group template
+// as they are.
+Decoded<PutData::Content> decode_content(ByteView data) {
+    const auto objects = apdu::parse_tlvs(data);
+    if (!objects || objects->empty()) {
+        return refused(sw::incorrect_data);
+    }
+    const apdu::TlvView& first = objects->front();
+    if (objects->size() == 1 && (first.tag == discovery_object || first.tag == biometric_group_template)) {
+        return PutData::Content{first.tag, Bytes(first.value.begin(), first.value.end())};
+    }
+    if (objects->size() != 2 || first.tag != tag_list || objects->back().tag != data_object_value) {
+        return refused(sw::incorrect_data);
+    }
+    const std::optional<apdu::Tag> tag = listed_tag(first.value);
+    if (!tag || *tag == discovery_object || *tag == biometric_group_template) {
+        return refused(sw::incorrect_data);
+    }
+    const ByteView value = objects->back().value;
+    return PutData::Content{*tag, Bytes(value.begin(), value.end())};
+}
+
+Decoded<Command> decode_put_data(const CommandApdu& command) {
+    if (!reads_or_writes_current_file(command)) {
+        return refused(sw::incorrect_p1_p2);
+    }
+    return PutData{decode_content(command.data())};
+}
+
+std::optional<std::uint8_t> single_byte(const std::optional<ByteView>& value) {
+    if (!value || value->size() != 1) {
+        return std::nullopt;
+    }
+    return value->front();
+}
+
+/// What an element of the AC template may be; an absent one is fine.
+bool policy_within(const std::optional<ByteView>& value, std::uint8_t highest) {
+    const std::optional<std::uint8_t> policy = single_byte(value);
+    return !value || (policy && *policy <= highest);
+}
+
+// SP 800-73-4 part 2, 3.3.2, table 13: the mechanism (80), and for RSA perhaps the exponent (81).
+Decoded<GenerateKeyPair::Parameters> decode_parameters(ByteView data) {
+    const auto outer = apdu::parse_tlvs(data);
+    if (!outer || outer->size() != 1 || outer->front().tag != 0xAC) {
+        return refused(sw::incorrect_data);
+    }
+    const auto inner = apdu::parse_tlvs(outer->front().value);
+    if (!inner) {
+        return refused(sw::incorrect_data);
+    }
+    const std::optional<std::uint8_t> mechanism = single_byte(apdu::find_tlv(*inner, 0x80));
+    const std::optional<Algorithm> algorithm =
+        mechanism ? algorithm_from_id(*mechanism) : std::optional<Algorithm>{};
+    if (!algorithm || is_symmetric(*algorithm)) {
+        return refused(sw::incorrect_data);
+    }
+    // SP 800-78-4, table 3-1: 65537 is the one exponent.
+    static constexpr std::array<std::uint8_t, 3> only_exponent{0x01, 0x00, 0x01};
+    const auto exponent = apdu::find_tlv(*inner, 0x81);
+    if (exponent && (!is_rsa(*algorithm) || !std::ranges::equal(*exponent, only_exponent))) {
+        return refused(sw::incorrect_data);
+    }
+    // Deviates: part 2, table 13 has no AA (passcode policy) and AB (touch policy), because key management
+    // tools send them. A card without a button can only promise not to ask for a touch.
+    const auto passcode_policy = apdu::find_tlv(*inner, 0xAA);
+    if (!policy_within(passcode_policy, 3) || !policy_within(apdu::find_tlv(*inner, 0xAB), 1)) {
+        return refused(sw::incorrect_data);
+    }
+    const bool only_known = std::ranges::all_of(*inner, [](const apdu::TlvView& object) {
+        return object.tag == 0x80 || object.tag == 0x81 || object.tag == 0xAA || object.tag == 0xAB;
+    });
+    if (!only_known) {
+        return refused(sw::incorrect_data);
+    }
+    return GenerateKeyPair::Parameters{*algorithm, single_byte(passcode_policy).value_or(0)};
+}
+
+Decoded<Command> decode_generate_key_pair(const CommandApdu& command) {
+    if (command.p1() != 0x00 || !certificate_tag(command.p2())) {
+        return refused(sw::incorrect_p1_p2);
+    }
+    return GenerateKeyPair{command.p2(), decode_parameters(command.data())};
+}
+
+using Decode = Decoded<Command> (*)(const CommandApdu&);
+
+/// SELECT and GET RESPONSE come here only where the card could not read them as its own.
+Decoded<Command> refuse_parameters(const CommandApdu&) {
+    return refused(sw::incorrect_p1_p2);
+}
+
+Decode decoder_for(std::uint8_t ins) {
+    switch (ins) {
+    case instruction::get_data:
+        return decode_get_data;
+    case instruction::verify:
+        return decode_verify;
+    case instruction::change_reference_data:
+        return decode_change_reference_data;
+    case instruction::reset_retry_counter:
+        return decode_reset_retry_counter;
+    case instruction::general_authenticate:
+        return decode_general_authenticate;
+    case instruction::put_data:
+        return decode_put_data;
+    case instruction::generate_key_pair:
+        return decode_generate_key_pair;
+    case instruction::select:
+    case instruction::get_response:
+        return refuse_parameters;
+    default:
+        return nullptr;
+    }
+}
+
+} // namespace
+
+Decoded<Command> decode(const CommandApdu& command) {
+    const auto without_chaining = static_cast<std::uint8_t>(command.cla() & ~chained_class);
+    if (without_chaining == secure_messaging_bits) {
+        return refused(sw::secure_messaging_not_supported);
+    }
+    if (without_chaining != 0x00) {
+        return refused(sw::class_not_supported);
+    }
+    const Decode decode_instruction = decoder_for(command.ins());
+    if (decode_instruction == nullptr) {
+        return refused(sw::instruction_not_supported);
+    }
+    if (command.chained()) {
+        return refused(sw::command_chaining_not_supported);
+    }
+    return decode_instruction(command);
+}
+
+bool accepts_chain(std::uint8_t ins) {
+    return ins == instruction::general_authenticate || ins == instruction::put_data ||
+           ins == instruction::generate_key_pair;
+}
+
+} // namespace cardrig::emulator::piv

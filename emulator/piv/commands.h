@@ -1,0 +1,113 @@
+// The PIV card application's commands as values (SP 800-73-4 part 2, 3): decoded once, so that no other code
+// looks at command bytes.
+//
+// Class, instruction, P1-P2 and Lc are checked by decode(). What is wrong with the data of a command that
+// needs authorisation may only be told after the authorisation was checked; such a command carries either its
+// decoded data or the status word that refuses them.
+#pragma once
+
+#include "apdu/ber_tlv.h"
+#include "apdu/command_apdu.h"
+#include "apdu/status_word.h"
+#include "emulator/algorithm.h"
+#include "emulator/piv/piv_memory.h"
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <variant>
+
+#include <tl/expected.hpp>
+
+namespace cardrig::emulator::piv {
+
+using apdu::StatusWord;
+
+/// Decoded, or the status word that refuses it.
+template <class T>
+using Decoded = tl::expected<T, StatusWord>;
+
+/// Passcode or unblocking code as it comes: eight bytes, padded with FF or not.
+using ReferenceBlock = std::array<std::uint8_t, 8>;
+
+enum class ReferenceData : std::uint8_t { passcode = 0x80, unblocking_code = 0x81 };
+
+struct GetData {
+    apdu::Tag tag = 0;
+};
+
+/// VERIFY without data: is the passcode verified, and how many tries are left?
+struct QueryPasscode {};
+/// VERIFY with P1 FF: take the verified status back.
+struct ForgetPasscode {};
+struct VerifyPasscode {
+    ReferenceBlock passcode{};
+};
+
+struct ChangeReferenceData {
+    ReferenceData reference = ReferenceData::passcode;
+    ReferenceBlock current{};
+    ReferenceBlock replacement{};
+};
+
+struct ResetRetryCounter {
+    ReferenceBlock unblocking_code{};
+    ReferenceBlock passcode{};
+};
+
+struct PutData {
+    struct Content {
+        apdu::Tag tag = 0;
+        Bytes value; ///< without the 53, 7E or 7F61 around it; empty to delete
+    };
+    Decoded<Content> content;
+};
+
+struct GenerateKeyPair {
+    struct Parameters {
+        Algorithm algorithm = Algorithm::rsa2048;
+        std::uint8_t passcode_policy = 0; ///< as StoredKey::passcode_policy
+    };
+    KeyReference key = 0;
+    Decoded<Parameters> parameters;
+};
+
+/// What the dynamic authentication template (7C) of GENERAL AUTHENTICATE asks for.
+struct RequestWitness {};   ///< 80 empty
+struct RequestChallenge {}; ///< 81 empty
+/// The host's answer to the card's challenge: 82.
+struct AnswerChallenge {
+    Bytes response;
+};
+/// The host's answer to the card's witness, and its own challenge: 80 and 81.
+struct AnswerWitness {
+    Bytes witness;
+    Bytes challenge;
+};
+/// Use the key on this: 82 empty and 81.
+struct UseKey {
+    Bytes input;
+};
+/// Agree on a secret with this public key: 82 empty and 85.
+struct AgreeOnSecret {
+    Bytes point;
+};
+using AuthenticationTemplate =
+    std::variant<RequestWitness, RequestChallenge, AnswerChallenge, AnswerWitness, UseKey, AgreeOnSecret>;
+
+struct GeneralAuthenticate {
+    Algorithm algorithm = Algorithm::triple_des;
+    KeyReference key = 0;
+    Decoded<AuthenticationTemplate> data;
+};
+
+using Command = std::variant<GetData, QueryPasscode, ForgetPasscode, VerifyPasscode, ChangeReferenceData,
+                             ResetRetryCounter, GeneralAuthenticate, PutData, GenerateKeyPair>;
+
+/// One whole command, chained blocks put together. SELECT of an application and GET RESPONSE are the card's.
+[[nodiscard]] Decoded<Command> decode(const apdu::CommandApdu& command);
+
+/// Whether the instruction's data may come in several blocks (SP 800-73-4 part 2, table 2).
+[[nodiscard]] bool accepts_chain(std::uint8_t ins);
+
+} // namespace cardrig::emulator::piv

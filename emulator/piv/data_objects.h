@@ -1,0 +1,23 @@
+// The PIV data model (SP 800-73-4 part 1, 3 and appendix A): which data objects there are, who may read them,
+// and those that the card makes up itself.
+#pragma once
+
+#include "apdu/ber_tlv.h"
+#include "emulator/card_config.h"
+#include "emulator/object_store.h"
+
+#include <cstdint>
+#include <optional>
+
+namespace cardrig::emulator::piv {
+
+enum class ReadRule : std::uint8_t { always, passcode };
+
+/// None for a tag that is not in the data model.
+[[nodiscard]] std::optional<ReadRule> read_rule(apdu::Tag tag);
+
+/// The object as GET DATA answers it, with the 53, 7E or 7F61 around it. Discovery object and key history are
+/// derived from what the card is as long as nobody wrote them.
+[[nodiscard]] std::optional<Bytes> read_data_object(const ObjectStore& store, apdu::Tag tag);
+
+} // namespace cardrig::emulator::piv

@@ -1,0 +1,103 @@
+#include "emulator/piv/piv_memory.h"
+
+#include <fmt/format.h>
+
+namespace cardrig::emulator::piv {
+
+namespace {
+
+constexpr std::uint8_t stored_key_format = 1;
+constexpr std::size_t stored_key_header = 4;
+constexpr std::uint8_t last_passcode_policy = 3;
+
+constexpr apdu::Tag certificate = 0x70;
+constexpr apdu::Tag certificate_info = 0x71;
+constexpr apdu::Tag error_detection_code = 0xFE;
+
+constexpr KeyReference first_retired_key = 0x82;
+constexpr KeyReference last_retired_key = 0x95;
+constexpr apdu::Tag first_retired_certificate = 0x5FC10D;
+
+} // namespace
+
+Bytes StoredKey::encode() const {
+    Bytes bytes;
+    bytes.reserve(stored_key_header + pkcs8.size());
+    bytes.push_back(stored_key_format);
+    bytes.push_back(static_cast<std::uint8_t>(algorithm));
+    bytes.push_back(static_cast<std::uint8_t>(origin));
+    bytes.push_back(passcode_policy);
+    bytes.insert(bytes.end(), pkcs8.begin(), pkcs8.end());
+    return bytes;
+}
+
+Result<StoredKey> StoredKey::decode(ByteView bytes) {
+    if (bytes.size() <= stored_key_header) {
+        return apdu::failure("a stored key is cut short");
+    }
+    if (bytes[0] != stored_key_format) {
+        return apdu::failure(fmt::format("a stored key has the unknown format {}", bytes[0]));
+    }
+    const std::optional<Algorithm> algorithm = algorithm_from_id(bytes[1]);
+    if (!algorithm || is_symmetric(*algorithm)) {
+        return apdu::failure(fmt::format("a stored key has the unknown algorithm {:02X}", bytes[1]));
+    }
+    const auto origin = static_cast<KeyOrigin>(bytes[2]);
+    if (origin != KeyOrigin::generated && origin != KeyOrigin::imported) {
+        return apdu::failure(fmt::format("a stored key has the unknown origin {}", bytes[2]));
+    }
+    if (bytes[3] > last_passcode_policy) {
+        return apdu::failure(fmt::format("a stored key has the unknown passcode policy {}", bytes[3]));
+    }
+    const ByteView pkcs8 = bytes.subspan(stored_key_header);
+    return StoredKey{*algorithm, origin, bytes[3], Bytes(pkcs8.begin(), pkcs8.end())};
+}
+
+// SP 800-73-4 part 1, table 3 (tags of the certificates) and table 4b (key references).
+std::optional<apdu::Tag> certificate_tag(KeyReference key) {
+    switch (key) {
+    case authentication_key:
+        return 0x5FC105;
+    case signature_key:
+        return 0x5FC10A;
+    case key_management_key:
+        return 0x5FC10B;
+    case card_authentication_key:
+        return 0x5FC101;
+    default:
+        break;
+    }
+    if (key >= first_retired_key && key <= last_retired_key) {
+        return first_retired_certificate + (key - first_retired_key);
+    }
+    return std::nullopt;
+}
+
+std::optional<Bytes> certificate_in(ByteView content) {
+    const auto objects = apdu::parse_tlvs(content);
+    if (!objects) {
+        return std::nullopt;
+    }
+    const std::optional<ByteView> der = apdu::find_tlv(*objects, certificate);
+    if (!der || der->empty()) {
+        return std::nullopt;
+    }
+    // SP 800-73-4 part 1, appendix A, table 10: the two low bits tell the compression, 00 for none. Some
+    // hosts leave CertInfo out for a plain certificate.
+    const std::optional<ByteView> info = apdu::find_tlv(*objects, certificate_info);
+    if (info && !info->empty() && (info->front() & 0x03U) != 0) {
+        return std::nullopt;
+    }
+    return Bytes(der->begin(), der->end());
+}
+
+Bytes certificate_container(ByteView der) {
+    static constexpr std::uint8_t uncompressed = 0x00;
+    Bytes content;
+    apdu::append_tlv(content, certificate, der);
+    apdu::append_tlv(content, certificate_info, ByteView(&uncompressed, 1));
+    apdu::append_tlv(content, error_detection_code, {});
+    return content;
+}
+
+} // namespace cardrig::emulator::piv

@@ -1,0 +1,155 @@
+#include "harness/files.h"
+
+#include "harness/errors.h"
+
+#include <cerrno>
+#include <cstdlib>
+#include <memory>
+#include <system_error>
+#include <utility>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+namespace cardrig::harness {
+
+namespace {
+
+/// Nothing that the rig reads is near this; /dev/zero is beyond it.
+constexpr std::size_t largest_file = 256UL << 20U;
+
+std::string reason(int error) {
+    return std::generic_category().message(error);
+}
+
+/// A file descriptor that is closed at the latest when it goes out of sight.
+class Descriptor final {
+public:
+    explicit Descriptor(int number) : number_(number) {}
+    Descriptor(const Descriptor&) = delete;
+    Descriptor& operator=(const Descriptor&) = delete;
+    ~Descriptor() {
+        if (number_ >= 0) {
+            ::close(number_);
+        }
+    }
+    [[nodiscard]] int number() const { return number_; }
+    /// False with errno set where the system could not keep what was written.
+    [[nodiscard]] bool close() { return ::close(std::exchange(number_, -1)) == 0; }
+
+private:
+    int number_;
+};
+
+bool write_all(int descriptor, apdu::ByteView bytes) {
+    while (!bytes.empty()) {
+        const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
+        if (written < 0 && errno == EINTR) {
+            continue;
+        }
+        if (written < 0) {
+            return false;
+        }
+        bytes = bytes.subspan(static_cast<std::size_t>(written));
+    }
+    return true;
+}
+
+std::string folder_of(const std::string& path) {
+    const std::size_t slash = path.rfind('/');
+    if (slash == std::string::npos) {
+        return ".";
+    }
+    return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+/// The rename itself lasts only when the folder is on the disk too. Some file systems refuse to sync a
+/// folder; the file's content is safe all the same.
+void sync_folder(const std::string& folder) {
+    const Descriptor descriptor(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (descriptor.number() >= 0) {
+        ::fsync(descriptor.number());
+    }
+}
+
+/// Where a symbolic link leads, so that the link stays one; else the path itself.
+std::string link_target(const std::string& path) {
+    const std::unique_ptr<char, decltype(&std::free)> real(::realpath(path.c_str(), nullptr), &std::free);
+    return real == nullptr ? path : std::string(real.get());
+}
+
+/// Devices and pipes (/dev/stdout) are written to, never replaced.
+void write_special(const std::string& path, const struct stat& status, apdu::ByteView bytes) {
+    if (S_ISDIR(status.st_mode)) {
+        throw RequestError(fmt::format("cannot write {}: it is a folder", path));
+    }
+    Descriptor file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    if (file.number() < 0 || !write_all(file.number(), bytes) || !file.close()) {
+        throw RequestError(fmt::format("cannot write {}: {}", path, reason(errno)));
+    }
+}
+
+} // namespace
+
+apdu::Bytes read_file(const std::string& path) {
+    const auto fail = [&](int error) {
+        throw RequestError(fmt::format("cannot read {}: {}", path, reason(error)));
+    };
+    const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (file.number() < 0) {
+        fail(errno);
+    }
+    apdu::Bytes bytes;
+    apdu::Bytes block(64UL * 1024);
+    for (;;) {
+        const ssize_t count = ::read(file.number(), block.data(), block.size());
+        if (count < 0 && errno == EINTR) {
+            continue;
+        }
+        if (count < 0) {
+            fail(errno);
+        }
+        if (count == 0) {
+            return bytes;
+        }
+        if (bytes.size() + static_cast<std::size_t>(count) > largest_file) {
+            throw RequestError(
+                fmt::format("cannot read {}: it has more than {} MiB", path, largest_file >> 20U));
+        }
+        bytes.insert(bytes.end(), block.begin(), block.begin() + count);
+    }
+}
+
+void write_file(const std::string& path, apdu::ByteView bytes) {
+    const auto fail = [&](int error) {
+        throw RequestError(fmt::format("cannot write {}: {}", path, reason(error)));
+    };
+    const std::string target = link_target(path);
+    struct stat existing = {};
+    if (::stat(target.c_str(), &existing) == 0 && !S_ISREG(existing.st_mode)) {
+        write_special(path, existing, bytes);
+        return;
+    }
+    std::string temporary = target + ".XXXXXX";
+    Descriptor file(::mkostemp(temporary.data(), O_CLOEXEC)); // made with mode 0600
+    if (file.number() < 0) {
+        fail(errno);
+    }
+    const bool kept = write_all(file.number(), bytes) && ::fsync(file.number()) == 0 && file.close() &&
+                      ::rename(temporary.c_str(), target.c_str()) == 0;
+    if (!kept) {
+        const int error = errno;
+        ::unlink(temporary.c_str());
+        fail(error);
+    }
+    sync_folder(folder_of(target));
+}
+
+void write_file(const std::string& path, std::string_view text) {
+    write_file(path, apdu::ByteView(reinterpret_cast<const std::uint8_t*>(text.data()), text.size()));
+}
+
+} // namespace cardrig::harness

@@ -1,0 +1,230 @@
+#include "harness/profile.h"
+
+#include "emulator/environment.h"
+#include "harness/errors.h"
+#include "harness/files.h"
+#include "harness/key_cache.h"
+#include "harness/profile_reader.h"
+#include "harness/shipped_profiles.h"
+#include "harness/test_authority.h"
+#include "harness/yaml.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <system_error>
+#include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace cardrig::harness {
+
+namespace {
+
+using emulator::CardImage;
+using emulator::CryptoContext;
+using std::chrono::sys_seconds;
+
+apdu::Bytes hash(std::string_view text) {
+    return emulator::sha256({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+}
+
+/// Keys, GUID and authority of one card about to be made. Test keys are always the same for one profile; each
+/// comes from a context of its own, so that a certificate more or less changes no other key.
+class Issuer final {
+public:
+    Issuer(const Profile& profile, const MakeOptions& options) : profile_(profile), options_(options) {}
+
+    [[nodiscard]] MadeCard make() {
+        emulator::CardSpec spec = profile_.card;
+        if (!profile_.guid_given) {
+            spec.guid = guid();
+        }
+        spec.expires = std::chrono::floor<std::chrono::days>(options_.now + profile_.card_expires);
+        TestAuthority authority(context("issuing authority"), keys(), authority_validity());
+        for (const CertificateProfile& certificate : profile_.certificates) {
+            spec.keys.push_back(certify(authority, certificate));
+        }
+        auto image = emulator::personalise(spec);
+        if (!image) {
+            throw RequestError(fmt::format("{}: {}", profile_.memory_place, image.error().message));
+        }
+        return {std::move(*image),
+                profile_.holder,
+                spec.passcode,
+                spec.unblocking_code,
+                apdu::to_hex(spec.management_key),
+                authority.certificate_pem(),
+                authority.key_pem()};
+    }
+
+private:
+    [[nodiscard]] std::string identity(std::string_view what) const {
+        return fmt::format("cardrig test card\n{}\n{}", profile_.card.config.profile, what);
+    }
+
+    [[nodiscard]] CryptoContext& context(std::string_view what) {
+        std::optional<std::uint64_t> seed;
+        if (!options_.fresh_keys) {
+            seed = 0;
+            const apdu::Bytes digest = hash(identity(what));
+            for (std::size_t i = 0; i < sizeof(*seed); ++i) {
+                *seed = *seed << 8U | digest[i];
+            }
+        }
+        contexts_.push_back(std::make_unique<CryptoContext>(seed));
+        return *contexts_.back();
+    }
+
+    [[nodiscard]] emulator::KeySource& keys() {
+        return options_.fresh_keys ? static_cast<emulator::KeySource&>(fresh_) : memoised_;
+    }
+
+    [[nodiscard]] std::array<std::uint8_t, 16> guid() {
+        std::array<std::uint8_t, 16> guid{};
+        if (options_.fresh_keys) {
+            emulator::ContextEntropy(context("guid")).fill(guid);
+        } else {
+            const apdu::Bytes digest = hash(identity("guid"));
+            std::copy_n(digest.begin(), guid.size(), guid.begin());
+        }
+        // RFC 4122, 4.4: version 4, the variant of that document.
+        guid[6] = static_cast<std::uint8_t>((guid[6] & 0x0FU) | 0x40U);
+        guid[8] = static_cast<std::uint8_t>((guid[8] & 0x3FU) | 0x80U);
+        return guid;
+    }
+
+    /// Long enough for all that it certifies, and for renewals to come.
+    [[nodiscard]] Validity authority_validity() const {
+        sys_seconds first = options_.now;
+        sys_seconds last = options_.now;
+        for (const CertificateProfile& certificate : profile_.certificates) {
+            first = std::min(first, options_.now + certificate.issued);
+            last = std::max(last, options_.now + certificate.expires);
+        }
+        return {first - std::chrono::days(1), last + std::chrono::days(10L * 365)};
+    }
+
+    [[nodiscard]] emulator::PersonalisedKey certify(TestAuthority& authority,
+                                                    const CertificateProfile& certificate) {
+        const std::string slot = fmt::format("{:02X}", certificate.reference);
+        emulator::PrivateKey key = keys().generate(context(slot), certificate.algorithm);
+        CertificateOrder order;
+        order.public_key = key.native();
+        order.common_name = profile_.holder.name;
+        order.number = profile_.holder.number;
+        order.validity = {options_.now + certificate.issued, options_.now + certificate.expires};
+        order.use = certificate.reference == emulator::piv::signature_key ? CertificateUse::signature
+                                                                          : CertificateUse::authentication;
+        if (!options_.fresh_keys) {
+            order.serial = serial(slot, order);
+        }
+        apdu::Bytes der = authority.issue(order);
+        return {certificate.reference, std::move(key), std::move(der)};
+    }
+
+    /// The same authority certifies the same key again and again, with other dates: each certificate has a
+    /// number of its own, the same for the same content (RFC 5280, 4.1.2.2).
+    [[nodiscard]] apdu::Bytes serial(const std::string& slot, const CertificateOrder& order) const {
+        apdu::Bytes digest =
+            hash(fmt::format("{}\n{}\n{}\n{}\n{}", identity(slot), order.common_name, order.number,
+                             order.validity.not_before.time_since_epoch().count(),
+                             order.validity.not_after.time_since_epoch().count()));
+        digest.resize(16);
+        digest[0] = static_cast<std::uint8_t>((digest[0] & 0x3FU) | 0x40U);
+        return digest;
+    }
+
+    const Profile& profile_;
+    const MakeOptions& options_;
+    std::vector<std::unique_ptr<CryptoContext>> contexts_;
+    emulator::FreshKeys fresh_;
+    MemoisedKeys memoised_;
+};
+
+const std::string_view* shipped_profile(std::string_view name) {
+    const auto* found = std::find_if(shipped_profiles.begin(), shipped_profiles.end(),
+                                     [&](const auto& profile) { return profile.first == name; });
+    return found == shipped_profiles.end() ? nullptr : &found->second;
+}
+
+/// X.509 has no dates before 1950 that all readers agree on (RFC 5280, 4.1.2.5).
+void refuse_early_dates(const Profile& profile, const MakeOptions& options, const std::string& file) {
+    constexpr sys_seconds earliest = std::chrono::sys_days(std::chrono::year(1951) / 1 / 1);
+    for (const CertificateProfile& certificate : profile.certificates) {
+        if (options.now + certificate.issued < earliest) {
+            throw RequestError(fmt::format("{}: the certificate of {:02X} would begin before 1951", file,
+                                           certificate.reference));
+        }
+    }
+}
+
+MadeCard make_from(std::string_view yaml, const std::string& name, const std::string& file,
+                   const MakeOptions& options) {
+    const Profile profile = read_profile(yaml, name, file, options.overrides);
+    refuse_early_dates(profile, options, file);
+    return Issuer(profile, options).make();
+}
+
+apdu::Bytes read_card_file(const std::string& path) {
+    std::error_code error;
+    if (!std::filesystem::exists(path, error) && !error) {
+        const auto names = shipped_profile_names();
+        const std::string hint = nearest_word(path, names);
+        throw RequestError(
+            fmt::format("{}: there is no such file, and no such profile is shipped (there is: {}){}", path,
+                        fmt::join(names, ", "), hint.empty() ? "" : "; " + hint));
+    }
+    return read_file(path);
+}
+
+MadeCard make_from_file(const std::string& path, apdu::ByteView content, const MakeOptions& options) {
+    if (std::find(content.begin(), content.end(), 0) != content.end()) {
+        throw RequestError(fmt::format("{}: neither a card image nor a profile", path));
+    }
+    const std::string_view yaml(reinterpret_cast<const char*>(content.data()), content.size());
+    return make_from(yaml, std::filesystem::path(path).stem().string(), path, options);
+}
+
+} // namespace
+
+MadeCard make_card(const std::string& name_or_path, const MakeOptions& options) {
+    if (const std::string_view* yaml = shipped_profile(name_or_path)) {
+        return make_from(*yaml, name_or_path, "profile " + name_or_path, options);
+    }
+    const apdu::Bytes content = read_card_file(name_or_path);
+    if (CardImage::begins_like_one(content)) {
+        throw RequestError(fmt::format("{}: this is a card image; a profile is wanted here", name_or_path));
+    }
+    return make_from_file(name_or_path, content, options);
+}
+
+CardImage open_card(const std::string& name_or_path, const MakeOptions& options) {
+    if (shipped_profile(name_or_path) != nullptr) {
+        return make_card(name_or_path, options).image;
+    }
+    const apdu::Bytes content = read_card_file(name_or_path);
+    if (!CardImage::begins_like_one(content)) {
+        return make_from_file(name_or_path, content, options).image;
+    }
+    if (!options.overrides.empty()) {
+        throw RequestError(fmt::format("{}: this is a card image; '{}' can be changed in a profile only",
+                                       name_or_path, options.overrides.begin()->first));
+    }
+    auto image = CardImage::parse(content);
+    if (!image) {
+        throw RequestError(fmt::format("{}: {}", name_or_path, image.error().message));
+    }
+    return std::move(*image);
+}
+
+std::vector<std::string> shipped_profile_names() {
+    std::vector<std::string> names;
+    for (const auto& profile : shipped_profiles) {
+        names.emplace_back(profile.first);
+    }
+    return names;
+}
+
+} // namespace cardrig::harness

@@ -1,0 +1,39 @@
+// What a profile's YAML says, read into values; harness/profiles/README.md describes the language.
+#pragma once
+
+#include "emulator/personalise.h"
+#include "harness/profile.h"
+#include "harness/yaml.h"
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace cardrig::harness {
+
+struct CertificateProfile {
+    emulator::piv::KeyReference reference = emulator::piv::authentication_key;
+    emulator::Algorithm algorithm = emulator::Algorithm::rsa2048;
+    std::chrono::seconds issued{};  ///< from the run's now
+    std::chrono::seconds expires{}; ///< from the run's now, after `issued`
+};
+
+struct Profile {
+    std::string title;
+    Holder holder;
+    /// All but the key pairs, the CHUID's date, and a GUID that the profile does not give.
+    emulator::CardSpec card;
+    bool guid_given = false;
+    std::chrono::seconds card_expires{};
+    std::vector<CertificateProfile> certificates;
+    /// Where to complain about a memory that turns out too small.
+    std::string memory_place;
+};
+
+/// `name` is what the card's configuration calls the profile, `file` what messages call it. Throws
+/// RequestError.
+[[nodiscard]] Profile read_profile(std::string_view yaml, const std::string& name, const std::string& file,
+                                   const ProfileOverrides& overrides);
+
+} // namespace cardrig::harness
