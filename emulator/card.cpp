@@ -79,6 +79,10 @@ ResponseApdu Card::answer(ByteView bytes) {
     if (chain_ && !continues(chain_->first, *command)) {
         drop_chain();
     }
+    if (chain_ && chain_->data.size() + command->nc() > selected_->chain_limit()) {
+        drop_chain();
+        return sw::wrong_length;
+    }
     if (command->cla() == chained_class && selected_->accepts_chain(command->ins())) {
         return add_to_chain(*command);
     }
@@ -91,10 +95,6 @@ ResponseApdu Card::answer(ByteView bytes) {
 ResponseApdu Card::add_to_chain(const CommandApdu& command) {
     if (!chain_) {
         chain_.emplace(Chain{command, {}});
-    }
-    if (chain_->data.size() + command.nc() > selected_->chain_limit()) {
-        drop_chain();
-        return sw::wrong_length;
     }
     chain_->data.insert(chain_->data.end(), command.data().begin(), command.data().end());
     return sw::success;

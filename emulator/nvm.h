@@ -5,6 +5,7 @@
 #pragma once
 
 #include "apdu/bytes.h"
+#include "apdu/result.h"
 
 #include <cstdint>
 #include <span>
@@ -24,6 +25,9 @@ struct NvmGeometry {
     [[nodiscard]] constexpr std::uint32_t size() const { return block_size() * blocks; }
     friend bool operator==(const NvmGeometry&, const NvmGeometry&) = default;
 };
+
+/// Fails on a geometry outside the ranges above, naming the value.
+[[nodiscard]] apdu::Result<void> check(const NvmGeometry& geometry);
 
 /// Erased memory reads as this.
 inline constexpr std::uint8_t erased_byte = 0xFF;

@@ -34,17 +34,18 @@ enum class CommitResult : std::uint8_t {
 class ObjectStore;
 
 /// Changes that become visible together, when commit() returns, or not at all. One that is dropped without
-/// commit() changes nothing.
+/// commit() changes nothing. Refers to its store.
 class Transaction {
 public:
     /// Creates or replaces an object; 0 bytes is an object too.
     void put(ObjectId id, Bytes content);
     /// Replaces bytes inside an object that exists; it grows if the range ends behind its end, and the range
-    /// must not begin behind its end.
+    /// must not begin behind its end. Throws std::logic_error where that is not so.
     void write_range(ObjectId id, std::uint32_t offset, ByteView bytes);
     /// Erasing what is not there is no error.
     void erase(ObjectId id);
-    /// Once per transaction.
+    /// Once per transaction; throws std::logic_error on a second call. What would change nothing writes
+    /// nothing.
     [[nodiscard]] CommitResult commit();
 
 private:
@@ -52,6 +53,7 @@ private:
     explicit Transaction(ObjectStore& store) : store_(store) {}
     ObjectStore& store_;
     std::map<ObjectId, std::optional<Bytes>> changes_;
+    bool committed_ = false;
 };
 
 /// Lives as long as the card has power; refers to the memory, which must outlive it. Not thread-safe.
@@ -75,10 +77,11 @@ public:
     /// 0 where it was never set.
     [[nodiscard]] std::uint8_t counter(CounterId id) const;
     /// Outside every transaction, written and synced when it returns: a retry counter goes down before a
-    /// passcode is compared.
+    /// passcode is compared. Writes nothing where the counter has that value.
     void set_counter(CounterId id, std::uint8_t value);
 
-    /// Bytes that objects can still take, page by page.
+    /// Bytes that objects can still take. An object fills whole pages, so this goes down and up by pages; it
+    /// is exact for whatever one transaction and the directory can hold (emulator/README.md).
     [[nodiscard]] std::uint32_t free_bytes() const;
     [[nodiscard]] Protection protection() const;
 

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -41,7 +42,7 @@ struct Tearing {
     Prefix prefix = Prefix::half; ///< for `prefix` alone
     std::uint64_t seed = 1;       ///< for `weak_bits` alone
 
-    /// "prefix half", "erase-block", "weak-bits"
+    /// "prefix half", "erase-block", "weak-bits", "weak-bits 7" (the seed, where it is not 1)
     [[nodiscard]] static apdu::Result<Tearing> parse(std::string_view text);
     [[nodiscard]] std::string text() const;
     friend bool operator==(const Tearing&, const Tearing&) = default;
@@ -58,20 +59,34 @@ public:
     /// Plans a cut at the n-th write from now, n from 1. Replaces an earlier plan.
     void cut_at(std::uint64_t write, Tearing tearing);
     void cancel_cut();
-    /// Writes so far, since it was made.
+    /// Writes so far, since it was made; a cut one counts.
     [[nodiscard]] std::uint64_t writes() const { return writes_; }
-    /// Called before each write with its number, offset and bytes; may throw PowerCut or plan a cut at this
-    /// write by cut_now().
+    /// Called before each write with its number, offset and bytes; may throw (then the write does not happen,
+    /// and the memory is dead) or plan a cut at this write by cut_now().
     using Observer = std::function<void(std::uint64_t write, std::uint32_t offset, ByteView bytes)>;
     void set_observer(Observer observer);
     /// From an observer: this very write is cut.
     void cut_now(Tearing tearing);
     /// A new power-on over the same memory: the dead memory answers again (weak bits stay weak until
-    /// programmed).
+    /// programmed). What was written without a sync stays; a planned cut does not.
     void power_on();
 
+    /// Bits that read at random, by the offset of their byte.
+    using WeakBits = std::map<std::uint32_t, std::uint8_t>;
+    /// All that a power cut leaves: what an exhaustive test goes on from.
+    struct Remains {
+        Bytes memory;
+        WeakBits weak;
+        std::uint64_t weak_state = 0; ///< of the stream that weak bits are drawn from
+    };
+    [[nodiscard]] Remains remains() const { return {memory_.bytes(), weak_, weak_state_}; }
+    /// As after power_on() over these remains; `remains.memory` has the memory's size.
+    void restore(const Remains& remains);
+
     [[nodiscard]] emulator::NvmGeometry geometry() const override { return memory_.geometry(); }
+    /// Throws PowerCut when dead, as the others do.
     void read(std::uint32_t offset, std::span<std::uint8_t> out) const override;
+    /// Throws std::logic_error on a range that is not within one page.
     void write(std::uint32_t offset, ByteView bytes) override;
     void sync() override;
 
@@ -79,7 +94,21 @@ private:
     struct Undo {
         std::uint32_t offset;
         Bytes before;
+        WeakBits weak; ///< of these bytes
     };
+    struct Range {
+        std::uint32_t offset;
+        std::uint32_t size;
+    };
+    void check_alive() const;
+    void observe(std::uint32_t offset, ByteView bytes);
+    void program(std::uint32_t offset, ByteView bytes);
+    void erase(Range range);
+    void weaken(std::uint32_t offset, ByteView bytes, std::uint64_t seed);
+    void undo_since_sync();
+    [[nodiscard]] WeakBits weak_in(Range range) const;
+    void settle(Range range);
+    [[nodiscard]] std::uint8_t random_byte() const;
     void tear(std::uint32_t offset, ByteView bytes, const Tearing& tearing);
 
     emulator::MemoryNvm& memory_;
@@ -89,8 +118,7 @@ private:
     bool dead_ = false;
     Observer observer_;
     std::vector<Undo> since_sync_;
-    /// Bits that read at random, by offset; and the state of the stream that they are drawn from.
-    std::vector<std::pair<std::uint32_t, std::uint8_t>> weak_;
+    WeakBits weak_;
     mutable std::uint64_t weak_state_ = 0;
 };
 

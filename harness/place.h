@@ -28,7 +28,8 @@ struct Place {
     std::string command;
     std::string object;                 ///< empty: any
     std::uint32_t occurrence = 1;       ///< the n-th such command (a whole chain is one), from 1
-    std::optional<std::uint32_t> block; ///< of a chain, from 1; none: the last
+    /// Of a chain, from 1; none: the first for `before`, the last for `after`, all of them for a write.
+    std::optional<std::uint32_t> block;
     /// The m-th memory write (of the command, or of the run), from 1; then `moment` means nothing.
     std::optional<std::uint64_t> write;
     Moment moment = Moment::before;

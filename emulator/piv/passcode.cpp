@@ -57,7 +57,7 @@ StatusWord Passcode::verify(const ReferenceBlock& passcode) {
     const Reference which = reference(ReferenceData::passcode);
     const Attempt made = attempt(which, passcode);
     if (made.outcome != Outcome::right) {
-        return refuse(which, made);
+        return refuse(made);
     }
     store_.set_counter(which.tries, which.rules.tries);
     verified_ = true;
@@ -74,7 +74,7 @@ StatusWord Passcode::change(ReferenceData reference_data, const ReferenceBlock& 
     const Reference which = reference(reference_data);
     const Attempt made = attempt(which, current);
     if (made.outcome != Outcome::right) {
-        return refuse(which, made);
+        return refuse(made);
     }
     if (!is_acceptable(reference_data, which.rules, replacement)) {
         store_.set_counter(which.tries, made.tries_before); // nothing changes, not even the counter
@@ -100,7 +100,7 @@ StatusWord Passcode::unblock(const ReferenceBlock& unblocking_code, const Refere
     const Reference lock = reference(ReferenceData::passcode);
     const Attempt made = attempt(key, unblocking_code);
     if (made.outcome != Outcome::right) {
-        return refuse(key, made);
+        return refuse(made);
     }
     if (!is_acceptable(ReferenceData::passcode, lock.rules, passcode)) {
         store_.set_counter(key.tries, made.tries_before);
@@ -144,7 +144,7 @@ Passcode::Attempt Passcode::attempt(const Reference& which, const ReferenceBlock
     return {right ? Outcome::right : Outcome::wrong, tries};
 }
 
-StatusWord Passcode::refuse(const Reference& which, const Attempt& attempt) {
+StatusWord Passcode::refuse(const Attempt& attempt) {
     if (attempt.outcome == Outcome::blocked) {
         return sw::authentication_method_blocked;
     }

@@ -50,7 +50,7 @@ private:
     [[nodiscard]] Reference reference(ReferenceData which) const;
     [[nodiscard]] Attempt attempt(const Reference& which, const ReferenceBlock& shown);
     /// The status word of an attempt that failed; the passcode does not count as verified any more.
-    [[nodiscard]] StatusWord refuse(const Reference& which, const Attempt& attempt);
+    [[nodiscard]] StatusWord refuse(const Attempt& attempt);
     [[nodiscard]] CommitResult replace(ObjectId value, const ReferenceBlock& replacement);
 
     ObjectStore& store_;

@@ -1,0 +1,270 @@
+#include "harness/invariants.h"
+
+#include "apdu/decoder.h"
+#include "emulator/card.h"
+#include "emulator/inspection.h"
+#include "emulator/piv/piv_application.h"
+#include "harness/system_clock.h"
+
+#include <algorithm>
+#include <array>
+#include <memory>
+
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+
+#include <fmt/format.h>
+
+namespace cardrig::harness {
+
+namespace {
+
+using emulator::CardImage;
+using emulator::CardState;
+using emulator::SlotState;
+
+constexpr apdu::Tag chuid_tag = 0x5FC102;
+constexpr std::array<emulator::piv::KeyReference, 4> main_slots{0x9A, 0x9C, 0x9D, 0x9E};
+/// What issuers' tools put on a card that nobody has personalised.
+constexpr std::array<const char*, 2> factory_passcodes{"123456", "12345678"};
+
+/// Sends one command and gathers the whole answer.
+apdu::ResponseApdu ask(emulator::Card& card, const apdu::CommandApdu& command) {
+    apdu::Bytes data;
+    auto response = apdu::ResponseApdu::parse(card.transmit(command.encode()));
+    while (response && response->status.sw1() == 0x61 && data.size() < 0x10000) {
+        data.insert(data.end(), response->data.begin(), response->data.end());
+        const apdu::CommandApdu more(0x00, 0xC0, 0, 0, {}, 256);
+        response = apdu::ResponseApdu::parse(card.transmit(more.encode()));
+    }
+    if (!response) {
+        return apdu::sw::no_precise_diagnosis;
+    }
+    data.insert(data.end(), response->data.begin(), response->data.end());
+    return {std::move(data), response->status};
+}
+
+/// Which of the reads that every terminal makes does not work.
+std::optional<std::string> unreadable(emulator::Card& card) {
+    const apdu::ByteView aid = emulator::piv::application_identifier();
+    const auto selected =
+        ask(card, {0x00, 0xA4, 0x04, 0x00, apdu::Bytes(aid.begin(), aid.end()), 256});
+    if (!selected.status.ok()) {
+        return fmt::format("SELECT of the PIV application is answered {}", apdu::to_string(selected.status));
+    }
+    std::vector<apdu::Tag> tags{chuid_tag, 0x7E};
+    for (const auto slot : main_slots) {
+        tags.push_back(emulator::piv::certificate_tag(slot).value_or(chuid_tag));
+    }
+    for (const apdu::Tag tag : tags) {
+        const auto object =
+            ask(card, {0x00, 0xCB, 0x3F, 0xFF, apdu::make_tlv(0x5C, apdu::encode_tag(tag)), 256});
+        const bool absent = object.status == apdu::sw::file_or_application_not_found;
+        if (!absent && object.status != apdu::sw::success) {
+            return fmt::format("GET DATA {:X} is answered {}", tag, apdu::to_string(object.status));
+        }
+    }
+    return std::nullopt;
+}
+
+/// One power-on over this memory, as a reader would see it.
+std::optional<std::string> dead_after_power_on(emulator::Nvm& memory, const emulator::CardConfig& config) {
+    emulator::CryptoContext crypto;
+    emulator::ContextEntropy entropy(crypto);
+    emulator::FreshKeys keys;
+    SystemClock clock;
+    auto card = emulator::Card::power_on(memory, config, {crypto, entropy, keys, clock});
+    if (!card) {
+        return "the card stays mute: " + card.error().message;
+    }
+    if (!std::ranges::equal((*card)->atr(), config.atr) || config.atr.empty()) {
+        return fmt::format("the ATR is '{}'", apdu::to_hex((*card)->atr()));
+    }
+    if (auto trouble = unreadable(**card)) {
+        return trouble;
+    }
+    (*card)->reset();
+    if (auto trouble = unreadable(**card)) {
+        return "after a reset " + *trouble;
+    }
+    return std::nullopt;
+}
+
+bool alive(const SlotState& slot, std::chrono::sys_seconds now) {
+    return slot.certificate && slot.certificate->matches_key && slot.certificate->not_before <= now &&
+           now <= slot.certificate->not_after;
+}
+
+bool can_prove_its_holder(const CardState& state, std::chrono::sys_seconds now) {
+    return std::ranges::any_of(state.slots, [now](const SlotState& slot) { return alive(slot, now); });
+}
+
+/// Upper-case hex of the SHA-256 of the SubjectPublicKeyInfo; empty where the certificate cannot be read.
+std::string public_key_digest(const apdu::Bytes& der) {
+    const unsigned char* at = der.data();
+    const std::unique_ptr<X509, decltype(&X509_free)> certificate(
+        d2i_X509(nullptr, &at, static_cast<long>(der.size())), X509_free);
+    if (!certificate) {
+        return {};
+    }
+    unsigned char* encoded = nullptr;
+    const int length = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate.get()), &encoded);
+    if (length <= 0) {
+        return {};
+    }
+    apdu::Bytes digest(EVP_MAX_MD_SIZE);
+    unsigned int size = 0;
+    const int done =
+        EVP_Digest(encoded, static_cast<std::size_t>(length), digest.data(), &size, EVP_sha256(), nullptr);
+    OPENSSL_free(encoded);
+    digest.resize(done == 1 ? size : 0);
+    return apdu::to_hex(digest);
+}
+
+std::string why_not_alive(const SlotState& slot, std::chrono::sys_seconds now) {
+    if (slot.certificate_damage) {
+        return *slot.certificate_damage;
+    }
+    if (!slot.certificate) {
+        return "no certificate";
+    }
+    if (now < slot.certificate->not_before || slot.certificate->not_after < now) {
+        return "its certificate is out of date";
+    }
+    return slot.key ? "its key does not fit its certificate" : "its certificate has no key";
+}
+
+/// Whether the card took a passcode or an unblocking code in this run, or may have: an answer that was lost says
+/// nothing.
+bool code_was_accepted(const std::vector<TraceEvent>& trace) {
+    return std::ranges::any_of(trace, [](const TraceEvent& event) {
+        if (event.kind != "apdu" || !event.fields.value("delivered", true)) {
+            return false;
+        }
+        const std::string text = event.fields.value("text", "");
+        const bool asks = text.starts_with("verify") || text.starts_with("change-reference-data") ||
+                          text.starts_with("reset-retry-counter");
+        const std::string detail = event.fields.value("detail", "");
+        if (!asks || detail == "query" || detail == "reset") {
+            return false;
+        }
+        const std::string status = event.fields.value("card-status", event.fields.value("status", ""));
+        return status.empty() || status == "9000";
+    });
+}
+
+std::optional<std::string> risen(const char* what, const emulator::CounterState& before,
+                                 const emulator::CounterState& after) {
+    if (after.left <= before.left) {
+        return std::nullopt;
+    }
+    return fmt::format("{} tries rose from {} to {}, and the card accepted no code in this run", what, before.left,
+                       after.left);
+}
+
+bool works(const CardImage& image, const std::string& passcode) {
+    return emulator::passcode_is(image, passcode).value_or(false);
+}
+
+std::optional<std::string> not_one_passcode(const Evidence& evidence) {
+    std::vector<std::string> candidates = evidence.passcodes;
+    std::ranges::sort(candidates);
+    candidates.erase(std::unique(candidates.begin(), candidates.end()), candidates.end());
+    const auto count = std::ranges::count_if(
+        candidates, [&](const std::string& passcode) { return works(evidence.after_run, passcode); });
+    if (!candidates.empty() && count != 1) {
+        return fmt::format("{} of the {} passcodes that the scenario knows work, and it must be one", count,
+                           candidates.size());
+    }
+    for (const char* const factory : factory_passcodes) {
+        if (works(evidence.after_run, factory) && !works(evidence.before_run, factory)) {
+            return "the passcode is a factory value, and was not before";
+        }
+    }
+    return std::nullopt;
+}
+
+} // namespace
+
+const std::vector<std::string>& invariant_ids() {
+    static const std::vector<std::string> ids{"I1", "I2", "I4", "I6"};
+    return ids;
+}
+
+std::optional<std::string> bricked(const CardImage& image) {
+    emulator::MemoryNvm memory(image.config.geometry, image.memory);
+    if (auto trouble = dead_after_power_on(memory, image.config)) {
+        return trouble;
+    }
+    if (auto trouble = dead_after_power_on(memory, image.config)) {
+        return "at the second power-on, after recovery: " + *trouble;
+    }
+    return std::nullopt;
+}
+
+std::optional<std::string> discontinued(const Evidence& evidence) {
+    const auto start = emulator::inspect(evidence.start);
+    // What was not there cannot be lost: an expired card stays expired.
+    if (!start || !can_prove_its_holder(*start, evidence.now)) {
+        return std::nullopt;
+    }
+    const auto after = emulator::inspect(evidence.after_run);
+    if (!after) {
+        return "the card cannot be read: " + after.error().message;
+    }
+    if (can_prove_its_holder(*after, evidence.now)) {
+        return std::nullopt;
+    }
+    std::string text = "no certificate on the card is in date and works with its key";
+    for (const SlotState& slot : after->slots) {
+        text += fmt::format("; {:02X}: {}", slot.reference, why_not_alive(slot, evidence.now));
+    }
+    return text;
+}
+
+std::optional<std::string> orphaned_certificate(const CardImage& image) {
+    const auto state = emulator::inspect(image);
+    if (!state) {
+        return "the card cannot be read: " + state.error().message;
+    }
+    for (const SlotState& slot : state->slots) {
+        if (!slot.certificate || slot.certificate->matches_key) {
+            continue;
+        }
+        const std::string digest = public_key_digest(slot.certificate->der);
+        const bool elsewhere = std::ranges::any_of(state->slots, [&](const SlotState& other) {
+            return !digest.empty() && other.key_sha256 == digest && other.reference != slot.reference;
+        });
+        if (!elsewhere) {
+            return fmt::format("the certificate of {:02X} (serial {}) has no private key on the card",
+                               slot.reference, slot.certificate->serial);
+        }
+    }
+    return std::nullopt;
+}
+
+std::optional<std::string> passcode_broken(const Evidence& evidence) {
+    const auto before = emulator::inspect(evidence.before_run);
+    const auto after = emulator::inspect(evidence.after_run);
+    if (!after) {
+        return "the card cannot be read: " + after.error().message;
+    }
+    if (before && !code_was_accepted(evidence.trace)) {
+        if (auto text = risen("passcode", before->passcode, after->passcode)) {
+            return text;
+        }
+        if (auto text = risen("unblocking", before->unblocking_code, after->unblocking_code)) {
+            return text;
+        }
+    }
+    return not_one_passcode(evidence);
+}
+
+std::vector<Promise> check_invariants(const Evidence& evidence) {
+    return {{"I1", bricked(evidence.after_run)},
+            {"I2", discontinued(evidence)},
+            {"I4", orphaned_certificate(evidence.after_run)},
+            {"I6", passcode_broken(evidence)}};
+}
+
+} // namespace cardrig::harness

@@ -1,0 +1,299 @@
+#include "harness/place.h"
+
+#include "harness/yaml.h"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+namespace cardrig::harness {
+
+namespace {
+
+using apdu::failure;
+using apdu::Result;
+
+/// What kind of object a command has.
+enum class Takes : std::uint8_t { nothing, data_object, key, reference_data, application, anything };
+
+const std::vector<std::pair<std::string, Takes>>& commands() {
+    static const std::vector<std::pair<std::string, Takes>> table{
+        {"select", Takes::application},
+        {"verify", Takes::reference_data},
+        {"change-reference-data", Takes::reference_data},
+        {"reset-retry-counter", Takes::reference_data},
+        {"general-authenticate", Takes::key},
+        {"generate-key-pair", Takes::key},
+        {"get-data", Takes::data_object},
+        {"put-data", Takes::data_object},
+        {"get-response", Takes::nothing},
+        {"malformed", Takes::nothing},
+    };
+    return table;
+}
+
+/// The names of all PIV data objects: 5FC101 to 5FC123, discovery object and biometric group template.
+std::vector<std::string> object_names() {
+    std::vector<std::string> names;
+    std::vector<std::uint32_t> tags{0x7E, 0x7F61};
+    for (std::uint32_t tag = 0x5FC101; tag <= 0x5FC123; ++tag) {
+        tags.push_back(tag);
+    }
+    for (const std::uint32_t tag : tags) {
+        if (const auto name = apdu::piv_object_name(tag)) {
+            names.emplace_back(*name);
+        }
+    }
+    return names;
+}
+
+std::string upper(std::string_view word) {
+    std::string text(word);
+    std::ranges::transform(text, text.begin(),
+                           [](char c) { return c >= 'a' && c <= 'f' ? static_cast<char>(c - 'a' + 'A') : c; });
+    return text;
+}
+
+/// The bytes' hex, upper case, if the word is `min` to `max` bytes in hex.
+std::optional<std::string> hex_word(std::string_view word, std::size_t min, std::size_t max) {
+    const auto bytes = apdu::from_hex(word);
+    if (!bytes || bytes->size() < min || bytes->size() > max || word.size() != bytes->size() * 2) {
+        return std::nullopt;
+    }
+    return upper(word);
+}
+
+std::vector<std::string_view> split(std::string_view text) {
+    std::vector<std::string_view> words;
+    std::size_t begin = 0;
+    while ((begin = text.find_first_not_of(" \t", begin)) != std::string_view::npos) {
+        const std::size_t end = std::min(text.find_first_of(" \t", begin), text.size());
+        words.push_back(text.substr(begin, end - begin));
+        begin = end;
+    }
+    return words;
+}
+
+std::string hint(std::string_view word, const std::vector<std::string>& words) {
+    const std::string nearest = nearest_word(word, words);
+    return nearest.empty() ? nearest : ": " + nearest;
+}
+
+template <class Number>
+std::optional<Number> count(std::string_view digits) {
+    Number number = 0;
+    const char* const end = digits.data() + digits.size();
+    const auto read = std::from_chars(digits.data(), end, number);
+    if (read.ec != std::errc{} || read.ptr != end || number == 0) {
+        return std::nullopt;
+    }
+    return number;
+}
+
+/// Reads a place word by word.
+class PlaceReader {
+public:
+    explicit PlaceReader(std::string_view text) : text_(text), words_(split(text)) {}
+
+    Result<Place> read() {
+        if (words_.empty()) {
+            return failure("an empty place: say a command, as in 'put-data signature-certificate before', or "
+                           "'write #5'");
+        }
+        Result<void> done;
+        if (words_.front() == "write") {
+            done = read_write();
+        } else {
+            done = read_command();
+        }
+        if (!done) {
+            return tl::make_unexpected(done.error());
+        }
+        if (at_ < words_.size()) {
+            return failure(fmt::format("'{}' after the end of the place '{}'", words_[at_], text_));
+        }
+        return place_;
+    }
+
+private:
+    [[nodiscard]] std::optional<std::string_view> peek() const {
+        return at_ < words_.size() ? std::optional(words_[at_]) : std::nullopt;
+    }
+
+    Result<void> read_command() {
+        const std::string_view word = words_[at_++];
+        const auto known =
+            std::ranges::find(commands(), word, [](const auto& entry) { return std::string_view(entry.first); });
+        Takes takes = Takes::anything;
+        if (known != commands().end()) {
+            place_.command = known->first;
+            takes = known->second;
+        } else if (word.starts_with("ins-") && hex_word(word.substr(4), 1, 1)) {
+            place_.command = "ins-" + upper(word.substr(4));
+        } else {
+            std::vector<std::string> names{"write", "ins-XX"};
+            for (const auto& entry : commands()) {
+                names.push_back(entry.first);
+            }
+            return failure(fmt::format("'{}' is no command{}", word, hint(word, names)));
+        }
+        const auto next = peek();
+        if (next && !next->starts_with('#') && !is_keyword(*next)) {
+            auto object = read_object(*next, takes);
+            if (!object) {
+                return tl::make_unexpected(object.error());
+            }
+            place_.object = *object;
+            ++at_;
+        }
+        return read_rest();
+    }
+
+    static bool is_keyword(std::string_view word) {
+        return word == "block" || word == "write" || word == "before" || word == "after";
+    }
+
+    [[nodiscard]] Result<std::string> read_object(std::string_view word, Takes takes) const {
+        std::vector<std::string> names{"block", "write", "before", "after"};
+        std::string_view wanted;
+        switch (takes) {
+        case Takes::data_object:
+            if (apdu::piv_object_tag(word)) {
+                return std::string(word);
+            }
+            if (auto tag = hex_word(word, 1, 3)) {
+                return named_tag(*tag);
+            }
+            std::ranges::copy(object_names(), std::back_inserter(names));
+            wanted = "data object and no tag in hex";
+            break;
+        case Takes::key:
+            if (auto key = hex_word(word, 1, 1)) {
+                return *key;
+            }
+            std::ranges::copy(std::vector<std::string>{"9A", "9B", "9C", "9D", "9E"}, std::back_inserter(names));
+            wanted = "key reference in hex, such as 9A,";
+            break;
+        case Takes::reference_data:
+            if (word == "passcode" || word == "unblocking-code" || word == "global-passcode") {
+                return std::string(word);
+            }
+            if (auto reference = hex_word(word, 1, 1)) {
+                return *reference;
+            }
+            std::ranges::copy(std::vector<std::string>{"passcode", "unblocking-code", "global-passcode"},
+                              std::back_inserter(names));
+            wanted = "'passcode', 'unblocking-code' or 'global-passcode', and no reference in hex";
+            break;
+        case Takes::application:
+            if (word == "piv") {
+                return std::string(word);
+            }
+            if (auto aid = hex_word(word, 5, 16)) {
+                return *aid;
+            }
+            names.emplace_back("piv");
+            wanted = "'piv' and no application identifier in hex";
+            break;
+        case Takes::anything:
+        case Takes::nothing:
+            wanted = "'#n', 'block', 'write', 'before' or 'after'";
+            break;
+        }
+        return failure(fmt::format("'{}' after '{}' is no {}{}", word, place_.command, wanted, hint(word, names)));
+    }
+
+    /// The decoder calls an object by its name where it has one.
+    static std::string named_tag(const std::string& hex) {
+        std::uint32_t tag = 0;
+        std::from_chars(hex.data(), hex.data() + hex.size(), tag, 16);
+        const auto name = apdu::piv_object_name(tag);
+        return name ? std::string(*name) : hex;
+    }
+
+    Result<void> read_rest() {
+        if (peek() && peek()->starts_with('#')) {
+            const auto number = count<std::uint32_t>(peek()->substr(1));
+            if (!number) {
+                return bad_number(*peek());
+            }
+            place_.occurrence = *number;
+            ++at_;
+        }
+        if (peek() == "block") {
+            ++at_;
+            const auto number = peek() ? count<std::uint32_t>(*peek()) : std::nullopt;
+            if (!number) {
+                return failure(fmt::format("'block' wants a number from 1 after it{}",
+                                           peek() ? fmt::format(", not '{}'", *peek()) : ""));
+            }
+            place_.block = *number;
+            ++at_;
+        }
+        if (peek() == "write") {
+            return read_write();
+        }
+        if (peek() == "before" || peek() == "after") {
+            place_.moment = *peek() == "before" ? Moment::before : Moment::after;
+            ++at_;
+        } else if (peek()) {
+            return failure(fmt::format("'{}' is not understood in the place '{}'{}", *peek(), text_,
+                                       hint(*peek(), {"block", "write", "before", "after"})));
+        }
+        return {};
+    }
+
+    Result<void> read_write() {
+        ++at_;
+        const auto number =
+            peek() && peek()->starts_with('#') ? count<std::uint64_t>(peek()->substr(1)) : std::nullopt;
+        if (!number) {
+            return peek() ? bad_number(*peek()) : failure("'write' wants the number of a memory write: 'write #5'");
+        }
+        place_.write = *number;
+        ++at_;
+        return {};
+    }
+
+    static Result<void> bad_number(std::string_view word) {
+        return failure(fmt::format("'{}' is no number of an occurrence: '#1' is the first", word));
+    }
+
+    std::string_view text_;
+    std::vector<std::string_view> words_;
+    std::size_t at_ = 0;
+    Place place_;
+};
+
+} // namespace
+
+Result<Place> Place::parse(std::string_view text) {
+    return PlaceReader(text).read();
+}
+
+std::string Place::text() const {
+    if (command.empty()) {
+        return fmt::format("write #{}", write.value_or(1));
+    }
+    std::string text = command;
+    if (!object.empty()) {
+        text += " " + object;
+    }
+    if (occurrence != 1) {
+        text += fmt::format(" #{}", occurrence);
+    }
+    if (block) {
+        text += fmt::format(" block {}", *block);
+    }
+    if (write) {
+        text += fmt::format(" write #{}", *write);
+    } else {
+        text += moment == Moment::before ? " before" : " after";
+    }
+    return text;
+}
+
+} // namespace cardrig::harness

@@ -1,0 +1,248 @@
+#include "harness/rigged_card.h"
+
+#include "apdu/response_apdu.h"
+#include "harness/fault_plan.h"
+#include "harness/key_cache.h"
+#include "harness/redaction.h"
+#include "harness/system_clock.h"
+
+#include <chrono>
+#include <utility>
+
+namespace cardrig::harness {
+
+namespace {
+
+std::unique_ptr<emulator::KeySource> key_source(std::optional<std::uint64_t> seed) {
+    if (seed) {
+        return std::make_unique<MemoisedKeys>();
+    }
+    return std::make_unique<emulator::FreshKeys>();
+}
+
+} // namespace
+
+struct RiggedCard::Parts {
+    int index;
+    emulator::CardConfig config;
+    emulator::MemoryNvm memory;
+    FaultyNvm nvm;
+    emulator::CryptoContext crypto;
+    emulator::ContextEntropy entropy;
+    std::unique_ptr<emulator::KeySource> keys;
+    SystemClock clock;
+    Trace& trace;
+    apdu::Decoder decoder;
+    FaultPlan faults;
+    /// The fault that the cut of power on its way out of the card comes from.
+    std::optional<Fault> cutting;
+    /// The volatile half: there while the card has power, and gone with it.
+    std::unique_ptr<emulator::Card> card;
+
+    Parts(int reader, emulator::CardImage image, std::optional<std::uint64_t> seed, Trace& events)
+        : index(reader), config(std::move(image.config)), memory(config.geometry, std::move(image.memory)),
+          nvm(memory), crypto(seed), entropy(crypto), keys(key_source(seed)), trace(events) {
+        nvm.set_observer([this](std::uint64_t write, std::uint32_t offset, ByteView bytes) {
+            on_write(write, offset, bytes.size());
+        });
+    }
+
+    void on_write(std::uint64_t write, std::uint32_t offset, std::size_t length) {
+        trace.add("memory-write", index, {{"write", write}, {"offset", offset}, {"length", length}});
+        if (auto fault = faults.write()) {
+            cutting = std::move(fault);
+            nvm.cut_now(cutting->effect.tearing);
+        }
+    }
+
+    /// Runs what may write memory. False where the power went meanwhile: the card is gone then.
+    template <class Work>
+    bool survives(Work work) {
+        try {
+            work();
+            return true;
+        } catch (const PowerCut&) {
+            const std::optional<Fault> fault = std::exchange(cutting, std::nullopt);
+            if (fault) {
+                trace_fault(*fault);
+            }
+            lose_power(fault && fault->effect.verb == Verb::remove);
+            return false;
+        }
+    }
+
+    void trace_fault(const Fault& fault) {
+        trace.add("fault", index, {{"place", fault.place.text()}, {"effect", fault.effect.text()}});
+    }
+
+    void lose_power(bool removed) {
+        if (card) {
+            trace.add("power", index, {{"event", "off"}});
+        }
+        card.reset();
+        decoder.reset();
+        faults.end();
+        if (removed) {
+            trace.add("reader", index, {{"event", "removed"}});
+        }
+    }
+
+    void power_on() {
+        if (card) {
+            return;
+        }
+        nvm.power_on();
+        decoder.reset();
+        std::string trouble;
+        const bool alive = survives([&] {
+            auto made = emulator::Card::power_on(nvm, config, {crypto, entropy, *keys, clock});
+            if (made) {
+                card = std::move(*made);
+            } else {
+                trouble = made.error().message;
+            }
+        });
+        nlohmann::json fields{{"event", "on"}};
+        if (!card) {
+            fields["mute"] = alive ? trouble : "power was cut";
+        }
+        trace.add("power", index, std::move(fields));
+    }
+
+    /// One command's way through the faults; `event` becomes its line in the trace.
+    std::optional<Bytes> exchange(ByteView command, nlohmann::json& event, std::vector<Fault>& happened) {
+        event["delivered"] = false;
+        if (const auto fault = faults.before()) {
+            happened.push_back(*fault);
+            if (fault->effect.verb != Verb::answer) {
+                return std::nullopt;
+            }
+            decoder.response(fault->effect.status);
+            return answer_with(fault->effect.status);
+        }
+        event["delivered"] = true;
+        std::optional<Bytes> response;
+        try {
+            response = card->transmit(command);
+        } catch (const PowerCut&) {
+            if (cutting) {
+                happened.push_back(*std::exchange(cutting, std::nullopt));
+            }
+            return std::nullopt;
+        }
+        const auto parsed = apdu::ResponseApdu::parse(*response);
+        const apdu::StatusWord status = parsed ? parsed->status : apdu::sw::no_precise_diagnosis;
+        decoder.response(status);
+        event["card-status"] = apdu::to_string(status);
+        if (const auto fault = faults.after()) {
+            happened.push_back(*fault);
+            if (fault->effect.verb != Verb::answer) {
+                return std::nullopt;
+            }
+            return answer_with(fault->effect.status);
+        }
+        return response;
+    }
+
+    static Bytes answer_with(apdu::StatusWord status) { return {status.sw1(), status.sw2()}; }
+
+    void trace_exchange(const apdu::DecodedCommand& decoded, const std::optional<Bytes>& response,
+                        nlohmann::json event) {
+        if (response) {
+            event["response"] = show_response(*response, decoded, trace.show_secrets());
+            if (const auto parsed = apdu::ResponseApdu::parse(*response)) {
+                event["status"] = apdu::to_string(parsed->status);
+                event["meaning"] = apdu::describe(parsed->status);
+            }
+        }
+        trace.add("apdu", index, std::move(event));
+    }
+
+    std::optional<Bytes> transmit(ByteView command) {
+        if (!card) {
+            return std::nullopt;
+        }
+        const auto begin = std::chrono::steady_clock::now();
+        const apdu::DecodedCommand decoded = decoder.command(command);
+        faults.begin(decoded);
+        nlohmann::json event{{"command", show_command(command, decoded, trace.show_secrets())},
+                             {"text", decoded.text()}};
+        if (!decoded.detail.empty()) {
+            event["detail"] = decoded.detail;
+        }
+        std::vector<Fault> happened;
+        std::optional<Bytes> response = exchange(command, event, happened);
+        const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begin;
+        event["ms"] = took.count();
+        trace_exchange(decoded, response, std::move(event));
+        for (const Fault& fault : happened) {
+            trace_fault(fault);
+        }
+        faults.end();
+        if (!response) {
+            lose_power(!happened.empty() && happened.back().effect.verb == Verb::remove);
+        }
+        return response;
+    }
+};
+
+RiggedCard::RiggedCard(int index, emulator::CardImage image, std::optional<std::uint64_t> seed, Trace& trace)
+    : parts_(std::make_unique<Parts>(index, std::move(image), seed, trace)) {}
+
+RiggedCard::~RiggedCard() = default;
+
+void RiggedCard::plan(std::vector<Fault> faults) {
+    const std::scoped_lock lock(mutex_);
+    parts_->faults.plan(std::move(faults));
+}
+
+std::vector<Fault> RiggedCard::pending_faults() const {
+    const std::scoped_lock lock(mutex_);
+    return parts_->faults.pending();
+}
+
+void RiggedCard::power_on() {
+    const std::scoped_lock lock(mutex_);
+    parts_->power_on();
+}
+
+void RiggedCard::power_off() {
+    const std::scoped_lock lock(mutex_);
+    parts_->lose_power(false);
+}
+
+void RiggedCard::reset() {
+    const std::scoped_lock lock(mutex_);
+    if (!parts_->card) {
+        return;
+    }
+    parts_->decoder.reset();
+    parts_->trace.add("power", parts_->index, {{"event", "reset"}});
+    static_cast<void>(parts_->survives([this] { parts_->card->reset(); }));
+}
+
+Bytes RiggedCard::atr() {
+    const std::scoped_lock lock(mutex_);
+    if (!parts_->card) {
+        return {};
+    }
+    const ByteView atr = parts_->card->atr();
+    return {atr.begin(), atr.end()};
+}
+
+std::optional<Bytes> RiggedCard::transmit(ByteView command) {
+    const std::scoped_lock lock(mutex_);
+    return parts_->transmit(command);
+}
+
+emulator::CardImage RiggedCard::image() const {
+    const std::scoped_lock lock(mutex_);
+    return {parts_->config, parts_->memory.bytes()};
+}
+
+std::uint64_t RiggedCard::writes() const {
+    const std::scoped_lock lock(mutex_);
+    return parts_->nvm.writes();
+}
+
+} // namespace cardrig::harness

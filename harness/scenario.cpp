@@ -1,0 +1,167 @@
+#include "harness/scenario.h"
+
+#include "harness/errors.h"
+#include "harness/files.h"
+#include "harness/yaml.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+
+#include <fmt/format.h>
+
+namespace cardrig::harness {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+bool could_be_passcode(const std::string& text) {
+    return text.size() >= 4 && text.size() <= 8 &&
+           std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7F; });
+}
+
+/// The nearest parent folder called scenarios, or the folder itself.
+fs::path library_of(const fs::path& folder) {
+    for (fs::path at = folder; at.has_relative_path(); at = at.parent_path()) {
+        if (at.filename() == "scenarios") {
+            return at;
+        }
+    }
+    return folder;
+}
+
+bool is_scenario_file(const fs::path& path) {
+    return path.extension() == ".yaml" || path.extension() == ".yml";
+}
+
+void search(const fs::path& folder, std::set<std::string>& found) {
+    for (fs::recursive_directory_iterator at(folder), end; at != end; ++at) {
+        const std::string name = at->path().filename().string();
+        if (at->is_directory() && (name == "clients" || name == "profiles" || name.starts_with('.'))) {
+            at.disable_recursion_pending();
+        } else if (at->is_regular_file() && is_scenario_file(at->path())) {
+            found.insert(at->path().string());
+        }
+    }
+}
+
+} // namespace
+
+std::string ExitExpectation::text() const {
+    switch (kind) {
+    case Kind::success:
+        return "success (0)";
+    case Kind::failure:
+        return "failure (not 0)";
+    case Kind::status:
+        break;
+    }
+    return fmt::format("{}", status);
+}
+
+bool ExitExpectation::met_by(int exit_status) const {
+    switch (kind) {
+    case Kind::success:
+        return exit_status == 0;
+    case Kind::failure:
+        return exit_status != 0;
+    case Kind::status:
+        break;
+    }
+    return exit_status == status;
+}
+
+std::vector<std::string> Scenario::passcodes() const {
+    std::vector<std::string> found;
+    for (const Act& act : acts) {
+        if (!act.run) {
+            continue;
+        }
+        std::ranges::copy_if(act.run->answers, std::back_inserter(found), could_be_passcode);
+        if (act.run->expect.card && act.run->expect.card->passcode) {
+            found.push_back(*act.run->expect.card->passcode);
+        }
+    }
+    std::ranges::sort(found);
+    found.erase(std::unique(found.begin(), found.end()), found.end());
+    return found;
+}
+
+Scenario load_scenario(const std::string& file) {
+    const apdu::Bytes bytes = read_file(file);
+    Scenario scenario = parse_scenario({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, file);
+    const fs::path folder = fs::absolute(file).lexically_normal().parent_path();
+    scenario.folder = folder.string();
+    scenario.library = library_of(folder).string();
+    if (is_scenario_file(scenario.profile) && fs::path(scenario.profile).is_relative()) {
+        scenario.profile = (folder / scenario.profile).lexically_normal().string();
+    }
+    return scenario;
+}
+
+std::vector<std::string> find_scenarios(const std::vector<std::string>& paths) {
+    std::vector<std::string> files;
+    for (const std::string& path : paths) {
+        std::error_code error;
+        const fs::file_status kind = fs::status(path, error);
+        if (!fs::exists(kind)) {
+            throw RequestError(fmt::format("{}: no such scenario or folder", path));
+        }
+        if (!fs::is_directory(kind)) {
+            files.push_back(path);
+            continue;
+        }
+        std::set<std::string> found;
+        try {
+            search(path, found);
+        } catch (const fs::filesystem_error& trouble) {
+            throw RequestError(fmt::format("{}: cannot be searched: {}", path, trouble.code().message()));
+        }
+        if (found.empty()) {
+            throw RequestError(fmt::format("{}: no scenario (*.yaml) in this folder", path));
+        }
+        files.insert(files.end(), found.begin(), found.end());
+    }
+    std::set<std::string> seen;
+    std::erase_if(files, [&](const std::string& file) { return !seen.insert(file).second; });
+    return files;
+}
+
+const std::vector<std::string>& placeholder_names() {
+    static const std::vector<std::string> names{"scenarios", "folder", "authority", "reader", "management-key"};
+    return names;
+}
+
+std::string fill_placeholders(std::string_view text, const std::map<std::string, std::string>& values) {
+    std::string filled;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        const char c = text[at];
+        if ((c == '{' || c == '}') && at + 1 < text.size() && text[at + 1] == c) {
+            filled += c;
+            ++at;
+            continue;
+        }
+        if (c == '}') {
+            throw RequestError(fmt::format("'}}' without '{{' in '{}' (a brace itself is written twice)", text));
+        }
+        if (c != '{') {
+            filled += c;
+            continue;
+        }
+        const std::size_t end = text.find('}', at);
+        if (end == std::string_view::npos) {
+            throw RequestError(fmt::format("'{{' without '}}' in '{}' (a brace itself is written twice)", text));
+        }
+        const std::string name(text.substr(at + 1, end - at - 1));
+        const auto value = values.find(name);
+        if (value == values.end()) {
+            throw RequestError(fmt::format("placeholder {}", unknown_word(name, placeholder_names())));
+        }
+        filled += value->second;
+        at = end;
+    }
+    return filled;
+}
+
+} // namespace cardrig::harness

@@ -1,0 +1,102 @@
+// Scenarios: a card, a client that is run against it, what goes wrong, and what must hold afterwards.
+// scenarios/README.md describes the language.
+#pragma once
+
+#include "emulator/piv/piv_memory.h"
+#include "harness/fault.h"
+#include "harness/profile.h"
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace cardrig::harness {
+
+struct ScenarioClient {
+    std::vector<std::string> command; ///< with placeholders
+    std::map<std::string, std::string> environment;
+    std::chrono::seconds limit{120};
+};
+
+struct ExitExpectation {
+    enum class Kind : std::uint8_t { success, failure, status };
+    Kind kind = Kind::success;
+    int status = 0; ///< 0 to 255, for Kind::status
+    [[nodiscard]] std::string text() const;
+    [[nodiscard]] bool met_by(int exit_status) const;
+};
+
+/// Words for a slot's certificate and key; empty: anything.
+struct SlotExpectation {
+    emulator::piv::KeyReference reference = 0;
+    std::string name; ///< "authentication"
+    std::vector<std::string> certificate;
+    std::vector<std::string> key;
+};
+
+struct CardExpectation {
+    bool unchanged = false; ///< all of it, since the run began
+    bool since_run = false; ///< changes are counted since the run began, not since the scenario did
+    std::vector<SlotExpectation> slots;
+    std::optional<std::int64_t> passcode_tries;
+    std::optional<std::int64_t> unblocking_tries;
+    std::optional<std::string> passcode;
+};
+
+enum class PromiseState : std::uint8_t { holds, window, broken };
+
+struct Expectation {
+    ExitExpectation exit;
+    std::vector<std::string> output; ///< regular expressions
+    std::vector<std::string> never;
+    std::optional<CardExpectation> card;
+    std::map<std::string, PromiseState> invariants; ///< what is not listed holds
+};
+
+struct ScenarioRun {
+    ScenarioClient client;
+    std::vector<std::string> answers;
+    bool card_in = true;
+    std::vector<Fault> faults;
+    Expectation expect;
+    std::string place; ///< file:line:column
+};
+
+/// The first act is a run.
+struct Act {
+    std::optional<ScenarioRun> run; ///< none: reinsert
+};
+
+struct Scenario {
+    std::string file;    ///< as it was given
+    std::string folder;  ///< absolute: the file's folder
+    std::string library; ///< absolute: the nearest parent folder called scenarios, or `folder`
+    std::string title;
+    std::string shows;
+    std::string profile; ///< a shipped profile's name, or an absolute path
+    ProfileOverrides set;
+    std::vector<Act> acts;
+
+    /// Every passcode that may be the card's at some time: the answers that could be one, and the expected ones.
+    [[nodiscard]] std::vector<std::string> passcodes() const;
+};
+
+/// Throws RequestError with file:line:column and the offending word.
+[[nodiscard]] Scenario parse_scenario(std::string_view text, const std::string& file);
+[[nodiscard]] Scenario load_scenario(const std::string& file);
+
+/// Scenario files by what somebody typed: files as they are, folders searched at any depth (but for folders named
+/// clients and profiles), in order of path. Throws RequestError for what is not there and for a folder without any.
+[[nodiscard]] std::vector<std::string> find_scenarios(const std::vector<std::string>& paths);
+
+/// Replaces {name} by its value; {{ and }} stand for braces. Throws RequestError for an unknown name.
+[[nodiscard]] std::string fill_placeholders(std::string_view text,
+                                            const std::map<std::string, std::string>& values);
+/// The names that fill_placeholders is given when a client is run.
+[[nodiscard]] const std::vector<std::string>& placeholder_names();
+
+} // namespace cardrig::harness

@@ -1,0 +1,201 @@
+#include "harness/test_authority.h"
+
+#include "emulator/openssl_support.h"
+
+#include <algorithm>
+#include <array>
+#include <stdexcept>
+
+#include <openssl/pem.h>
+
+namespace cardrig::harness {
+
+namespace {
+
+namespace openssl = emulator::openssl;
+using emulator::CryptoContext;
+using openssl::require;
+
+constexpr std::size_t serial_size = 16;
+constexpr std::size_t longest_serial = 20;      // RFC 5280, 4.1.2.2
+constexpr std::size_t longest_common_name = 64; // RFC 5280, appendix A.1, ub-common-name
+constexpr std::size_t number_size = 12;
+
+openssl::Certificate new_certificate(const CryptoContext& context) {
+    // Made in the context: X.509 objects made otherwise draw from the process's global generator.
+    openssl::Certificate certificate(X509_new_ex(context.native(), nullptr));
+    require(certificate != nullptr && X509_set_version(certificate.get(), X509_VERSION_3) == 1,
+            "making a certificate");
+    return certificate;
+}
+
+Bytes random_serial(CryptoContext& context) {
+    Bytes serial(serial_size);
+    emulator::ContextEntropy(context).fill(serial);
+    // Positive, and always of the same length, so that certificates of one kind have one size.
+    serial[0] = static_cast<std::uint8_t>((serial[0] & 0x3FU) | 0x40U);
+    return serial;
+}
+
+void set_serial(X509* certificate, ByteView serial) {
+    const openssl::Number number(BN_bin2bn(serial.data(), static_cast<int>(serial.size()), nullptr));
+    require(number != nullptr &&
+                BN_to_ASN1_INTEGER(number.get(), X509_get_serialNumber(certificate)) != nullptr,
+            "setting a serial number");
+}
+
+void set_validity(X509* certificate, const Validity& validity) {
+    // ASN1_TIME_set takes UTCTime to 2049 and GeneralizedTime from 2050 on, as RFC 5280, 4.1.2.5 asks.
+    const openssl::Time from(ASN1_TIME_set(nullptr, validity.not_before.time_since_epoch().count()));
+    const openssl::Time until(ASN1_TIME_set(nullptr, validity.not_after.time_since_epoch().count()));
+    require(from != nullptr && until != nullptr && X509_set1_notBefore(certificate, from.get()) == 1 &&
+                X509_set1_notAfter(certificate, until.get()) == 1,
+            "setting dates");
+}
+
+void add_attribute(X509_NAME* name, int nid, std::string_view value) {
+    require(X509_NAME_add_entry_by_NID(name, nid, MBSTRING_UTF8,
+                                       reinterpret_cast<const unsigned char*>(value.data()),
+                                       static_cast<int>(value.size()), -1, 0) == 1,
+            "adding to a name");
+}
+
+openssl::Name authority_name() {
+    openssl::Name name(X509_NAME_new());
+    require(name != nullptr, "making a name");
+    add_attribute(name.get(), NID_commonName, TestAuthority::common_name);
+    return name;
+}
+
+void add_extension(X509* certificate, X509* issuer, int nid, const char* value) {
+    X509V3_CTX extension_context;
+    X509V3_set_ctx(&extension_context, issuer, certificate, nullptr, nullptr, 0);
+    const openssl::Extension extension(X509V3_EXT_conf_nid(nullptr, &extension_context, nid, value));
+    require(extension != nullptr && X509_add_ext(certificate, extension.get(), -1) == 1,
+            "adding an extension");
+}
+
+Bytes sign(CryptoContext& context, X509* certificate, const emulator::PrivateKey& key) {
+    context.begin_operation("certificate signature");
+    const openssl::DigestContext signing(EVP_MD_CTX_new());
+    require(signing != nullptr && EVP_DigestSignInit_ex(signing.get(), nullptr, "SHA256", context.native(),
+                                                        nullptr, key.native(), nullptr) == 1,
+            "preparing to sign a certificate");
+    const std::uint64_t drawn = context.bytes_drawn();
+    require(X509_sign_ctx(certificate, signing.get()) > 0, "signing a certificate");
+    // An ECDSA signature takes a random number: had it come from elsewhere, the seed would not determine it.
+    if (context.seed() && is_elliptic(key.algorithm()) && context.bytes_drawn() == drawn) {
+        throw std::logic_error("a certificate was signed with random numbers from outside its context");
+    }
+    return openssl::to_der(i2d_X509, certificate, "encoding a certificate");
+}
+
+Bytes self_signed(CryptoContext& context, const emulator::PrivateKey& key, const Validity& validity) {
+    const openssl::Certificate certificate = new_certificate(context);
+    const openssl::Name name = authority_name();
+    set_serial(certificate.get(), random_serial(context));
+    set_validity(certificate.get(), validity);
+    require(X509_set_subject_name(certificate.get(), name.get()) == 1 &&
+                X509_set_issuer_name(certificate.get(), name.get()) == 1 &&
+                X509_set_pubkey(certificate.get(), key.native()) == 1,
+            "filling a certificate");
+    X509* self = certificate.get();
+    add_extension(self, self, NID_basic_constraints, "critical,CA:TRUE");
+    add_extension(self, self, NID_key_usage, "critical,keyCertSign,cRLSign");
+    add_extension(self, self, NID_subject_key_identifier, "hash");
+    return sign(context, self, key);
+}
+
+void check(const CertificateOrder& order) {
+    if (order.public_key == nullptr) {
+        throw std::invalid_argument("a certificate needs a public key");
+    }
+    if (order.common_name.empty() || order.common_name.size() > longest_common_name) {
+        throw std::invalid_argument("a common name has 1 to 64 bytes");
+    }
+    const bool digits =
+        std::all_of(order.number.begin(), order.number.end(), [](char c) { return c >= '0' && c <= '9'; });
+    if (order.number.size() != number_size || !digits) {
+        throw std::invalid_argument("a holder's number has 12 digits");
+    }
+    if (order.validity.not_after < order.validity.not_before) {
+        throw std::invalid_argument("a certificate cannot end before it begins");
+    }
+    if (order.serial) {
+        const Bytes& serial = *order.serial;
+        const bool zero = std::all_of(serial.begin(), serial.end(), [](std::uint8_t b) { return b == 0; });
+        if (zero || serial.size() > longest_serial ||
+            (serial.size() == longest_serial && (serial[0] & 0x80U) != 0)) {
+            throw std::invalid_argument("a serial number has 1 to 20 bytes and is above zero");
+        }
+    }
+}
+
+void add_leaf_extensions(X509* leaf, X509* issuer, CertificateUse use) {
+    add_extension(leaf, issuer, NID_basic_constraints, "critical,CA:FALSE");
+    if (use == CertificateUse::authentication) {
+        add_extension(leaf, issuer, NID_key_usage, "critical,digitalSignature");
+        add_extension(leaf, issuer, NID_ext_key_usage, "clientAuth");
+    } else {
+        add_extension(leaf, issuer, NID_key_usage, "critical,digitalSignature,nonRepudiation");
+    }
+    add_extension(leaf, issuer, NID_subject_key_identifier, "hash");
+    add_extension(leaf, issuer, NID_authority_key_identifier, "keyid:always");
+}
+
+std::string text_of(BIO* out) {
+    char* text = nullptr;
+    const long size = BIO_get_mem_data(out, &text);
+    return {text, static_cast<std::size_t>(size)};
+}
+
+openssl::Certificate parse(const CryptoContext& context, ByteView der) {
+    X509* target = X509_new_ex(context.native(), nullptr);
+    require(target != nullptr, "making a certificate");
+    const unsigned char* at = der.data();
+    openssl::Certificate certificate(d2i_X509(&target, &at, static_cast<long>(der.size())));
+    require(certificate != nullptr, "reading the authority's certificate");
+    return certificate;
+}
+
+} // namespace
+
+TestAuthority::TestAuthority(CryptoContext& context, emulator::KeySource& keys, Validity validity,
+                             emulator::Algorithm algorithm)
+    : context_(context), key_(keys.generate(context, algorithm)),
+      certificate_(self_signed(context, key_, validity)) {}
+
+Bytes TestAuthority::issue(const CertificateOrder& order) {
+    check(order);
+    const openssl::Certificate issuer = parse(context_, certificate_);
+    const openssl::Certificate leaf = new_certificate(context_);
+    set_serial(leaf.get(), order.serial ? *order.serial : random_serial(context_));
+    set_validity(leaf.get(), order.validity);
+    const openssl::Name subject(X509_NAME_new());
+    require(subject != nullptr, "making a name");
+    add_attribute(subject.get(), NID_commonName, order.common_name);
+    add_attribute(subject.get(), NID_userId, order.number);
+    require(X509_set_subject_name(leaf.get(), subject.get()) == 1 &&
+                X509_set_issuer_name(leaf.get(), X509_get_subject_name(issuer.get())) == 1 &&
+                X509_set_pubkey(leaf.get(), order.public_key) == 1,
+            "filling a certificate");
+    add_leaf_extensions(leaf.get(), issuer.get(), order.use);
+    return sign(context_, leaf.get(), key_);
+}
+
+std::string TestAuthority::certificate_pem() const {
+    const openssl::Certificate certificate = parse(context_, certificate_);
+    const openssl::MemoryBio out(BIO_new(BIO_s_mem()));
+    require(out != nullptr && PEM_write_bio_X509(out.get(), certificate.get()) == 1, "writing a certificate");
+    return text_of(out.get());
+}
+
+std::string TestAuthority::key_pem() const {
+    const openssl::MemoryBio out(BIO_new(BIO_s_mem()));
+    require(out != nullptr && PEM_write_bio_PKCS8PrivateKey(out.get(), key_.native(), nullptr, nullptr, 0,
+                                                            nullptr, nullptr) == 1,
+            "writing a key");
+    return text_of(out.get());
+}
+
+} // namespace cardrig::harness

@@ -1,0 +1,65 @@
+// A test certificate authority: certifies the keys of cards. It is root and issuer in one, and trusted by
+// nobody who was not told to.
+#pragma once
+
+#include "emulator/crypto.h"
+#include "emulator/environment.h"
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace cardrig::harness {
+
+using emulator::Bytes;
+using emulator::ByteView;
+
+enum class CertificateUse {
+    authentication, ///< keyUsage digitalSignature, extendedKeyUsage clientAuth
+    signature,      ///< keyUsage digitalSignature and nonRepudiation
+};
+
+/// From and until when, both included (RFC 5280, 4.1.2.5); years 1950 to 9999.
+struct Validity {
+    std::chrono::sys_seconds not_before;
+    std::chrono::sys_seconds not_after;
+};
+
+struct CertificateOrder {
+    EVP_PKEY* public_key = nullptr; ///< a key pair serves as well
+    std::string common_name;        ///< 1 to 64 bytes of UTF-8
+    std::string number;             ///< the holder's, 12 digits: attribute UID (RFC 4519, 2.39)
+    Validity validity;
+    CertificateUse use = CertificateUse::authentication;
+    /// 1 to 20 bytes, big-endian, above zero and with the top bit clear in twenty of them (RFC 5280,
+    /// 4.1.2.2); drawn at random where there is none.
+    std::optional<Bytes> serial;
+};
+
+/// All that it makes is made in its context: with a seeded one, the same orders in the same order give the
+/// same bytes. The context outlives it.
+class TestAuthority {
+public:
+    static constexpr std::string_view common_name = "cardrig test issuing authority";
+
+    /// Makes the authority's key (RSA or elliptic) and its own certificate. Throws std::runtime_error where
+    /// OpenSSL refuses, as all of this does.
+    TestAuthority(emulator::CryptoContext& context, emulator::KeySource& keys, Validity validity,
+                  emulator::Algorithm algorithm = emulator::Algorithm::p256);
+
+    /// A certificate, DER, signed with SHA-256. Throws std::invalid_argument on an order that breaks its own
+    /// rules.
+    [[nodiscard]] Bytes issue(const CertificateOrder& order);
+
+    [[nodiscard]] ByteView certificate() const { return certificate_; } ///< its own, DER
+    [[nodiscard]] std::string certificate_pem() const;
+    [[nodiscard]] std::string key_pem() const; ///< PKCS#8, not encrypted
+
+private:
+    emulator::CryptoContext& context_;
+    emulator::PrivateKey key_;
+    Bytes certificate_;
+};
+
+} // namespace cardrig::harness

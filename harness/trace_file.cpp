@@ -1,0 +1,165 @@
+#include "harness/trace_file.h"
+
+#include "harness/errors.h"
+#include "harness/files.h"
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+namespace cardrig::harness {
+
+namespace {
+
+[[noreturn]] void refuse(const std::string& path, const char* doing) {
+    throw RequestError(fmt::format("{}: cannot {} the trace: {}", path, doing, std::strerror(errno)));
+}
+
+/// A field as text: strings without their quotes, everything else as JSON; empty where it is not there.
+std::string field(const TraceEvent& event, const char* name) {
+    const auto found = event.fields.find(name);
+    if (found == event.fields.end() || found->is_null()) {
+        return {};
+    }
+    return found->is_string() ? found->get<std::string>() : found->dump();
+}
+
+std::string readable_apdu(const TraceEvent& event) {
+    std::string text = field(event, "text");
+    if (const std::string detail = field(event, "detail"); !detail.empty()) {
+        text += fmt::format(" ({})", detail);
+    }
+    text += "  > " + field(event, "command");
+    const std::string response = field(event, "response");
+    text += response.empty() ? "  < no answer" : "  < " + response;
+    if (const std::string status = field(event, "status"); !status.empty()) {
+        text += fmt::format("  {} {}", status, field(event, "meaning"));
+    }
+    const std::string card = field(event, "card-status");
+    if (field(event, "delivered") == "false") {
+        text += "  [not delivered]";
+    } else if (!card.empty() && card != field(event, "status")) {
+        text += fmt::format("  [the card answered {}]", card);
+    }
+    return text;
+}
+
+std::string readable_rest(const TraceEvent& event) {
+    std::string text;
+    for (const auto& [key, value] : event.fields.items()) {
+        text += fmt::format("{}{} {}", text.empty() ? "" : ", ", key,
+                            value.is_string() ? value.get<std::string>() : value.dump());
+    }
+    return text;
+}
+
+std::string meaning(const TraceEvent& event) {
+    if (event.kind == "apdu") {
+        return readable_apdu(event);
+    }
+    if (event.kind == "memory-write") {
+        return fmt::format("#{}: {} bytes at {}", field(event, "write"), field(event, "length"),
+                           field(event, "offset"));
+    }
+    if (event.kind == "power") {
+        const std::string mute = field(event, "mute");
+        return field(event, "event") + (mute.empty() ? "" : fmt::format(", the card stays mute: {}", mute));
+    }
+    if (event.kind == "reader") {
+        return field(event, "event");
+    }
+    if (event.kind == "fault") {
+        return fmt::format("{} at {}", field(event, "effect"), field(event, "place"));
+    }
+    if (event.kind == "client") {
+        return field(event, "line");
+    }
+    return readable_rest(event);
+}
+
+/// Control characters of whatever a client printed must not reach a terminal.
+std::string printable(const std::string& text) {
+    std::string clean;
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        clean += byte < 0x20 || byte == 0x7F ? fmt::format("\\x{:02X}", byte) : std::string(1, c);
+    }
+    return clean;
+}
+
+} // namespace
+
+TraceFile::TraceFile(std::string path) : path_(std::move(path)) {
+    descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    // A file that was there before keeps its mode otherwise.
+    if (descriptor_ < 0) {
+        refuse(path_, "write");
+    }
+    struct stat kind {};
+    if (::fstat(descriptor_, &kind) == 0 && S_ISREG(kind.st_mode) && ::fchmod(descriptor_, 0600) != 0) {
+        const int error = errno;
+        ::close(descriptor_);
+        errno = error;
+        refuse(path_, "protect");
+    }
+}
+
+TraceFile::~TraceFile() {
+    ::close(descriptor_);
+}
+
+void TraceFile::write(const TraceEvent& event) {
+    const std::string line =
+        event.to_json().dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+    for (std::size_t at = 0; at < line.size();) {
+        const ssize_t count = ::write(descriptor_, line.data() + at, line.size() - at);
+        if (count < 0 && errno != EINTR) {
+            refuse(path_, "write");
+        }
+        at += count > 0 ? static_cast<std::size_t>(count) : 0;
+    }
+}
+
+std::vector<TraceEvent> parse_trace(std::string_view text, const std::string& file) {
+    std::vector<TraceEvent> events;
+    std::size_t number = 0;
+    while (!text.empty()) {
+        ++number;
+        const std::size_t end = text.find('\n');
+        const std::string_view line = text.substr(0, end);
+        text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+        if (line.find_first_not_of(" \t\r") == std::string_view::npos) {
+            continue;
+        }
+        const auto json = nlohmann::json::parse(line, nullptr, false);
+        if (json.is_discarded()) {
+            throw RequestError(fmt::format("{}:{}: not a line of JSON{}", file, number,
+                                           end == std::string_view::npos ? " (the file ends within it)" : ""));
+        }
+        try {
+            events.push_back(TraceEvent::from_json(json));
+        } catch (const RequestError& error) {
+            throw RequestError(fmt::format("{}:{}: {}", file, number, error.what()));
+        }
+    }
+    return events;
+}
+
+std::vector<TraceEvent> read_trace(const std::string& path) {
+    const apdu::Bytes bytes = read_file(path);
+    return parse_trace({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path);
+}
+
+std::string readable(const TraceEvent& event) {
+    const std::string reader = event.reader >= 0 ? fmt::format("{}", event.reader) : "-";
+    return fmt::format("{:>5}  {:>9.4f}  {}  {:<12}  {}", event.number, event.seconds, reader, event.kind,
+                       printable(meaning(event)));
+}
+
+} // namespace cardrig::harness

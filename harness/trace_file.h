@@ -1,0 +1,38 @@
+// Traces as files: JSON lines, one event each, readable by their owner alone.
+#pragma once
+
+#include "harness/trace.h"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace cardrig::harness {
+
+/// A trace file that is being written. Every event is in the file once write() has returned, so that a rig that is
+/// killed leaves what it saw.
+class TraceFile {
+public:
+    /// Creates the file (mode 0600) or empties it. Throws RequestError with the path and the system's reason.
+    explicit TraceFile(std::string path);
+    TraceFile(const TraceFile&) = delete;
+    TraceFile& operator=(const TraceFile&) = delete;
+    ~TraceFile();
+
+    /// Throws RequestError where the disk refuses.
+    void write(const TraceEvent& event);
+
+private:
+    std::string path_;
+    int descriptor_ = -1;
+};
+
+/// Reads a trace file. Throws RequestError with file:line at a line that is no event.
+[[nodiscard]] std::vector<TraceEvent> read_trace(const std::string& path);
+/// The same from text that is there already; `file` is what messages call it.
+[[nodiscard]] std::vector<TraceEvent> parse_trace(std::string_view text, const std::string& file);
+
+/// One event as one line for people: number, time, kind, meaning, bytes, status and its meaning.
+[[nodiscard]] std::string readable(const TraceEvent& event);
+
+} // namespace cardrig::harness

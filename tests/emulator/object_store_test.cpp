@@ -1,0 +1,394 @@
+#include "emulator/object_store.h"
+
+#include <boost/test/unit_test.hpp>
+
+#include <stdexcept>
+
+using namespace cardrig::emulator;
+
+namespace {
+
+constexpr NvmGeometry small{32, 2, 48};
+constexpr ObjectId first{0x005FC105};
+constexpr ObjectId second{0xFFFFFFFF};
+constexpr ObjectId third{0};
+
+std::unique_ptr<ObjectStore> formatted(Nvm& nvm) {
+    return ObjectStore::format(nvm, Protection::journal).value();
+}
+
+std::unique_ptr<ObjectStore> mounted(Nvm& nvm) {
+    return ObjectStore::mount(nvm).value();
+}
+
+CommitResult put(ObjectStore& store, ObjectId id, Bytes content) {
+    Transaction transaction = store.begin();
+    transaction.put(id, std::move(content));
+    return transaction.commit();
+}
+
+CommitResult erase(ObjectStore& store, ObjectId id) {
+    Transaction transaction = store.begin();
+    transaction.erase(id);
+    return transaction.commit();
+}
+
+/// Different for each page, so that a page in the wrong place shows.
+Bytes pattern(std::size_t size, std::uint8_t start) {
+    Bytes bytes(size);
+    for (std::size_t i = 0; i < size; ++i) {
+        bytes[i] = static_cast<std::uint8_t>(start + i + i / 32 * 7);
+    }
+    return bytes;
+}
+
+std::string mount_error(NvmGeometry geometry, Bytes bytes) {
+    MemoryNvm nvm{geometry, std::move(bytes)};
+    const auto store = ObjectStore::mount(nvm);
+    BOOST_REQUIRE(!store);
+    return store.error().message;
+}
+
+/// Counts what is written, and refuses what a memory chip could not do.
+class StrictNvm final : public Nvm {
+public:
+    explicit StrictNvm(Nvm& inner) : inner_(inner) {}
+    [[nodiscard]] NvmGeometry geometry() const override { return inner_.geometry(); }
+    void read(std::uint32_t offset, std::span<std::uint8_t> out) const override { inner_.read(offset, out); }
+    void write(std::uint32_t offset, ByteView bytes) override {
+        const std::uint32_t page = geometry().page_size;
+        BOOST_REQUIRE(!bytes.empty());
+        BOOST_REQUIRE_EQUAL(offset / page, (offset + bytes.size() - 1) / page);
+        BOOST_REQUIRE_LE(offset + bytes.size(), geometry().size());
+        inner_.write(offset, bytes);
+        ++writes;
+        synced = false;
+    }
+    void sync() override { synced = true; }
+
+    int writes = 0;
+    bool synced = true;
+
+private:
+    Nvm& inner_;
+};
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(object_store)
+
+BOOST_AUTO_TEST_CASE(holds_what_was_committed_after_power_off) {
+    MemoryNvm nvm{small};
+    {
+        const auto store = formatted(nvm);
+        BOOST_CHECK(store->objects().empty());
+        Transaction transaction = store->begin();
+        transaction.put(first, pattern(100, 1));
+        transaction.put(second, {});
+        BOOST_CHECK(transaction.commit() == CommitResult::committed);
+        BOOST_CHECK(put(*store, third, pattern(32, 9)) == CommitResult::committed);
+    }
+    const auto store = mounted(nvm);
+    BOOST_CHECK(store->objects() == (std::vector{third, first, second}));
+    BOOST_CHECK(store->read(first) == pattern(100, 1));
+    BOOST_CHECK(store->read(second) == Bytes{});
+    BOOST_CHECK(store->read(third) == pattern(32, 9));
+    BOOST_CHECK(store->read(ObjectId{7}) == std::nullopt);
+    BOOST_TEST(store->contains(second));
+    BOOST_TEST(!store->contains(ObjectId{7}));
+    BOOST_CHECK(store->protection() == Protection::journal);
+}
+
+BOOST_AUTO_TEST_CASE(a_dropped_transaction_changes_nothing) {
+    MemoryNvm nvm{small};
+    const auto store = formatted(nvm);
+    const Bytes before = nvm.bytes();
+    store->begin().put(first, pattern(10, 1));
+    BOOST_TEST(!store->contains(first));
+    BOOST_CHECK(nvm.bytes() == before);
+}
+
+BOOST_AUTO_TEST_CASE(a_transaction_is_invisible_until_it_is_committed) {
+    MemoryNvm nvm{small};
+    const auto store = formatted(nvm);
+    Transaction transaction = store->begin();
+    transaction.put(first, pattern(10, 1));
+    BOOST_TEST(!store->contains(first));
+    BOOST_CHECK(transaction.commit() == CommitResult::committed);
+    BOOST_TEST(store->contains(first));
+    BOOST_CHECK_THROW(static_cast<void>(transaction.commit()), std::logic_error);
+}
+
+BOOST_AUTO_TEST_CASE(erasing_takes_the_object_away_and_what_is_not_there_is_no_error) {
+    MemoryNvm nvm{small};
+    const auto store = formatted(nvm);
+    const auto room = store->free_bytes();
+    BOOST_CHECK(put(*store, first, pattern(100, 1)) == CommitResult::committed);
+    BOOST_CHECK(erase(*store, second) == CommitResult::committed);
+    BOOST_CHECK(erase(*store, first) == CommitResult::committed);
+    BOOST_TEST(!store->contains(first));
+    BOOST_TEST(!mounted(nvm)->contains(first));
+    BOOST_TEST(store->free_bytes() == room);
+}
+
+BOOST_AUTO_TEST_CASE(write_range_replaces_bytes_and_grows_the_object) {
+    MemoryNvm nvm{small};
+    const auto store = formatted(nvm);
+    Transaction transaction = store->begin();
+    transaction.put(first, Bytes{1, 2, 3});
+    transaction.write_range(first, 1, Bytes{9});
+    transaction.write_range(first, 3, Bytes{4, 5});
+    BOOST_CHECK(transaction.commit() == CommitResult::committed);
+    BOOST_CHECK(store->read(first) == (Bytes{1, 9, 3, 4, 5}));
+
+    Transaction later = store->begin();
+    later.write_range(first, 4, pattern(40, 5));
+    BOOST_CHECK(later.commit() == CommitResult::committed);
+    Bytes expected{1, 9, 3, 4};
+    const Bytes tail = pattern(40, 5);
+    expected.insert(expected.end(), tail.begin(), tail.end());
+    BOOST_CHECK(mounted(nvm)->read(first) == expected);
+}
+
+BOOST_AUTO_TEST_CASE(write_range_refuses_what_has_no_such_range) {
+    MemoryNvm nvm{small};
+    const auto store = formatted(nvm);
+    BOOST_CHECK(put(*store, first, Bytes{1, 2, 3}) == CommitResult::committed);
+    Transaction transaction = store->begin();
+    BOOST_CHECK_THROW(transaction.write_range(second, 0, Bytes{1}), std::logic_error);
+    BOOST_CHECK_THROW(transaction.write_range(first, 4, Bytes{1}), std::logic_error);
+    transaction.erase(first);
+    BOOST_CHECK_THROW(transaction.write_range(first, 0, Bytes{1}), std::logic_error);
+}
+
+BOOST_AUTO_TEST_CASE(objects_grow_shrink_and_move_without_disturbing_one_another) {
+    MemoryNvm nvm{small};
+    const auto store = formatted(nvm);
+    std::map<ObjectId, Bytes> expected;
+    std::uint32_t state = 1;
+    int refused = 0;
+    for (int step = 0; step < 600; ++step) {
+        state = state * 1664525 + 1013904223;
+        const ObjectId id{(state >> 24U) % 7};
+        const Bytes content = pattern((state >> 8U) % 400, static_cast<std::uint8_t>(step));
+        if ((state >> 20U) % 4 == 0) {
+            BOOST_CHECK(erase(*store, id) == CommitResult::committed);
+            expected.erase(id);
+        } else if (put(*store, id, content) == CommitResult::committed) {
+            expected[id] = content;
+        } else {
+            ++refused;
+        }
+        const auto remounted = step % 10 == 0 ? mounted(nvm) : nullptr;
+        const ObjectStore& seen = remounted ? *remounted : *store;
+        BOOST_REQUIRE_EQUAL(seen.objects().size(), expected.size());
+        for (const auto& [known, value] : expected) {
+            BOOST_REQUIRE(seen.read(known) == value);
+        }
+    }
+    BOOST_TEST(refused > 0);
+}
+
+BOOST_AUTO_TEST_CASE(writes_stay_within_pages_and_end_with_a_sync) {
+    MemoryNvm memory{small};
+    StrictNvm nvm{memory};
+    const auto store = formatted(nvm);
+    BOOST_TEST(nvm.synced);
+    BOOST_CHECK(put(*store, first, pattern(300, 1)) == CommitResult::committed);
+    BOOST_TEST(nvm.synced);
+    store->set_counter(CounterId{3}, 2);
+    BOOST_TEST(nvm.synced);
+}
+
+BOOST_AUTO_TEST_CASE(what_changes_nothing_writes_nothing) {
+    MemoryNvm memory{small};
+    StrictNvm nvm{memory};
+    const auto store = formatted(nvm);
+    BOOST_CHECK(put(*store, first, pattern(50, 1)) == CommitResult::committed);
+    store->set_counter(CounterId{3}, 2);
+    nvm.writes = 0;
+    BOOST_CHECK(put(*store, first, pattern(50, 1)) == CommitResult::committed);
+    store->set_counter(CounterId{3}, 2);
+    BOOST_CHECK(erase(*store, second) == CommitResult::committed);
+    BOOST_CHECK(mounted(nvm) != nullptr);
+    BOOST_TEST(nvm.writes == 0);
+}
+
+BOOST_AUTO_TEST_CASE(counters_start_at_zero_and_outlive_power) {
+    MemoryNvm nvm{small};
+    const auto store = formatted(nvm);
+    for (std::uint8_t i = 0; i < 16; ++i) {
+        BOOST_TEST(store->counter(CounterId{i}) == 0);
+        store->set_counter(CounterId{i}, static_cast<std::uint8_t>(255 - i));
+    }
+    store->set_counter(CounterId{0}, 3);
+    const auto again = mounted(nvm);
+    BOOST_TEST(again->counter(CounterId{0}) == 3);
+    for (std::uint8_t i = 1; i < 16; ++i) {
+        BOOST_TEST(again->counter(CounterId{i}) == 255 - i);
+    }
+    BOOST_CHECK_THROW(again->set_counter(CounterId{16}, 1), std::out_of_range);
+}
+
+BOOST_AUTO_TEST_CASE(free_bytes_can_be_filled_to_the_last_page_and_one_byte_more_is_refused) {
+    MemoryNvm nvm{NvmGeometry{32, 2, 64}};
+    const auto store = formatted(nvm);
+    const std::uint32_t page = nvm.geometry().page_size;
+    std::uint32_t id = 1;
+    while (store->free_bytes() >= 10 * page) {
+        BOOST_REQUIRE(put(*store, ObjectId{id++}, pattern(10 * page, 1)) == CommitResult::committed);
+    }
+    const std::uint32_t rest = store->free_bytes();
+    BOOST_REQUIRE(rest > 0);
+    const Bytes before = nvm.bytes();
+    BOOST_CHECK(put(*store, first, pattern(rest + 1, 1)) == CommitResult::not_enough_memory);
+    BOOST_CHECK(nvm.bytes() == before);
+    BOOST_TEST(!store->contains(first));
+    BOOST_CHECK(put(*store, first, pattern(rest, 2)) == CommitResult::committed);
+    BOOST_TEST(store->free_bytes() == 0);
+    // A full card still takes what needs no more room: the same size, less, nothing, and its own counters.
+    BOOST_CHECK(put(*store, first, pattern(rest, 3)) == CommitResult::committed);
+    BOOST_CHECK(put(*store, second, {}) == CommitResult::committed);
+    BOOST_CHECK(put(*store, third, {1}) == CommitResult::not_enough_memory);
+    store->set_counter(CounterId{0}, 1);
+    Transaction exchange = store->begin();
+    exchange.erase(ObjectId{1});
+    exchange.put(third, pattern(10 * page, 5));
+    BOOST_CHECK(exchange.commit() == CommitResult::committed);
+    BOOST_CHECK(mounted(nvm)->read(third) == pattern(10 * page, 5));
+    BOOST_CHECK(erase(*store, third) == CommitResult::committed);
+    BOOST_TEST(store->free_bytes() == 10 * page);
+}
+
+BOOST_AUTO_TEST_CASE(scattered_free_pages_serve_one_object) {
+    MemoryNvm nvm{NvmGeometry{32, 2, 128}};
+    const auto store = formatted(nvm);
+    std::uint32_t count = 0;
+    while (put(*store, ObjectId{count}, pattern(96, 1)) == CommitResult::committed) {
+        ++count;
+    }
+    for (std::uint32_t id = 0; id < 16; id += 2) {
+        BOOST_REQUIRE(erase(*store, ObjectId{id}) == CommitResult::committed);
+    }
+    BOOST_CHECK(put(*store, first, pattern(8 * 96, 4)) == CommitResult::committed);
+    BOOST_CHECK(mounted(nvm)->read(first) == pattern(8 * 96, 4));
+    BOOST_CHECK(mounted(nvm)->read(ObjectId{1}) == pattern(96, 1));
+}
+
+BOOST_AUTO_TEST_CASE(a_full_directory_refuses_one_more_object) {
+    MemoryNvm nvm{small};
+    const auto store = formatted(nvm);
+    std::uint32_t count = 0;
+    while (put(*store, ObjectId{count}, {}) == CommitResult::committed) {
+        ++count;
+    }
+    BOOST_TEST(count == 12U); // 48 blocks of 2 pages: one entry for eight pages
+    BOOST_TEST(store->objects().size() == count);
+    BOOST_CHECK(erase(*store, ObjectId{3}) == CommitResult::committed);
+    BOOST_CHECK(put(*store, first, {}) == CommitResult::committed);
+}
+
+BOOST_AUTO_TEST_CASE(the_default_geometry_holds_a_full_piv_card) {
+    MemoryNvm nvm{NvmGeometry{}};
+    const auto store = formatted(nvm);
+    // 24 keys with certificates, and the small objects beside them.
+    for (std::uint32_t i = 0; i < 24; ++i) {
+        BOOST_REQUIRE(put(*store, ObjectId{i}, pattern(1900, 1)) == CommitResult::committed);
+        BOOST_REQUIRE(put(*store, ObjectId{100 + i}, pattern(1250, 1)) == CommitResult::committed);
+    }
+    for (std::uint32_t i = 0; i < 12; ++i) {
+        BOOST_REQUIRE(put(*store, ObjectId{200 + i}, pattern(60, 1)) == CommitResult::committed);
+    }
+    BOOST_CHECK(erase(*store, ObjectId{0}) == CommitResult::committed);
+}
+
+BOOST_AUTO_TEST_CASE(an_empty_card_takes_an_object_of_16_kilobytes) {
+    MemoryNvm nvm{NvmGeometry{}};
+    const auto store = formatted(nvm);
+    BOOST_CHECK(put(*store, first, pattern(16384, 1)) == CommitResult::committed);
+    BOOST_CHECK(put(*store, first, pattern(16384, 2)) == CommitResult::committed);
+    BOOST_CHECK(mounted(nvm)->read(first) == pattern(16384, 2));
+}
+
+BOOST_AUTO_TEST_CASE(memory_that_is_no_cards_is_named) {
+    BOOST_TEST(mount_error(small, Bytes(small.size(), 0xFF)) == "the memory is erased");
+    BOOST_TEST(mount_error(small, Bytes(small.size(), 0x00)) == "the memory is zeroed");
+    BOOST_TEST(mount_error(small, Bytes(small.size(), 0x41)) == "the memory is not a card's");
+    MemoryNvm nvm{small};
+    formatted(nvm);
+    Bytes damaged = nvm.bytes();
+    damaged[4] ^= 1U;
+    BOOST_TEST(mount_error(small, damaged).find("superblock") != std::string::npos);
+    BOOST_TEST(mount_error({64, 1, 48}, nvm.bytes()).find("48 blocks of 2 pages of 32") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(erased_or_zeroed_counters_are_damage_not_zeroes) {
+    MemoryNvm nvm{small};
+    formatted(nvm);
+    for (const std::uint8_t value : {std::uint8_t{0x00}, erased_byte}) {
+        Bytes bytes = nvm.bytes();
+        std::fill_n(bytes.begin() + small.block_size(), 2 * small.block_size(), value);
+        BOOST_TEST(mount_error(small, bytes).find("counters") != std::string::npos);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(one_lost_copy_of_the_counters_costs_one_change_at_most) {
+    MemoryNvm nvm{small};
+    const auto store = formatted(nvm);
+    store->set_counter(CounterId{0}, 3);
+    store->set_counter(CounterId{0}, 2);
+    int whole = 0;
+    for (const std::uint32_t block : {1U, 2U}) {
+        Bytes bytes = nvm.bytes();
+        std::fill_n(bytes.begin() + block * small.block_size(), small.block_size(), erased_byte);
+        MemoryNvm copy{small, bytes};
+        const auto again = mounted(copy);
+        whole += again->counter(CounterId{0}) == 2 ? 1 : 0;
+        BOOST_TEST(again->counter(CounterId{0}) >= 2);
+        BOOST_TEST(again->counter(CounterId{0}) <= 3);
+        again->set_counter(CounterId{0}, 1);
+        BOOST_TEST(mounted(copy)->counter(CounterId{0}) == 1);
+    }
+    BOOST_TEST(whole == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_geometry_that_is_not_sensible_is_refused_by_name) {
+    const auto refusal = [](NvmGeometry geometry) {
+        class Shape final : public Nvm {
+        public:
+            explicit Shape(NvmGeometry shape) : shape_(shape) {}
+            [[nodiscard]] NvmGeometry geometry() const override { return shape_; }
+            void read(std::uint32_t, std::span<std::uint8_t>) const override { BOOST_FAIL("read"); }
+            void write(std::uint32_t, ByteView) override { BOOST_FAIL("write"); }
+            void sync() override {}
+
+        private:
+            NvmGeometry shape_;
+        } nvm{geometry};
+        const auto laid_out = ObjectStore::format(nvm, Protection::journal);
+        const auto store = ObjectStore::mount(nvm);
+        BOOST_REQUIRE(!laid_out);
+        BOOST_REQUIRE(!store);
+        BOOST_TEST(laid_out.error().message == store.error().message);
+        return store.error().message;
+    };
+    BOOST_TEST(refusal({0, 8, 128}).find("page of 0 bytes") != std::string::npos);
+    BOOST_TEST(refusal({96, 8, 128}).find("page of 96 bytes") != std::string::npos);
+    BOOST_TEST(refusal({16, 8, 128}).find("page of 16 bytes") != std::string::npos);
+    BOOST_TEST(refusal({8192, 8, 128}).find("page of 8192 bytes") != std::string::npos);
+    BOOST_TEST(refusal({128, 0, 128}).find("0 pages in an erase block") != std::string::npos);
+    BOOST_TEST(refusal({128, 65, 128}).find("65 pages in an erase block") != std::string::npos);
+    BOOST_TEST(refusal({128, 8, 31}).find("31 erase blocks") != std::string::npos);
+    BOOST_TEST(refusal({128, 8, 4097}).find("4097 erase blocks") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(the_smallest_geometry_works) {
+    MemoryNvm nvm{NvmGeometry{32, 1, 32}};
+    const auto store = formatted(nvm);
+    BOOST_TEST(store->free_bytes() > 300U);
+    BOOST_CHECK(put(*store, first, pattern(40, 1)) == CommitResult::committed);
+    BOOST_CHECK(put(*store, first, pattern(64, 2)) == CommitResult::committed);
+    BOOST_CHECK(mounted(nvm)->read(first) == pattern(64, 2));
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,174 @@
+#include "piv_card.h"
+
+#include "apdu/ber_tlv.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace cardrig::test {
+
+using apdu::CommandApdu;
+using apdu::ResponseApdu;
+using emulator::Algorithm;
+namespace piv = emulator::piv;
+
+namespace {
+
+template <class T>
+T required(apdu::Result<T> result) {
+    if (!result) {
+        throw std::runtime_error(result.error().message);
+    }
+    return std::move(*result);
+}
+
+emulator::Environment environment(emulator::CryptoContext& crypto, emulator::Entropy& entropy,
+                                  emulator::KeySource& keys, emulator::Clock& clock) {
+    return {crypto, entropy, keys, clock};
+}
+
+Bytes padded(std::string_view code) {
+    Bytes bytes(code.begin(), code.end());
+    bytes.resize(8, 0xFF);
+    return bytes;
+}
+
+ByteView element(ByteView response, apdu::Tag tag) {
+    const auto outer = required(apdu::parse_tlvs(response));
+    const auto inner = required(apdu::parse_tlvs(outer.at(0).value));
+    return apdu::find_tlv(inner, tag).value();
+}
+
+} // namespace
+
+std::string block(std::string_view code) {
+    return apdu::to_hex(padded(code));
+}
+
+Bytes hex(std::string_view text) {
+    return required(apdu::from_hex(text));
+}
+
+emulator::PrivateKey PremadeKeys::generate(emulator::CryptoContext& context, Algorithm) {
+    const Bytes& der = pkcs8_.at(next_++ % pkcs8_.size());
+    return required(emulator::PrivateKey::from_der(context, der));
+}
+
+Bytes make_key(Algorithm algorithm) {
+    emulator::CryptoContext context;
+    emulator::FreshKeys keys;
+    return keys.generate(context, algorithm).to_der();
+}
+
+Setup::Setup() {
+    config.profile = "test";
+    config.atr = hex("3B8B0180F9A000000308000010000048");
+}
+
+Bytes management_key(Algorithm algorithm) {
+    Bytes key(emulator::key_size(algorithm));
+    for (std::size_t i = 0; i < key.size(); ++i) {
+        key[i] = static_cast<std::uint8_t>(i % 8 + 1);
+    }
+    return key;
+}
+
+void personalise(emulator::Nvm& nvm, const Setup& setup) {
+    const auto store = required(emulator::ObjectStore::format(nvm, setup.config.protection));
+    emulator::Transaction transaction = store->begin();
+    transaction.put(piv::passcode_object, padded(passcode));
+    transaction.put(piv::unblocking_code_object, padded(unblocking_code));
+    Bytes management = management_key(setup.management_algorithm);
+    management.insert(management.begin(), static_cast<std::uint8_t>(setup.management_algorithm));
+    transaction.put(piv::management_key_object, management);
+    for (const Slot& slot : setup.keys) {
+        const piv::StoredKey key{slot.algorithm, piv::KeyOrigin::generated, 0, make_key(slot.algorithm)};
+        transaction.put(piv::key_object(slot.reference), key.encode());
+    }
+    if (transaction.commit() != emulator::CommitResult::committed) {
+        throw std::runtime_error("the card's memory is too small");
+    }
+    store->set_counter(piv::passcode_tries, setup.config.piv.passcode.tries);
+    store->set_counter(piv::unblocking_code_tries, setup.config.piv.unblocking_code.tries);
+}
+
+PivCard::PivCard(const Setup& setup) : setup_(setup), memory_(setup.config.geometry), crypto_(setup.seed) {
+    personalise(memory_, setup_);
+    power_cycle();
+}
+
+void PivCard::power_cycle() {
+    card_.reset();
+    card_ = required(
+        emulator::Card::power_on(memory_, setup_.config, environment(crypto_, entropy_, keys_, clock_)));
+}
+
+ResponseApdu PivCard::send(std::string_view command) {
+    return required(ResponseApdu::parse(card_->transmit(hex(command))));
+}
+
+ResponseApdu PivCard::send(const CommandApdu& command) {
+    return required(ResponseApdu::parse(card_->transmit(command.encode())));
+}
+
+ResponseApdu PivCard::chained(const CommandApdu& command, std::size_t block_size) {
+    ByteView rest = command.data();
+    while (rest.size() > block_size) {
+        const ByteView head = rest.first(block_size);
+        const auto cla = static_cast<std::uint8_t>(command.cla() | 0x10U);
+        const ResponseApdu answer = send(
+            CommandApdu(cla, command.ins(), command.p1(), command.p2(), Bytes(head.begin(), head.end())));
+        if (answer.status != apdu::sw::success) {
+            return answer;
+        }
+        rest = rest.subspan(block_size);
+    }
+    ResponseApdu whole = send(CommandApdu(command.cla(), command.ins(), command.p1(), command.p2(),
+                                          Bytes(rest.begin(), rest.end()), command.ne()));
+    while (whole.status.sw1() == 0x61) {
+        const ResponseApdu more = send("00C0000000");
+        whole.data.insert(whole.data.end(), more.data.begin(), more.data.end());
+        whole.status = more.status;
+    }
+    return whole;
+}
+
+std::uint16_t PivCard::authenticate() {
+    const Algorithm algorithm = setup_.management_algorithm;
+    const Bytes key = management_key(algorithm);
+    const auto id = static_cast<std::uint8_t>(algorithm);
+    const ResponseApdu witness = send(CommandApdu(0x00, 0x87, id, 0x9B, hex("7C028000"), 256));
+    if (!witness.status.ok()) {
+        return witness.status.value();
+    }
+    const Bytes proof = emulator::decrypt_block(crypto_, algorithm, key, element(witness.data, 0x80));
+    const Bytes challenge(emulator::block_size(algorithm), 0x5A);
+    Bytes inner = apdu::make_tlv(0x80, proof);
+    apdu::append_tlv(inner, 0x81, challenge);
+    const ResponseApdu answer = send(CommandApdu(0x00, 0x87, id, 0x9B, apdu::make_tlv(0x7C, inner), 256));
+    if (answer.status.ok() &&
+        !std::ranges::equal(element(answer.data, 0x82),
+                            emulator::encrypt_block(crypto_, algorithm, key, challenge))) {
+        throw std::runtime_error("the card did not show that it has the management key");
+    }
+    return answer.status.value();
+}
+
+ResponseApdu PivCard::get_data(apdu::Tag tag) {
+    return chained(CommandApdu(0x00, 0xCB, 0x3F, 0xFF, apdu::make_tlv(0x5C, apdu::encode_tag(tag)), 256));
+}
+
+std::uint16_t PivCard::put_data(apdu::Tag tag, ByteView value) {
+    return chained(CommandApdu(0x00, 0xDB, 0x3F, 0xFF, put_data_field(tag, value))).status.value();
+}
+
+Bytes put_data_field(apdu::Tag tag, ByteView value) {
+    if (tag == 0x7E || tag == 0x7F61) {
+        return apdu::make_tlv(tag, value);
+    }
+    Bytes field = apdu::make_tlv(0x5C, apdu::encode_tag(tag));
+    apdu::append_tlv(field, 0x53, value);
+    return field;
+}
+
+} // namespace cardrig::test

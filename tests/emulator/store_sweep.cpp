@@ -1,0 +1,265 @@
+#include "tests/emulator/store_sweep.h"
+
+#include <algorithm>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace cardrig::tests {
+
+using namespace emulator;
+using harness::FaultyNvm;
+using harness::PowerCut;
+using harness::Tearing;
+
+StoreState state_of(const ObjectStore& store) {
+    StoreState state;
+    for (const ObjectId id : store.objects()) {
+        state.objects[id] = store.read(id).value();
+    }
+    for (std::uint8_t i = 0; i < 16; ++i) {
+        state.counters.at(i) = store.counter(CounterId{i});
+    }
+    return state;
+}
+
+namespace {
+
+constexpr std::size_t enough_violations = 20;
+
+/// What a cut left, and what a card may show over it.
+struct Case {
+    FaultyNvm::Remains remains;
+    std::vector<StoreState> allowed;
+    std::string replay;
+};
+
+/// The same for all remains that no card can tell apart but by chance.
+std::string fingerprint(const FaultyNvm::Remains& remains) {
+    Bytes memory = remains.memory;
+    std::string text;
+    for (const auto& [offset, mask] : remains.weak) {
+        memory[offset] = static_cast<std::uint8_t>(memory[offset] & ~mask);
+        text += fmt::format("{}:{} ", offset, mask);
+    }
+    text.append(memory.begin(), memory.end());
+    return text;
+}
+
+class Sweeper {
+public:
+    explicit Sweeper(const Sweep& sweep) : sweep_(sweep), memory_(sweep.geometry), nvm_(memory_) {}
+
+    SweepReport run() {
+        static_cast<void>(ObjectStore::format(nvm_, Protection::journal).value());
+        fresh_ = nvm_.remains();
+        std::vector<Case> frontier = first_cuts(fresh_, sweep_.steps, "");
+        for (unsigned depth = 1; !frontier.empty() && depth <= sweep_.depth; ++depth) {
+            report_.states.push_back(frontier.size());
+            frontier = recover_all(frontier, depth < sweep_.depth);
+        }
+        report_.exhausted = frontier.empty() && report_.states.size() < sweep_.depth;
+        return std::move(report_);
+    }
+
+private:
+    /// A power-on: the card's side of the memory, and the store that it mounts.
+    struct Session {
+        std::unique_ptr<Nvm> nvm;
+        Result<std::unique_ptr<ObjectStore>> store;
+    };
+    Session power_on() {
+        nvm_.power_on();
+        return mount();
+    }
+    Session mount() {
+        std::unique_ptr<Nvm> decorated = sweep_.decorate ? sweep_.decorate(nvm_) : nullptr;
+        Nvm& nvm = decorated ? *decorated : nvm_;
+        auto store = ObjectStore::mount(nvm);
+        return {std::move(decorated), std::move(store)};
+    }
+
+    /// Whether a case was not met before.
+    bool is_new(const Case& candidate, const std::string& stage) {
+        std::string key = stage + fingerprint(candidate.remains);
+        for (const StoreState& state : candidate.allowed) {
+            key += fmt::format("|{}", number_of(state));
+        }
+        return seen_.insert(std::move(key)).second;
+    }
+    std::size_t number_of(const StoreState& state) {
+        const auto found = std::ranges::find(numbered_, state);
+        if (found != numbered_.end()) {
+            return static_cast<std::size_t>(found - numbered_.begin());
+        }
+        numbered_.push_back(state);
+        return numbered_.size() - 1;
+    }
+
+    void violation(const std::string& replay, const std::string& what) {
+        if (report_.violations.size() < enough_violations) {
+            report_.violations.push_back(fmt::format("{}: {}", replay, what));
+        }
+    }
+    [[nodiscard]] bool enough() const { return report_.violations.size() >= enough_violations; }
+
+    /// The states before the steps and after each of them, on memory that is not cut.
+    std::vector<StoreState> undisturbed(const FaultyNvm::Remains& start, const std::vector<Step>& steps) {
+        MemoryNvm memory{sweep_.geometry, start.memory};
+        FaultyNvm nvm{memory};
+        nvm.restore(start);
+        const auto store = ObjectStore::mount(nvm).value();
+        std::vector<StoreState> states{state_of(*store)};
+        for (const Step& step : steps) {
+            step(*store);
+            states.push_back(state_of(*store));
+        }
+        return states;
+    }
+
+    /// Runs the steps from `start` in one power session, cut at each write in each way.
+    std::vector<Case> first_cuts(const FaultyNvm::Remains& start, const std::vector<Step>& steps,
+                                 const std::string& replay) {
+        const std::vector<StoreState> states = undisturbed(start, steps);
+        std::vector<Case> cases;
+        for (const Tearing& tearing : harness::all_tearings()) {
+            for (std::uint64_t write = 1; !enough(); ++write) {
+                auto cut = cut_steps(start, steps, states, write, tearing);
+                if (!cut) {
+                    break;
+                }
+                cut->replay = fmt::format("{}write #{} {}", replay, write, tearing.text());
+                if (is_new(*cut, "cut ")) {
+                    cases.push_back(std::move(*cut));
+                }
+            }
+        }
+        return cases;
+    }
+
+    /// None where the steps end before that write.
+    std::optional<Case> cut_steps(const FaultyNvm::Remains& start, const std::vector<Step>& steps,
+                                  const std::vector<StoreState>& states, std::uint64_t write,
+                                  const Tearing& tearing) {
+        nvm_.restore(start);
+        std::size_t done = 0;
+        try {
+            const Session session = mount();
+            nvm_.cut_at(write, tearing);
+            for (const Step& step : steps) {
+                step(*session.store.value());
+                ++done;
+            }
+            nvm_.cancel_cut();
+            return std::nullopt;
+        } catch (const PowerCut&) {
+            ++report_.cuts;
+            return Case{nvm_.remains(), {states[done], states[done + 1]}, {}};
+        }
+    }
+
+    std::vector<Case> recover_all(const std::vector<Case>& frontier, bool go_on) {
+        std::vector<Case> next;
+        for (const Case& found : frontier) {
+            if (enough()) {
+                break;
+            }
+            const std::uint64_t writes = recover(found);
+            for (std::uint64_t write = 1; go_on && write <= writes; ++write) {
+                cut_recovery(found, write, next);
+            }
+        }
+        return next;
+    }
+
+    /// Mounts what a cut left and checks it; how many writes that took.
+    std::uint64_t recover(const Case& found) {
+        nvm_.restore(found.remains);
+        const std::uint64_t before = nvm_.writes();
+        const Session session = mount();
+        const std::uint64_t writes = nvm_.writes() - before;
+        if (!session.store) {
+            violation(found.replay, "bricked: " + session.store.error().message);
+            return writes;
+        }
+        const StoreState state = state_of(**session.store);
+        if (std::ranges::find(found.allowed, state) == found.allowed.end()) {
+            violation(found.replay, "neither the state before nor the one after");
+            return writes;
+        }
+        check_stays(found.replay, state);
+        return writes;
+    }
+
+    /// What was shown once is shown ever after, without further writes.
+    void check_stays(const std::string& replay, const StoreState& state) {
+        const Case settled{nvm_.remains(), {state}, replay};
+        if (!is_new(settled, "settled ")) {
+            return;
+        }
+        const std::uint64_t writes = nvm_.writes();
+        for (int i = 0; i < 2; ++i) {
+            const Session session = power_on();
+            if (!session.store) {
+                return violation(replay, "bricked later: " + session.store.error().message);
+            }
+            if (state_of(**session.store) != state) {
+                return violation(replay, "shows something else after the next power-on");
+            }
+        }
+        if (nvm_.writes() != writes) {
+            return violation(replay, "still writes after recovery");
+        }
+        if (sweep_.probe) {
+            probe(settled);
+        }
+    }
+
+    /// Goes on working over what recovery left, and is cut again.
+    void probe(const Case& settled) {
+        for (const Case& cut : first_cuts(settled.remains, {sweep_.probe}, settled.replay + ", then ")) {
+            nvm_.restore(cut.remains);
+            const Session session = mount();
+            if (!session.store) {
+                violation(cut.replay, "bricked: " + session.store.error().message);
+            } else if (std::ranges::find(cut.allowed, state_of(**session.store)) == cut.allowed.end()) {
+                violation(cut.replay, "neither the state before nor the one after");
+            }
+        }
+    }
+
+    void cut_recovery(const Case& found, std::uint64_t write, std::vector<Case>& next) {
+        for (const Tearing& tearing : harness::all_tearings()) {
+            nvm_.restore(found.remains);
+            nvm_.cut_at(write, tearing);
+            try {
+                static_cast<void>(mount());
+            } catch (const PowerCut&) {
+                ++report_.cuts;
+                Case cut{nvm_.remains(), found.allowed,
+                         fmt::format("{}, recovery write #{} {}", found.replay, write, tearing.text())};
+                if (is_new(cut, "cut ")) {
+                    next.push_back(std::move(cut));
+                }
+            }
+        }
+    }
+
+    const Sweep& sweep_;
+    MemoryNvm memory_;
+    FaultyNvm nvm_;
+    FaultyNvm::Remains fresh_;
+    SweepReport report_;
+    std::set<std::string> seen_;
+    std::vector<StoreState> numbered_;
+};
+
+} // namespace
+
+SweepReport run(const Sweep& sweep) {
+    return Sweeper(sweep).run();
+}
+
+} // namespace cardrig::tests
