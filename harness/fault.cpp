@@ -51,7 +51,8 @@ Result<Effect> parse_answer(std::string_view rest) {
     effect.verb = Verb::answer;
     effect.status = apdu::StatusWord{(*bytes)[0], (*bytes)[1]};
     // ISO/IEC 7816-3, 10.3.3: SW1 is 6X or 9X, and 60 is a procedure byte.
-    if ((effect.status.sw1() >> 4U != 0x6 && effect.status.sw1() >> 4U != 0x9) || effect.status.sw1() == 0x60) {
+    if ((effect.status.sw1() >> 4U != 0x6 && effect.status.sw1() >> 4U != 0x9) ||
+        effect.status.sw1() == 0x60) {
         return failure(fmt::format("'{}' is no status word: the first byte is 61 to 6F or 90 to 9F", rest));
     }
     return effect;
@@ -124,13 +125,15 @@ Result<void> Fault::check() const {
         return failure("a fault without a place");
     }
     if (place.write && effect.verb == Verb::answer) {
-        return failure(fmt::format("'{}' at a memory write ('{}'): only a command is answered; say 'before' or "
-                                   "'after' instead of 'write'",
-                                   effect.text(), place.text()));
+        return failure(
+            fmt::format("'{}' at a memory write ('{}'): only a command is answered; say 'before' or "
+                        "'after' instead of 'write'",
+                        effect.text(), place.text()));
     }
     if (!place.write && effect.verb == Verb::cut_power && effect.tearing != Tearing{}) {
-        return failure(fmt::format("'{}' at '{}': what a torn write leaves can only be said of a memory write",
-                                   effect.text(), place.text()));
+        return failure(
+            fmt::format("'{}' at '{}': what a torn write leaves can only be said of a memory write",
+                        effect.text(), place.text()));
     }
     return {};
 }

@@ -14,7 +14,6 @@ bool names(const Place& place, const apdu::DecodedCommand& command) {
 
 void FaultPlan::plan(std::vector<Fault> faults) {
     planned_.clear();
-    run_writes_ = 0;
     for (Fault& fault : faults) {
         planned_.push_back({std::move(fault)});
     }
@@ -73,22 +72,21 @@ std::optional<Fault> FaultPlan::after() {
     return due(Moment::after);
 }
 
-std::optional<Fault> FaultPlan::write() {
-    ++run_writes_;
+std::optional<Fault> FaultPlan::write(std::uint64_t number) {
     std::optional<Fault> found;
     for (Planned& planned : planned_) {
         const Place& place = planned.fault.place;
         if (!place.write || planned.done) {
             continue;
         }
-        std::uint64_t number = run_writes_;
+        std::uint64_t counted = number;
         if (!place.command.empty()) {
             if (!meant(planned) || (place.block && *place.block != current_->block)) {
                 continue;
             }
-            number = ++planned.writes;
+            counted = ++planned.writes;
         }
-        if (number == *place.write && !found) {
+        if (counted == *place.write && !found) {
             planned.done = true;
             found = planned.fault;
         }

@@ -10,7 +10,8 @@
 
 namespace cardrig::harness {
 
-/// Each fault happens once. Everything is counted from the moment that the faults were planned.
+/// Each fault happens once. Commands are counted from the moment that the faults were planned; memory writes
+/// outside any command as the card's memory counts them.
 class FaultPlan {
 public:
     void plan(std::vector<Fault> faults);
@@ -22,8 +23,8 @@ public:
     [[nodiscard]] std::optional<Fault> before();
     /// The fault that is due after the block was executed.
     [[nodiscard]] std::optional<Fault> after();
-    /// The fault that is due at the memory write that is about to happen.
-    [[nodiscard]] std::optional<Fault> write();
+    /// The fault that is due at the memory write that is about to happen, `number` as the memory counts it.
+    [[nodiscard]] std::optional<Fault> write(std::uint64_t number);
     /// No command is under way any more: writes are the run's alone.
     void end();
 
@@ -39,7 +40,6 @@ private:
 
     std::vector<Planned> planned_;
     std::optional<apdu::DecodedCommand> current_;
-    std::uint64_t run_writes_ = 0;
 };
 
 } // namespace cardrig::harness

@@ -47,8 +47,7 @@ apdu::ResponseApdu ask(emulator::Card& card, const apdu::CommandApdu& command) {
 /// Which of the reads that every terminal makes does not work.
 std::optional<std::string> unreadable(emulator::Card& card) {
     const apdu::ByteView aid = emulator::piv::application_identifier();
-    const auto selected =
-        ask(card, {0x00, 0xA4, 0x04, 0x00, apdu::Bytes(aid.begin(), aid.end()), 256});
+    const auto selected = ask(card, {0x00, 0xA4, 0x04, 0x00, apdu::Bytes(aid.begin(), aid.end()), 256});
     if (!selected.status.ok()) {
         return fmt::format("SELECT of the PIV application is answered {}", apdu::to_string(selected.status));
     }
@@ -134,8 +133,8 @@ std::string why_not_alive(const SlotState& slot, std::chrono::sys_seconds now) {
     return slot.key ? "its key does not fit its certificate" : "its certificate has no key";
 }
 
-/// Whether the card took a passcode or an unblocking code in this run, or may have: an answer that was lost says
-/// nothing.
+/// Whether the card took a passcode or an unblocking code in this run, or may have: an answer that was lost
+/// says nothing.
 bool code_was_accepted(const std::vector<TraceEvent>& trace) {
     return std::ranges::any_of(trace, [](const TraceEvent& event) {
         if (event.kind != "apdu" || !event.fields.value("delivered", true)) {
@@ -158,8 +157,8 @@ std::optional<std::string> risen(const char* what, const emulator::CounterState&
     if (after.left <= before.left) {
         return std::nullopt;
     }
-    return fmt::format("{} tries rose from {} to {}, and the card accepted no code in this run", what, before.left,
-                       after.left);
+    return fmt::format("{} tries rose from {} to {}, and the card accepted no code in this run", what,
+                       before.left, after.left);
 }
 
 bool works(const CardImage& image, const std::string& passcode) {

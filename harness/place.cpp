@@ -52,8 +52,9 @@ std::vector<std::string> object_names() {
 
 std::string upper(std::string_view word) {
     std::string text(word);
-    std::ranges::transform(text, text.begin(),
-                           [](char c) { return c >= 'a' && c <= 'f' ? static_cast<char>(c - 'a' + 'A') : c; });
+    std::ranges::transform(text, text.begin(), [](char c) {
+        return c >= 'a' && c <= 'f' ? static_cast<char>(c - 'a' + 'A') : c;
+    });
     return text;
 }
 
@@ -125,8 +126,8 @@ private:
 
     Result<void> read_command() {
         const std::string_view word = words_[at_++];
-        const auto known =
-            std::ranges::find(commands(), word, [](const auto& entry) { return std::string_view(entry.first); });
+        const auto known = std::ranges::find(commands(), word,
+                                             [](const auto& entry) { return std::string_view(entry.first); });
         Takes takes = Takes::anything;
         if (known != commands().end()) {
             place_.command = known->first;
@@ -174,7 +175,8 @@ private:
             if (auto key = hex_word(word, 1, 1)) {
                 return *key;
             }
-            std::ranges::copy(std::vector<std::string>{"9A", "9B", "9C", "9D", "9E"}, std::back_inserter(names));
+            std::ranges::copy(std::vector<std::string>{"9A", "9B", "9C", "9D", "9E"},
+                              std::back_inserter(names));
             wanted = "key reference in hex, such as 9A,";
             break;
         case Takes::reference_data:
@@ -203,7 +205,8 @@ private:
             wanted = "'#n', 'block', 'write', 'before' or 'after'";
             break;
         }
-        return failure(fmt::format("'{}' after '{}' is no {}{}", word, place_.command, wanted, hint(word, names)));
+        return failure(
+            fmt::format("'{}' after '{}' is no {}{}", word, place_.command, wanted, hint(word, names)));
     }
 
     /// The decoder calls an object by its name where it has one.
@@ -251,7 +254,8 @@ private:
         const auto number =
             peek() && peek()->starts_with('#') ? count<std::uint64_t>(peek()->substr(1)) : std::nullopt;
         if (!number) {
-            return peek() ? bad_number(*peek()) : failure("'write' wants the number of a memory write: 'write #5'");
+            return peek() ? bad_number(*peek())
+                          : failure("'write' wants the number of a memory write: 'write #5'");
         }
         place_.write = *number;
         ++at_;

@@ -24,13 +24,13 @@ enum class Moment : std::uint8_t {
 };
 
 struct Place {
-    /// Empty for a memory write counted from the start of the run.
+    /// Empty for a memory write counted since the card came into the rig, as the trace numbers them.
     std::string command;
-    std::string object;                 ///< empty: any
-    std::uint32_t occurrence = 1;       ///< the n-th such command (a whole chain is one), from 1
+    std::string object;           ///< empty: any
+    std::uint32_t occurrence = 1; ///< the n-th such command (a whole chain is one), from 1
     /// Of a chain, from 1; none: the first for `before`, the last for `after`, all of them for a write.
     std::optional<std::uint32_t> block;
-    /// The m-th memory write (of the command, or of the run), from 1; then `moment` means nothing.
+    /// The m-th memory write (of the command, or of all), from 1; then `moment` means nothing.
     std::optional<std::uint64_t> write;
     Moment moment = Moment::before;
 

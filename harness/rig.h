@@ -12,9 +12,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace cardrig::harness {
+
+class SignalWatch;
 
 /// How a client's run ended.
 struct ClientResult {
@@ -24,6 +27,7 @@ struct ClientResult {
     bool not_found = false;      ///< the command does not exist
     bool not_executable = false; ///< it does, and cannot be run
     bool left_processes = false; ///< it ended and left some behind, which were ended
+    int stopped_by = 0;          ///< the signal to the rig because of which it was ended, or 0
 };
 
 struct ClientCommand {
@@ -37,14 +41,24 @@ struct ClientCommand {
     std::optional<std::chrono::milliseconds> limit;        ///< then it is ended
 };
 
-/// One at most in a process: libpcsclite knows one daemon for a process's whole life. Make it while the
-/// process has one thread.
+struct RigOptions {
+    /// All cards are in from the start, and clients can see them when the rig is made: quicker than inserting
+    /// them, because the daemon looks at its readers first when it starts, and then only every 400 ms.
+    bool cards_in = false;
+    /// Signals to the rig then end what it waits for: a client (ClientResult::stopped_by), or anything else
+    /// (Interrupted is thrown). Outlives the rig.
+    const SignalWatch* signals = nullptr;
+};
+
+/// One at most at a time in a process, because libpcsclite knows one daemon's address for a process's whole
+/// life; a process that was forked after its parent had one cannot have one. Make it while the process has
+/// one thread. It sets PCSCLITE_CSOCK_NAME in this process's environment.
 class Rig {
 public:
-    /// Starts the daemon with a reader for each card, all cards out. The cards outlive the rig. At most two
-    /// through vpcd. Throws HostError where the daemon or the vpcd driver is missing (naming the package) or
-    /// will not start (with its own last words).
-    explicit Rig(std::vector<ReaderCard*> cards);
+    /// Starts the daemon with a reader for each card. The cards outlive the rig. At least one, and at most
+    /// two through vpcd (RequestError). Throws HostError where the daemon or the vpcd driver is missing
+    /// (naming the package) or will not start (with its own last words).
+    explicit Rig(std::vector<ReaderCard*> cards, const RigOptions& options = {});
     Rig(const Rig&) = delete;
     Rig& operator=(const Rig&) = delete;
     ~Rig();

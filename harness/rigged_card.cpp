@@ -49,7 +49,7 @@ struct RiggedCard::Parts {
 
     void on_write(std::uint64_t write, std::uint32_t offset, std::size_t length) {
         trace.add("memory-write", index, {{"write", write}, {"offset", offset}, {"length", length}});
-        if (auto fault = faults.write()) {
+        if (auto fault = faults.write(write)) {
             cutting = std::move(fault);
             nvm.cut_now(cutting->effect.tearing);
         }

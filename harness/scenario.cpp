@@ -129,7 +129,8 @@ std::vector<std::string> find_scenarios(const std::vector<std::string>& paths) {
 }
 
 const std::vector<std::string>& placeholder_names() {
-    static const std::vector<std::string> names{"scenarios", "folder", "authority", "reader", "management-key"};
+    static const std::vector<std::string> names{"scenarios", "folder", "authority", "reader",
+                                                "management-key"};
     return names;
 }
 
@@ -143,7 +144,8 @@ std::string fill_placeholders(std::string_view text, const std::map<std::string,
             continue;
         }
         if (c == '}') {
-            throw RequestError(fmt::format("'}}' without '{{' in '{}' (a brace itself is written twice)", text));
+            throw RequestError(
+                fmt::format("'}}' without '{{' in '{}' (a brace itself is written twice)", text));
         }
         if (c != '{') {
             filled += c;
@@ -151,7 +153,8 @@ std::string fill_placeholders(std::string_view text, const std::map<std::string,
         }
         const std::size_t end = text.find('}', at);
         if (end == std::string_view::npos) {
-            throw RequestError(fmt::format("'{{' without '}}' in '{}' (a brace itself is written twice)", text));
+            throw RequestError(
+                fmt::format("'{{' without '}}' in '{}' (a brace itself is written twice)", text));
         }
         const std::string name(text.substr(at + 1, end - at - 1));
         const auto value = values.find(name);

@@ -81,7 +81,8 @@ struct Scenario {
     ProfileOverrides set;
     std::vector<Act> acts;
 
-    /// Every passcode that may be the card's at some time: the answers that could be one, and the expected ones.
+    /// Every passcode that may be the card's at some time: the answers that could be one, and the expected
+    /// ones.
     [[nodiscard]] std::vector<std::string> passcodes() const;
 };
 
@@ -89,8 +90,9 @@ struct Scenario {
 [[nodiscard]] Scenario parse_scenario(std::string_view text, const std::string& file);
 [[nodiscard]] Scenario load_scenario(const std::string& file);
 
-/// Scenario files by what somebody typed: files as they are, folders searched at any depth (but for folders named
-/// clients and profiles), in order of path. Throws RequestError for what is not there and for a folder without any.
+/// Scenario files by what somebody typed: files as they are, folders searched at any depth (but for folders
+/// named clients and profiles), in order of path. Throws RequestError for what is not there and for a folder
+/// without any.
 [[nodiscard]] std::vector<std::string> find_scenarios(const std::vector<std::string>& paths);
 
 /// Replaces {name} by its value; {{ and }} stand for braces. Throws RequestError for an unknown name.

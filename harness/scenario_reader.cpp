@@ -133,7 +133,8 @@ ExitExpectation read_exit(const YamlValue& value) {
         return exit;
     }
     if (text.empty() || (text.front() != '-' && (text.front() < '0' || text.front() > '9'))) {
-        value.refuse(fmt::format("{}, or a number from 0 to 255", unknown_word(text, {"success", "failure"})));
+        value.refuse(
+            fmt::format("{}, or a number from 0 to 255", unknown_word(text, {"success", "failure"})));
     }
     exit.kind = ExitExpectation::Kind::status;
     exit.status = static_cast<int>(value.integer(0, 255));
@@ -238,7 +239,8 @@ Expectation read_expectation(const YamlValue& value) {
     return expect;
 }
 
-/// The keys that the scenario itself and each further run have in common. `before` is the run before it, if any.
+/// The keys that the scenario itself and each further run have in common. `before` is the run before it, if
+/// any.
 ScenarioRun read_run(YamlMapping& mapping, const ScenarioRun* before) {
     ScenarioRun run;
     const auto client = mapping.take("client");
@@ -265,7 +267,6 @@ ScenarioRun read_run(YamlMapping& mapping, const ScenarioRun* before) {
     run.expect = read_expectation(mapping.require("expect"));
     return run;
 }
-
 
 void read_card_choice(const YamlValue& value, Scenario& scenario) {
     YamlMapping mapping = value.mapping();
@@ -317,9 +318,9 @@ void check_windows(const Scenario& scenario) {
             };
             const auto later = scenario.acts.begin() + static_cast<std::ptrdiff_t>(i) + 1;
             if (state == PromiseState::window && std::none_of(later, scenario.acts.end(), closes)) {
-                throw RequestError(fmt::format(
-                    "{}: {} is a window here, and no later run closes it (is it 'broken'?)",
-                    scenario.acts[i].run->place, id));
+                throw RequestError(
+                    fmt::format("{}: {} is a window here, and no later run closes it (is it 'broken'?)",
+                                scenario.acts[i].run->place, id));
             }
         }
     }

@@ -28,8 +28,9 @@ void add_trace_command(CLI::App& app, int& status) {
     CLI::App* const shown = trace->add_subcommand("show", "A trace as text: what happened, in order");
     const auto path = std::make_shared<std::string>();
     shown->add_option("FILE", *path, "a trace, as --trace writes it")->required();
-    shown->footer("Columns: number, seconds since the start, reader, kind, meaning with its bytes and status.\n"
-                  "Example: cardrig run scenarios --trace run.jsonl; cardrig trace show run.jsonl");
+    shown->footer(
+        "Columns: number, seconds since the start, reader, kind, meaning with its bytes and status.\n"
+        "Example: cardrig run scenarios --trace run.jsonl; cardrig trace show run.jsonl");
     shown->callback([path, &status] { status = show(*path); });
 }
 

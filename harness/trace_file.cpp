@@ -139,8 +139,9 @@ std::vector<TraceEvent> parse_trace(std::string_view text, const std::string& fi
         }
         const auto json = nlohmann::json::parse(line, nullptr, false);
         if (json.is_discarded()) {
-            throw RequestError(fmt::format("{}:{}: not a line of JSON{}", file, number,
-                                           end == std::string_view::npos ? " (the file ends within it)" : ""));
+            throw RequestError(
+                fmt::format("{}:{}: not a line of JSON{}", file, number,
+                            end == std::string_view::npos ? " (the file ends within it)" : ""));
         }
         try {
             events.push_back(TraceEvent::from_json(json));

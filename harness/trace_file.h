@@ -9,8 +9,8 @@
 
 namespace cardrig::harness {
 
-/// A trace file that is being written. Every event is in the file once write() has returned, so that a rig that is
-/// killed leaves what it saw.
+/// A trace file that is being written. Every event is in the file once write() has returned, so that a rig
+/// that is killed leaves what it saw.
 class TraceFile {
 public:
     /// Creates the file (mode 0600) or empties it. Throws RequestError with the path and the system's reason.

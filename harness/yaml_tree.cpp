@@ -50,7 +50,8 @@ std::optional<std::size_t> utf8_sequence(std::string_view text) {
 /// Builds the tree from the parser's events, which still tell anchors, tags and quoting.
 class TreeBuilder final : public YAML::EventHandler {
 public:
-    explicit TreeBuilder(std::shared_ptr<const std::string> source) : source_(std::move(source)) {}
+    TreeBuilder(std::string_view text, std::shared_ptr<const std::string> source)
+        : text_(text), source_(std::move(source)) {}
 
     [[nodiscard]] std::shared_ptr<YamlNode> root() const { return root_; }
 
@@ -71,7 +72,8 @@ public:
 
     void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                   const std::string& value) override {
-        const bool quoted = tag == "!";
+        // A quoted scalar comes with the tag "!", and so does one that has this very tag before it.
+        const bool quoted = tag == "!" && !has_tag(mark);
         refuse_properties(mark, quoted ? "" : tag, anchor);
         if (awaits_key()) {
             take_key(mark, value, quoted);
@@ -97,6 +99,11 @@ private:
     [[nodiscard]] YamlPlace place(const YAML::Mark& mark) const {
         return {source_, static_cast<std::size_t>(std::max(mark.line, 0)) + 1,
                 static_cast<std::size_t>(std::max(mark.column, 0)) + 1};
+    }
+
+    [[nodiscard]] bool has_tag(const YAML::Mark& mark) const {
+        return mark.pos >= 0 && static_cast<std::size_t>(mark.pos) < text_.size() &&
+               text_[static_cast<std::size_t>(mark.pos)] == '!';
     }
 
     void refuse_properties(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) const {
@@ -151,6 +158,7 @@ private:
         open_.push_back(&add(mark, kind));
     }
 
+    std::string_view text_;
     std::shared_ptr<const std::string> source_;
     std::shared_ptr<YamlNode> root_;
     std::vector<YamlNode*> open_;
@@ -179,6 +187,12 @@ public:
 private:
     std::shared_ptr<const std::string> source_;
 };
+
+std::string reason(const std::string& message) {
+    const bool open_quote =
+        message == YAML::ErrorMsg::DOC_IN_SCALAR || message == YAML::ErrorMsg::EOF_IN_SCALAR;
+    return open_quote ? "a closing quote is missing" : message;
+}
 
 } // namespace
 
@@ -221,10 +235,14 @@ const YamlEntry* YamlNode::find(std::string_view key) const {
 std::shared_ptr<YamlNode> parse_yaml_tree(std::string_view text,
                                           const std::shared_ptr<const std::string>& source) {
     refuse_bad_bytes(text, source);
-    std::istringstream stream{std::string(text)};
+    if (text.starts_with("\xEF\xBB\xBF")) {
+        text.remove_prefix(3); // the byte order mark of some editors
+    }
+    // yaml-cpp takes the end of the file for a closing quote. Behind the end of a document it does not.
+    std::istringstream stream(fmt::format("{}{}...\n", text, text.ends_with('\n') ? "" : "\n"));
     try {
         YAML::Parser parser(stream);
-        TreeBuilder builder(source);
+        TreeBuilder builder(text, source);
         const bool found = parser.HandleNextDocument(builder);
         if (!found || builder.root() == nullptr || builder.root()->kind == YamlNode::Kind::nothing) {
             YamlPlace{source, 1, 1}.refuse("the document is empty");
@@ -236,7 +254,7 @@ std::shared_ptr<YamlNode> parse_yaml_tree(std::string_view text,
         const bool placed = !error.mark.is_null();
         YamlPlace{source, placed ? static_cast<std::size_t>(error.mark.line) + 1 : 1,
                   placed ? static_cast<std::size_t>(error.mark.column) + 1 : 1}
-            .refuse(fmt::format("not YAML: {}", error.msg));
+            .refuse(fmt::format("not YAML: {}", reason(error.msg)));
     }
 }
 

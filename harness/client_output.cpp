@@ -1,0 +1,63 @@
+#include "harness/client_output.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace cardrig::harness {
+
+namespace {
+
+constexpr std::size_t most_text = 4U << 20U;
+constexpr std::size_t most_lines = 20;
+/// Shorter ones ("y", "1") are no secrets, and would tear holes into every line.
+constexpr std::size_t shortest_secret = 4;
+
+} // namespace
+
+std::string without_secrets(std::string text, const std::vector<std::string>& secrets) {
+    for (const std::string& secret : secrets) {
+        if (secret.size() < shortest_secret) {
+            continue;
+        }
+        for (std::size_t at = 0; (at = text.find(secret, at)) != std::string::npos; at += 2) {
+            text.replace(at, secret.size(), "..");
+        }
+    }
+    return text;
+}
+
+ClientOutput::ClientOutput(Trace& trace, std::vector<std::string> secrets)
+    : trace_(trace), secrets_(std::move(secrets)) {
+    // The longest first: one may be part of another.
+    std::ranges::sort(secrets_, std::ranges::greater{}, &std::string::size);
+}
+
+void ClientOutput::add(std::string_view chunk) {
+    text_ += chunk.substr(0, most_text - std::min(most_text, text_.size()));
+    partial_ += chunk;
+    std::size_t end = 0;
+    while ((end = partial_.find('\n')) != std::string::npos) {
+        line(partial_.substr(0, end));
+        partial_.erase(0, end + 1);
+    }
+    if (partial_.size() > most_text) {
+        line(std::exchange(partial_, {}));
+    }
+}
+
+void ClientOutput::finish() {
+    if (!partial_.empty()) {
+        line(std::exchange(partial_, {}));
+    }
+}
+
+void ClientOutput::line(const std::string& text) {
+    const std::string shown = trace_.show_secrets() ? text : without_secrets(text, secrets_);
+    trace_.add("client", -1, {{"line", shown}});
+    last_.push_back(shown);
+    if (last_.size() > most_lines) {
+        last_.pop_front();
+    }
+}
+
+} // namespace cardrig::harness

@@ -1,0 +1,41 @@
+// What a client prints: gathered whole for judging, and line by line, without secrets, for traces and
+// reports.
+#pragma once
+
+#include "harness/trace.h"
+
+#include <deque>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace cardrig::harness {
+
+/// Replaces each secret by "..".
+[[nodiscard]] std::string without_secrets(std::string text, const std::vector<std::string>& secrets);
+
+class ClientOutput {
+public:
+    /// Lines go to `trace` as they come.
+    ClientOutput(Trace& trace, std::vector<std::string> secrets);
+
+    void add(std::string_view chunk);
+    /// The client has ended: what stands without a line's end is a line.
+    void finish();
+
+    /// As it came; what exceeds 4 MiB is dropped.
+    [[nodiscard]] const std::string& text() const { return text_; }
+    /// At most twenty, without secrets.
+    [[nodiscard]] std::vector<std::string> last_lines() const { return {last_.begin(), last_.end()}; }
+
+private:
+    void line(const std::string& text);
+
+    Trace& trace_;
+    std::vector<std::string> secrets_;
+    std::string text_;
+    std::string partial_;
+    std::deque<std::string> last_;
+};
+
+} // namespace cardrig::harness

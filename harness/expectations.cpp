@@ -1,0 +1,216 @@
+#include "harness/expectations.h"
+
+#include "emulator/inspection.h"
+
+#include <algorithm>
+#include <regex>
+#include <string_view>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace cardrig::harness {
+
+namespace {
+
+using emulator::CardState;
+using emulator::SlotState;
+
+/// Expressions are tried on one line at a time, and no further into it than this: the library's matcher
+/// recurses once a character.
+constexpr std::size_t longest_line = 4096;
+
+bool found_in(const std::string& output, const std::string& pattern) {
+    const std::regex expression(pattern, std::regex::ECMAScript);
+    for (std::size_t at = 0; at <= output.size();) {
+        const std::size_t end = std::min(output.find('\n', at), output.size());
+        std::string line = output.substr(at, std::min(end - at, longest_line));
+        if (!line.empty() && line.back() == '\r') {
+            line.pop_back();
+        }
+        if (std::regex_search(line, expression)) {
+            return true;
+        }
+        at = end + 1;
+    }
+    return false;
+}
+
+/// What of a slot is expected and there, as words.
+struct SlotFacts {
+    const SlotState* before;
+    const SlotState* after;
+    std::chrono::sys_seconds now;
+
+    [[nodiscard]] const emulator::CertificateState* certificate(const SlotState* slot) const {
+        return slot != nullptr && slot->certificate ? &*slot->certificate : nullptr;
+    }
+    [[nodiscard]] static bool damaged(const SlotState* slot) {
+        return slot != nullptr && slot->certificate_damage.has_value();
+    }
+    [[nodiscard]] static std::string key(const SlotState* slot) {
+        return slot != nullptr && slot->key ? slot->key_sha256 : std::string();
+    }
+
+    [[nodiscard]] std::vector<std::string> certificate_words() const {
+        const auto* const was = certificate(before);
+        const auto* const is = certificate(after);
+        if (damaged(after)) {
+            return {"damaged"};
+        }
+        std::vector<std::string> words;
+        if (is == nullptr) {
+            words.emplace_back("absent");
+        }
+        const bool same =
+            is == nullptr ? was == nullptr && !damaged(before) : was != nullptr && is->der == was->der;
+        if (same) {
+            words.emplace_back("unchanged");
+        } else if (is != nullptr && is->not_before <= now && now <= is->not_after &&
+                   (was == nullptr || is->not_after > was->not_after)) {
+            words.emplace_back("renewed");
+        }
+        if (words.empty()) {
+            words.emplace_back(
+                "another, but not a renewed one (out of date, or ending no later than before)");
+        }
+        return words;
+    }
+
+    [[nodiscard]] std::vector<std::string> key_words() const {
+        const std::string was = key(before);
+        const std::string is = key(after);
+        std::vector<std::string> words;
+        if (is.empty()) {
+            words.emplace_back("absent");
+        } else if (const auto* const with = certificate(after)) {
+            words.emplace_back(with->matches_key ? "matches" : "differs");
+        }
+        if (was == is) {
+            words.emplace_back("unchanged");
+        } else if (!is.empty()) {
+            words.emplace_back("renewed");
+        }
+        return words;
+    }
+};
+
+void hold_words(std::vector<Shortfall>& shortfalls, const std::string& what,
+                const std::vector<std::string>& expected, const std::vector<std::string>& there) {
+    const bool all = std::ranges::all_of(
+        expected, [&](const std::string& word) { return std::ranges::find(there, word) != there.end(); });
+    if (!all) {
+        shortfalls.push_back({"", what, fmt::format("{}", fmt::join(expected, ", ")),
+                              fmt::format("{}", fmt::join(there, ", "))});
+    }
+}
+
+void hold_number(std::vector<Shortfall>& shortfalls, const char* what,
+                 const std::optional<std::int64_t>& expected, std::int64_t there) {
+    if (expected && *expected != there) {
+        shortfalls.push_back({"", what, fmt::format("{}", *expected), fmt::format("{}", there)});
+    }
+}
+
+std::string slot_digest(const SlotState& slot) {
+    return fmt::format("{:02X} {} {} {}", slot.reference, slot.key_sha256,
+                       slot.certificate ? slot.certificate->sha256 : "",
+                       slot.certificate_damage.value_or(""));
+}
+
+/// What differs between two cards, by meaning.
+std::vector<std::string> changes(const CardState& before, const CardState& after) {
+    std::vector<std::string> found;
+    const auto note = [&](bool differs, const char* what) {
+        if (differs) {
+            found.emplace_back(what);
+        }
+    };
+    note(before.passcode.left != after.passcode.left, "passcode tries");
+    note(before.unblocking_code.left != after.unblocking_code.left, "unblocking tries");
+    note(before.passcode_digest != after.passcode_digest, "passcode");
+    note(before.unblocking_code_digest != after.unblocking_code_digest, "unblocking code");
+    std::vector<std::string> slots_before;
+    std::vector<std::string> slots_after;
+    std::ranges::transform(before.slots, std::back_inserter(slots_before), slot_digest);
+    std::ranges::transform(after.slots, std::back_inserter(slots_after), slot_digest);
+    note(slots_before != slots_after, "keys or certificates");
+    const bool same_objects =
+        std::ranges::equal(before.objects, after.objects, [](const auto& a, const auto& b) {
+            return a.first == b.first && a.second.sha256 == b.second.sha256;
+        });
+    note(!same_objects, "other objects");
+    return found;
+}
+
+Shortfall unreadable(const std::string& why) {
+    return {"", "card", "one that can be read", why};
+}
+
+} // namespace
+
+std::vector<Shortfall> check_outcome(const Expectation& expect, const RunOutcome& outcome) {
+    std::vector<Shortfall> shortfalls;
+    if (!outcome.exit_status || !expect.exit.met_by(*outcome.exit_status)) {
+        shortfalls.push_back({"", "exit status", expect.exit.text(), outcome.ending});
+    }
+    for (const std::string& pattern : expect.output) {
+        if (!found_in(outcome.output, pattern)) {
+            shortfalls.push_back({"", "output", fmt::format("a line that matches '{}'", pattern), "none"});
+        }
+    }
+    for (const std::string& pattern : expect.never) {
+        if (found_in(outcome.output, pattern)) {
+            shortfalls.push_back({"", "output", fmt::format("no line that matches '{}'", pattern), "one"});
+        }
+    }
+    for (const Fault& fault : outcome.pending) {
+        shortfalls.push_back({"", "fault", fmt::format("{} at {}", fault.effect.text(), fault.place.text()),
+                              "the client never got there"});
+    }
+    return shortfalls;
+}
+
+std::vector<Shortfall> check_card(const CardExpectation& expect, const emulator::CardImage& baseline,
+                                  const emulator::CardImage& after, std::chrono::sys_seconds now) {
+    const auto was = emulator::inspect(baseline);
+    const auto is = emulator::inspect(after);
+    if (!was || !is) {
+        return {unreadable(!is ? is.error().message : "before: " + was.error().message)};
+    }
+    std::vector<Shortfall> shortfalls;
+    if (expect.unchanged) {
+        if (const auto found = changes(*was, *is); !found.empty()) {
+            shortfalls.push_back(
+                {"", "card", "unchanged", fmt::format("changed: {}", fmt::join(found, ", "))});
+        }
+    }
+    for (const SlotExpectation& slot : expect.slots) {
+        const SlotFacts facts{was->slot(slot.reference), is->slot(slot.reference), now};
+        hold_words(shortfalls, slot.name + " certificate", slot.certificate, facts.certificate_words());
+        hold_words(shortfalls, slot.name + " key", slot.key, facts.key_words());
+    }
+    hold_number(shortfalls, "passcode tries", expect.passcode_tries, is->passcode.left);
+    hold_number(shortfalls, "unblocking tries", expect.unblocking_tries, is->unblocking_code.left);
+    if (expect.passcode && !emulator::passcode_is(after, *expect.passcode).value_or(false)) {
+        shortfalls.push_back({"", "passcode", "the one in the scenario", "another"});
+    }
+    return shortfalls;
+}
+
+std::vector<Shortfall> check_promises(const Expectation& expect, const std::vector<Promise>& promises) {
+    std::vector<Shortfall> shortfalls;
+    for (const Promise& promise : promises) {
+        const auto said = expect.invariants.find(promise.id);
+        const PromiseState state = said == expect.invariants.end() ? PromiseState::holds : said->second;
+        if (state == PromiseState::holds && promise.broken) {
+            shortfalls.push_back({"", promise.id, "holds", "broken: " + *promise.broken});
+        } else if (state != PromiseState::holds && !promise.broken) {
+            shortfalls.push_back(
+                {"", promise.id, state == PromiseState::window ? "a window" : "broken", "it holds"});
+        }
+    }
+    return shortfalls;
+}
+
+} // namespace cardrig::harness

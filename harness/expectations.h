@@ -1,0 +1,36 @@
+// Holds what a run left against what its scenario expects.
+#pragma once
+
+#include "emulator/card_image.h"
+#include "harness/invariants.h"
+#include "harness/scenario.h"
+#include "harness/scenario_report.h"
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+namespace cardrig::harness {
+
+struct RunOutcome {
+    std::optional<int> exit_status; ///< none: it did not end by itself
+    std::string ending;             ///< how it ended, in words
+    std::string output;             ///< both streams
+    std::vector<Fault> pending;     ///< faults that did not happen
+};
+
+/// Shortfalls of one run, without the act, which the caller knows.
+[[nodiscard]] std::vector<Shortfall> check_outcome(const Expectation& expect, const RunOutcome& outcome);
+
+/// The card by meaning, against `baseline`: the card when the run or the scenario began, as the expectation
+/// says.
+[[nodiscard]] std::vector<Shortfall> check_card(const CardExpectation& expect,
+                                                const emulator::CardImage& baseline,
+                                                const emulator::CardImage& after,
+                                                std::chrono::sys_seconds now);
+
+/// Promises against what the scenario says of them.
+[[nodiscard]] std::vector<Shortfall> check_promises(const Expectation& expect,
+                                                    const std::vector<Promise>& promises);
+
+} // namespace cardrig::harness

@@ -1,0 +1,189 @@
+#include "harness/rig/client_run.h"
+
+#include "harness/errors.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <fcntl.h>
+#include <optional>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+namespace cardrig::harness {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+class ClientRun final {
+public:
+    ClientRun(Keeper& keeper, const SignalWatch* signals, const ClientCommand& command)
+        : keeper_(keeper), signals_(signals), command_(command) {}
+
+    ClientResult run(const Launch& launch);
+
+private:
+    void start(const Launch& launch);
+    void wait_for_something();
+    [[nodiscard]] int wait_limit() const;
+    void take_message();
+    void take_signals();
+    void take_output();
+    void note_end(const Message& message);
+    void stop(int signal);
+
+    Keeper& keeper_;
+    const SignalWatch* signals_;
+    const ClientCommand& command_;
+    ClientResult result_;
+    UniqueFd output_;
+    std::optional<Clock::time_point> until_;
+    bool ended_ = false;
+    bool stopping_ = false;
+};
+
+/// A file rather than a pipe: nobody has to write while the client reads, or has closed it.
+UniqueFd input_file(const std::string& input) {
+    UniqueFd file(memfd_create("cardrig-input", MFD_CLOEXEC));
+    if (!file || write(file.get(), input.data(), input.size()) != static_cast<ssize_t>(input.size()) ||
+        lseek(file.get(), 0, SEEK_SET) != 0) {
+        throw HostError(fmt::format("cannot hold the client's input: {}", std::strerror(errno)));
+    }
+    return file;
+}
+
+void ClientRun::start(const Launch& launch) {
+    if (command_.limit) {
+        until_ = Clock::now() + *command_.limit;
+    }
+    if (command_.attached) {
+        keeper_.start_client(launch, {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO});
+        return;
+    }
+    const UniqueFd input = input_file(command_.input);
+    std::array<int, 2> ends{};
+    if (pipe2(ends.data(), O_CLOEXEC) != 0) {
+        throw HostError(fmt::format("cannot make a pipe: {}", std::strerror(errno)));
+    }
+    output_.reset(ends[0]);
+    const UniqueFd write_end(ends[1]);
+    fcntl(output_.get(), F_SETFL, O_NONBLOCK);
+    keeper_.start_client(launch, {input.get(), write_end.get(), write_end.get()});
+}
+
+ClientResult ClientRun::run(const Launch& launch) {
+    start(launch);
+    while (!ended_) {
+        wait_for_something();
+    }
+    take_output();
+    return result_;
+}
+
+int ClientRun::wait_limit() const {
+    if (!until_) {
+        return -1;
+    }
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(*until_ - Clock::now()).count();
+    return static_cast<int>(std::clamp<std::int64_t>(left, 0, 1'000'000));
+}
+
+void ClientRun::wait_for_something() {
+    std::array<pollfd, 3> waits{{{keeper_.descriptor(), POLLIN, 0},
+                                 {signals_ != nullptr ? signals_->descriptor() : -1, POLLIN, 0},
+                                 {output_ ? output_.get() : -1, POLLIN, 0}}};
+    poll(waits.data(), waits.size(), wait_limit());
+    if (until_ && Clock::now() >= *until_) {
+        result_.timed_out = true;
+        stop(SIGTERM);
+    }
+    if (waits[2].revents != 0) {
+        take_output();
+    }
+    if (waits[1].revents != 0) {
+        take_signals();
+    }
+    if (waits[0].revents != 0) {
+        take_message();
+    }
+}
+
+void ClientRun::take_message() {
+    const Message message = keeper_.receive();
+    switch (message.kind) {
+    case MessageKind::daemon_ended:
+        stop(SIGTERM);
+        break;
+    case MessageKind::client_not_started:
+        result_.not_found = message.value == ENOENT || message.value == ENOTDIR;
+        result_.not_executable = !result_.not_found;
+        ended_ = true;
+        break;
+    case MessageKind::client_ended:
+        note_end(message);
+        break;
+    default:
+        break;
+    }
+}
+
+void ClientRun::note_end(const Message& message) {
+    if (WIFEXITED(message.value)) {
+        result_.exit_status = WEXITSTATUS(message.value);
+    } else {
+        result_.signal = WTERMSIG(message.value);
+    }
+    result_.left_processes = message.detail != 0;
+    ended_ = true;
+}
+
+/// The terminal's own signals reach the client, which is in the same process group: it decides.
+void ClientRun::take_signals() {
+    while (const std::optional<SignalWatch::Event> event = signals_->take()) {
+        if (!(command_.attached && event->from_terminal && event->signal == SIGINT)) {
+            result_.stopped_by = event->signal;
+            stop(event->signal);
+        }
+    }
+}
+
+void ClientRun::stop(int signal) {
+    until_.reset();
+    if (!stopping_) {
+        stopping_ = true;
+        keeper_.stop_client(signal);
+    }
+}
+
+/// All that is there; after the client's end this is the rest, because nothing that could write is left.
+void ClientRun::take_output() {
+    std::array<char, 16384> buffer{};
+    while (output_) {
+        const ssize_t count = read(output_.get(), buffer.data(), buffer.size());
+        if (count > 0) {
+            if (command_.on_output) {
+                command_.on_output(std::string_view(buffer.data(), static_cast<std::size_t>(count)));
+            }
+        } else if (count == 0 || (errno != EINTR && errno != EAGAIN)) {
+            output_.reset();
+        } else if (errno == EAGAIN) {
+            return;
+        }
+    }
+}
+
+} // namespace
+
+ClientResult run_client(Keeper& keeper, const SignalWatch* signals, const Launch& launch,
+                        const ClientCommand& command) {
+    return ClientRun(keeper, signals, command).run(launch);
+}
+
+} // namespace cardrig::harness

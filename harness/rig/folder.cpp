@@ -1,0 +1,78 @@
+#include "harness/rig/folder.h"
+
+#include "harness/errors.h"
+
+#include <cerrno>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <random>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+namespace cardrig::harness {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t longest_parent = 60;
+
+std::string parent_folder() {
+    const char* const given = std::getenv("TMPDIR");
+    if (given == nullptr || *given == '\0') {
+        return "/tmp";
+    }
+    std::error_code error;
+    const std::string path = fs::canonical(given, error).string();
+    const bool hidden = path == "/run" || path.starts_with("/run/");
+    if (error || path.size() > longest_parent || hidden || access(path.c_str(), W_OK | X_OK) != 0) {
+        return "/tmp";
+    }
+    return path;
+}
+
+std::uint64_t random_number() {
+    std::random_device random;
+    return std::uint64_t{random()} << 32U | random();
+}
+
+} // namespace
+
+std::string make_rig_folder() {
+    static const std::uint64_t token = random_number();
+    static const std::string parent = parent_folder();
+    const std::string path = fmt::format("{}/cardrig-{}-{:016x}", parent, getpid(), token);
+    if (mkdir(path.c_str(), 0700) != 0) {
+        throw HostError(
+            errno == EEXIST
+                ? std::string("there is a rig in this process already: a process can have one at a time")
+                : fmt::format("cannot make the folder {}: {}", path, std::strerror(errno)));
+    }
+    return path;
+}
+
+void remove_folder(const std::string& path) {
+    std::error_code error;
+    if (fs::remove_all(path, error) != static_cast<std::uintmax_t>(-1)) {
+        return;
+    }
+    // A client may have left folders that cannot be listed: open them all, then try again.
+    const auto options = fs::directory_options::skip_permission_denied;
+    for (int depth = 0; depth < 64 && fs::exists(path, error); ++depth) {
+        fs::permissions(path, fs::perms::owner_all, error);
+        for (fs::recursive_directory_iterator entry(path, options, error), end; entry != end;
+             entry.increment(error)) {
+            std::error_code ignored;
+            if (entry->symlink_status(ignored).type() == fs::file_type::directory) {
+                fs::permissions(entry->path(), fs::perms::owner_all, ignored);
+            }
+        }
+        fs::remove_all(path, error);
+    }
+}
+
+} // namespace cardrig::harness

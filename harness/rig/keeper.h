@@ -1,0 +1,54 @@
+// The rig's side of the keeper: the line to the process that starts everything and outlives the rig.
+#pragma once
+
+#include "harness/rig/launch.h"
+#include "harness/rig/message.h"
+#include "harness/rig/pcsc_host.h"
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <sys/types.h>
+#include <vector>
+
+namespace cardrig::harness {
+
+class Keeper final {
+public:
+    /// Makes the keeper's process, which owns `folder` from now on, and the daemon that serves `listener`.
+    /// `client_mask`: signals that clients have blocked.
+    Keeper(const PcscHost& host, const std::string& folder, UniqueFd listener, const sigset_t& client_mask);
+    Keeper(const Keeper&) = delete;
+    Keeper& operator=(const Keeper&) = delete;
+    /// Ends it, and waits until nothing is left.
+    ~Keeper();
+
+    /// Waits for the daemon's start; returns things worth telling the user. Throws HostError.
+    [[nodiscard]] std::string wait_for_daemon();
+    /// The daemon answers.
+    void ready();
+
+    void request_connections(unsigned slots, std::chrono::milliseconds limit);
+    /// The connection to a slot of vpcd, after it was requested. Throws HostError.
+    [[nodiscard]] UniqueFd take_connection(int slot);
+
+    void start_client(const Launch& launch, const std::vector<int>& streams);
+    void stop_client(int signal);
+
+    /// Readable when the keeper has something to say.
+    [[nodiscard]] int descriptor() const { return line_.get(); }
+    /// Waits for the next message; throws HostError if the keeper is gone. That the daemon has ended is also
+    /// remembered.
+    [[nodiscard]] Message receive();
+    /// Wait status of the daemon if it has ended, as far as is known without waiting.
+    [[nodiscard]] std::optional<int> daemon_status();
+
+private:
+    UniqueFd line_;
+    UniqueFd guardian_;
+    pid_t process_ = -1;
+    std::optional<int> daemon_status_;
+    std::vector<Message> early_connections_;
+};
+
+} // namespace cardrig::harness

@@ -1,0 +1,13 @@
+// Processes below this one, as /proc shows them.
+#pragma once
+
+#include <sys/types.h>
+#include <vector>
+
+namespace cardrig::harness {
+
+/// All descendants of this process, those of `except` and itself left out; children before grandchildren. One
+/// that is being born or dies meanwhile may be missed: ask again after each death.
+[[nodiscard]] std::vector<pid_t> descendants(pid_t except);
+
+} // namespace cardrig::harness

@@ -1,0 +1,59 @@
+// What came of a scenario: its verdict, and where it fell short what is needed to see why.
+#pragma once
+
+#include "harness/trace.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+namespace cardrig::harness {
+
+/// Something that did not hold.
+struct Shortfall {
+    std::string act;      ///< "run 1 (FILE:LINE:COLUMN)"
+    std::string what;     ///< "exit status", "authentication certificate", "I4"
+    std::string expected; ///< in words
+    std::string there;    ///< in words
+};
+
+enum class Verdict : std::uint8_t {
+    passed,
+    failed,        ///< something did not hold
+    crashed,       ///< the process that ran it ended without a verdict
+    timed_out,     ///< it took longer than it may, and was ended
+    wrong_request, ///< the scenario cannot be run as it is written
+    host_cannot,   ///< this host cannot run it
+};
+
+[[nodiscard]] std::string_view word(Verdict verdict);
+
+struct ScenarioReport {
+    std::string file;
+    std::string title;
+    Verdict verdict = Verdict::passed;
+    double seconds = 0;
+    std::string message; ///< for the last four verdicts: why
+    std::vector<Shortfall> shortfalls;
+    std::vector<std::string> windows;     ///< promises that were open for a while, as the scenario says
+    std::vector<std::string> last_apdus;  ///< decoded
+    std::vector<std::string> last_output; ///< the client's, secrets taken out
+    std::string difference;               ///< the card, from the scenario's beginning to its end
+    std::vector<std::string> notices;     ///< the rig's
+    std::string reproduce;                ///< one command
+    std::vector<TraceEvent> events;
+
+    /// For a pipe between two processes of one version: with every event.
+    [[nodiscard]] nlohmann::json to_json() const;
+    [[nodiscard]] static ScenarioReport
+    from_json(const nlohmann::json& json); ///< throws nlohmann::json::exception
+    /// For --json: without the events, which --trace writes.
+    [[nodiscard]] nlohmann::json summary() const;
+    /// For people: what was expected and what was there, last APDUs, last output, difference, reproduction.
+    [[nodiscard]] std::string text() const;
+};
+
+} // namespace cardrig::harness

@@ -1,0 +1,29 @@
+// Runs one scenario, from a new card to a verdict.
+#pragma once
+
+#include "harness/scenario.h"
+#include "harness/scenario_report.h"
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace cardrig::harness {
+
+struct RunOptions {
+    std::optional<std::uint64_t> seed;
+    std::vector<std::string> client; ///< replaces the first word of every command; empty: nothing does
+    std::string keep;                ///< folder for images, trace, output and report; empty: nothing is kept
+    std::vector<std::string> reproduce; ///< words of the command line that runs it again, without the file
+};
+
+/// Makes the card, as the run will: throws RequestError where that cannot be done.
+[[nodiscard]] MadeCard make_scenario_card(const Scenario& scenario, std::chrono::sys_seconds now);
+
+/// Makes a Rig: once in a process, while it has one thread. Never throws for what a client or a card does;
+/// throws HostError and RequestError as those that it uses do.
+[[nodiscard]] ScenarioReport run_scenario(const Scenario& scenario, const RunOptions& options);
+
+} // namespace cardrig::harness

@@ -1,0 +1,44 @@
+// One card in one vpcd reader: a connection and the thread that answers on it.
+#pragma once
+
+#include "harness/reader_card.h"
+#include "harness/rig/unique_fd.h"
+#include "harness/vpcd_frame.h"
+
+#include <atomic>
+#include <exception>
+#include <thread>
+
+namespace cardrig::harness {
+
+class VpcdLink final {
+public:
+    /// The card is powered on at once, and is in the reader from now on. It outlives the link.
+    VpcdLink(UniqueFd connection, ReaderCard& card);
+    VpcdLink(const VpcdLink&) = delete;
+    VpcdLink& operator=(const VpcdLink&) = delete;
+    /// Takes the card out: the reader sees it gone even while a command runs, and the card loses its power
+    /// when that command is done.
+    ~VpcdLink();
+
+    /// False once the card left by itself, or vpcd went away.
+    [[nodiscard]] bool connected() const { return connected_.load(); }
+    /// What the card threw, if it did; the card was then taken out. To be asked once connected() is false.
+    [[nodiscard]] std::exception_ptr error() const { return connected() ? nullptr : error_; }
+
+private:
+    void serve();
+    void serve_frames();
+    [[nodiscard]] bool handle(ByteView payload);
+    [[nodiscard]] bool answer(ByteView payload);
+    void note_atr();
+
+    UniqueFd connection_;
+    ReaderCard& card_;
+    Bytes atr_;
+    std::exception_ptr error_;
+    std::atomic<bool> connected_ = true;
+    std::thread thread_;
+};
+
+} // namespace cardrig::harness
