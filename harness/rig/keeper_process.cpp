@@ -46,8 +46,9 @@ public:
     void run();
 
 private:
+    enum class Start { started, refused, failed }; ///< refused: another kind of isolation may do better
     [[nodiscard]] bool start_daemon();
-    [[nodiscard]] bool try_daemon(Isolation isolation, const std::string& notice, std::string& trouble);
+    [[nodiscard]] Start try_daemon(Isolation isolation, std::string& trouble);
     void serve();
     void take_message();
     void start_client(const Message& message);
@@ -64,7 +65,6 @@ private:
     UniqueFd signals_;
     UniqueFd guardian_line_;
     pid_t guardian_ = -1;
-    bool guardian_ended_ = false;
     bool ending_ = false;
     std::optional<Clock::time_point> ready_until_;
 
@@ -105,54 +105,50 @@ void KeeperProcess::run() {
 /// Tells the rig how it went.
 bool KeeperProcess::start_daemon() {
     std::string trouble;
-    if (plan_.daemon.user == 0 && try_daemon(Isolation::namespaces, {}, trouble)) {
-        return true;
+    Start start = Start::refused;
+    if (plan_.daemon.user == 0) {
+        start = try_daemon(Isolation::namespaces, trouble);
     }
-    if (guardian_ended_ && try_daemon(Isolation::user_namespaces, {}, trouble)) {
-        return true;
+    if (start == Start::refused) {
+        start = try_daemon(Isolation::user_namespaces, trouble);
     }
-    if (guardian_ended_) {
+    std::string notice;
+    if (start == Start::refused) {
         const std::string harm = harm_of_plain_daemon(plan_.daemon);
-        if (harm.empty()) {
-            const std::string notice =
-                fmt::format("this host refuses namespaces ({}): the private pcscd runs without them, and "
-                            "its card ports can be reached from the network",
-                            trouble);
-            if (try_daemon(Isolation::none, notice, trouble)) {
-                return true;
-            }
-        } else {
-            trouble = fmt::format("this host refuses namespaces ({}), and without them {}", trouble, harm);
-        }
+        notice =
+            fmt::format("this host refuses namespaces ({}): the private pcscd runs without them, and its "
+                        "readers can be reached from the network",
+                        trouble);
+        trouble = fmt::format("this host refuses namespaces ({}), and without them {}", trouble, harm);
+        start = harm.empty() ? try_daemon(Isolation::none, trouble) : Start::failed;
+    }
+    if (start == Start::started) {
+        send_message(plan_.rig, {MessageKind::daemon_started, 0, 0, notice, {}});
+        return true;
     }
     send_message(plan_.rig, {MessageKind::daemon_refused, 0, 0, trouble, {}});
     return false;
 }
 
-/// Sets guardian_ended_ where another kind of isolation may do better.
-bool KeeperProcess::try_daemon(Isolation isolation, const std::string& notice, std::string& trouble) {
+KeeperProcess::Start KeeperProcess::try_daemon(Isolation isolation, std::string& trouble) {
     auto [mine, its] = message_pair();
-    guardian_ended_ = false;
     guardian_ = start_guardian(plan_.daemon, isolation, its.get());
     if (guardian_ < 0) {
         trouble = std::strerror(errno);
-        guardian_ended_ = true;
-        return false;
+        return Start::refused;
     }
     its.reset();
     const std::optional<Message> answer = receive_message(mine.get());
     if (answer && answer->kind == MessageKind::daemon_started) {
         guardian_line_ = std::move(mine);
         ready_until_ = Clock::now() + daemon_start_limit;
-        send_message(plan_.rig, {MessageKind::daemon_started, 0, 0, notice, {}});
-        return true;
+        return Start::started;
     }
     trouble = answer ? answer->text : "its guardian ended";
     while (waitpid(guardian_, nullptr, 0) < 0 && errno == EINTR) {
     }
     guardian_ = -1;
-    guardian_ended_ = answer && answer->value == 1;
-    return false;
+    return answer && answer->value == 1 ? Start::refused : Start::failed;
 }
 
 int KeeperProcess::wait_limit() const {

@@ -42,7 +42,8 @@ std::string find_daemon() {
     std::string folder;
     while (std::getline(folders, folder, ':')) {
         const std::string candidate = folder + "/pcscd";
-        if (folder.starts_with('/') && fs::is_regular_file(candidate) &&
+        std::error_code unreadable; // root's folders on an ordinary user's PATH
+        if (folder.starts_with('/') && fs::is_regular_file(candidate, unreadable) &&
             access(candidate.c_str(), X_OK) == 0) {
             return candidate;
         }
