@@ -217,13 +217,13 @@ BOOST_AUTO_TEST_CASE(power_lost_in_recovery_leaves_a_mute_card_that_recovers_the
 BOOST_AUTO_TEST_CASE(no_passcode_is_ever_in_a_trace) {
     const std::vector<const char*> secret_commands{
         right_passcode,
-        "10200080083132333435361111",                      // chained
-        "00240080103132333435364FFFF3132333435363738",      // half a byte too many: never sent
-        "0024008010313233343536FFFF3132333435363738",       // change
-        "002C0080103132333435363738313233343536FFFF",       // unblock
-        "00200080000008313233343536FFFF",                   // extended length
-        "0020008009313233343536FFFF",                       // Lc says one byte more
-        "0020008008313233343536FFFF0000000000",             // and some more
+        "10200080083132333435361111",                  // chained
+        "00240080103132333435364FFFF3132333435363738", // half a byte too many: never sent
+        "0024008010313233343536FFFF3132333435363738",  // change
+        "002C0080103132333435363738313233343536FFFF",  // unblock
+        "00200080000008313233343536FFFF",              // extended length
+        "0020008009313233343536FFFF",                  // Lc says one byte more
+        "0020008008313233343536FFFF0000000000",        // and some more
     };
     Fixture rig;
     for (const char* command : secret_commands) {
