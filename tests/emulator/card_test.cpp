@@ -175,7 +175,7 @@ BOOST_AUTO_TEST_CASE(an_interrupted_chain_has_no_effect_and_the_other_command_is
         BOOST_REQUIRE_EQUAL(card.authenticate(), 0x9000);
         PivCard untouched;
         BOOST_REQUIRE_EQUAL(untouched.authenticate(), 0x9000);
-        BOOST_REQUIRE_EQUAL(card.status("10DB3FFF075C035FC10553"), 0x9000);
+        BOOST_REQUIRE_EQUAL(card.status("10DB3FFF065C035FC10553"), 0x9000);
         BOOST_TEST_CONTEXT(other) {
             BOOST_TEST(card.status(other) == untouched.status(other));
             BOOST_TEST(card.status("00DB3FFF03021122") == 0x6A80); // the tail alone is no object
@@ -187,11 +187,11 @@ BOOST_AUTO_TEST_CASE(an_interrupted_chain_has_no_effect_and_the_other_command_is
 BOOST_AUTO_TEST_CASE(a_chain_of_another_command_begins_anew) {
     PivCard card;
     BOOST_REQUIRE_EQUAL(card.authenticate(), 0x9000);
-    BOOST_TEST(card.status("10DB3FFF075C035FC10153") == 0x9000);
+    BOOST_TEST(card.status("10DB3FFF065C035FC10153") == 0x9000);
     BOOST_TEST(card.status("10DB3FFE021122") == 0x9000); // other P2: a chain of its own
     BOOST_TEST(card.status("00DB3FFE021122") == 0x6A86);
     BOOST_TEST(card.status("1087079A027C00") == 0x9000);
-    BOOST_TEST(card.status("10DB3FFF085C035FC1055301") == 0x9000);
+    BOOST_TEST(card.status("10DB3FFF075C035FC1055301") == 0x9000);
     BOOST_TEST(card.status("00DB3FFF01AA") == 0x9000);
     BOOST_TEST(card.get_data(certificate).data == hex("5301AA"));
     BOOST_TEST(card.get_data(0x5FC101).status.value() == 0x6A82);
@@ -256,7 +256,7 @@ BOOST_AUTO_TEST_CASE(reset_and_power_clear_what_is_volatile_and_keep_counters) {
         BOOST_REQUIRE_EQUAL(card.status("002C008010" + test::block("wrong") + test::block("123456")), 0x63C2);
         BOOST_REQUIRE_EQUAL(card.verify(), 0x9000);
         BOOST_REQUIRE_EQUAL(card.verify("999999"), 0x63C2);
-        BOOST_REQUIRE_EQUAL(card.status("10DB3FFF075C035FC10153"), 0x9000);
+        BOOST_REQUIRE_EQUAL(card.status("10DB3FFF065C035FC10153"), 0x9000);
         if (cold) {
             card.power_cycle();
         } else {
