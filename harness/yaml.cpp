@@ -292,7 +292,7 @@ std::string YamlValue::place() const {
 std::string nearest_word(std::string_view word, const std::vector<std::string>& words) {
     // Long words are cut: no known word is that long, and the table grows with the product of the lengths.
     const std::string_view bounded = word.substr(0, 64);
-    const std::size_t far = std::max<std::size_t>(bounded.size() / 3, 1) + 1;
+    const std::size_t far = (bounded.size() + 2) / 3 + 1;
     std::size_t best = far;
     const std::string* nearest = nullptr;
     for (const std::string& candidate : words) {
