@@ -79,14 +79,15 @@ struct Unit {
     std::int64_t seconds;
 };
 
-constexpr std::int64_t day = 24 * 60 * 60;
+constexpr std::int64_t hour = 3600;
+constexpr std::int64_t day = 24 * hour;
 constexpr auto units = std::to_array<Unit>({{"second", "seconds", 1},
                                             {"minute", "minutes", 60},
-                                            {"hour", "hours", 60 * 60},
+                                            {"hour", "hours", hour},
                                             {"day", "days", day},
                                             {"week", "weeks", 7 * day},
                                             {"year", "years", 365 * day}});
-constexpr std::int64_t longest_duration = 200 * 365 * day;
+constexpr std::int64_t longest_duration = 200 * (365 * day);
 
 std::int64_t unit_seconds(const YamlNode& node, std::string_view word) {
     std::vector<std::string> known;
