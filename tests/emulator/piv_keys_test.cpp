@@ -1,13 +1,13 @@
 // Key pairs: made on the card, used by it, checked by OpenSSL with the public key that the card gave (SP
 // 800-73-4 part 2, 3.2.4 and 3.3.2).
-#include "piv_card.h"
-#include "public_key.h"
+#include "tests/emulator/piv_card.h"
+#include "tests/emulator/public_key.h"
 
 #include "apdu/ber_tlv.h"
 
 #include <boost/test/unit_test.hpp>
 
-namespace test = cardrig::test;
+namespace test = cardrig::tests;
 namespace apdu = cardrig::apdu;
 namespace emulator = cardrig::emulator;
 using apdu::Bytes;
