@@ -68,8 +68,10 @@ void lose_one_try(CardSession& card) {
 }
 
 void block_passcode(CardSession& card) {
-    while (card.verify(wrong_passcode) != 0x6983) {
+    for (std::uint8_t spent = 0; spent < all_tries; ++spent) {
+        (void)card.verify(wrong_passcode);
     }
+    require_status(card.status("00200080"), 0x6983);
 }
 
 void authenticate(CardSession& card) {
@@ -126,6 +128,34 @@ Operation right_try() {
 /// Stands between card and memory in a negative control.
 using Decorate = std::function<std::unique_ptr<Nvm>(Nvm&)>;
 
+/// Remembers offsets and bytes of what is written until the first sync.
+class RecordingNvm final : public Nvm {
+public:
+    explicit RecordingNvm(Nvm& memory) : memory_(memory) {}
+
+    [[nodiscard]] const Bytes& until_first_sync() const { return written_; }
+    [[nodiscard]] emulator::NvmGeometry geometry() const override { return memory_.geometry(); }
+    void read(std::uint32_t offset, std::span<std::uint8_t> out) const override { memory_.read(offset, out); }
+    void write(std::uint32_t offset, ByteView bytes) override {
+        if (!synced_) {
+            for (unsigned shift = 0; shift < 32; shift += 8) {
+                written_.push_back(static_cast<std::uint8_t>(offset >> shift));
+            }
+            written_.insert(written_.end(), bytes.begin(), bytes.end());
+        }
+        memory_.write(offset, bytes);
+    }
+    void sync() override {
+        synced_ = synced_ || !written_.empty();
+        memory_.sync();
+    }
+
+private:
+    Nvm& memory_;
+    Bytes written_;
+    bool synced_ = false;
+};
+
 /// A card in use, and everything that a cut at one of an operation's writes may leave.
 class Bench {
 public:
@@ -168,6 +198,16 @@ public:
             violation("I6 the answer was learnt and cost nothing");
         }
         return violations_;
+    }
+
+    /// What VERIFY writes before its first sync, with this passcode.
+    Bytes first_writes_of_try(std::string_view passcode) {
+        start(wrong_try(), {});
+        RecordingNvm recording(faulty_);
+        require_power(recording);
+        (void)session_.verify(passcode);
+        session_.power_off();
+        return recording.until_first_sync();
     }
 
     [[nodiscard]] std::uint64_t cuts() const { return cuts_; }
@@ -441,6 +481,14 @@ BOOST_AUTO_TEST_CASE(no_cut_breaks_a_promise) {
 
 BOOST_AUTO_TEST_CASE(a_try_that_was_answered_is_spent) {
     BOOST_TEST(Bench().answered_try_is_spent().empty());
+}
+
+// Else whoever watches the memory would learn the answer in time to cut the power and save the try.
+BOOST_AUTO_TEST_CASE(a_try_is_taken_before_the_passcode_matters) {
+    Bench bench;
+    const Bytes with_wrong = bench.first_writes_of_try(wrong_passcode);
+    BOOST_TEST(!with_wrong.empty());
+    BOOST_TEST(bench.first_writes_of_try(old_passcode) == with_wrong);
 }
 
 BOOST_AUTO_TEST_CASE(control_a_memory_that_loses_commit_records_is_seen) {
