@@ -1,5 +1,5 @@
 // Authentication with the management key, seen from the host's side (SP 800-73-4 part 2, appendix A.1).
-#include "piv_card.h"
+#include "tests/emulator/piv_card.h"
 
 #include "apdu/ber_tlv.h"
 
@@ -8,7 +8,7 @@
 
 #include <set>
 
-namespace test = cardrig::test;
+namespace test = cardrig::tests;
 namespace apdu = cardrig::apdu;
 namespace emulator = cardrig::emulator;
 using apdu::Bytes;

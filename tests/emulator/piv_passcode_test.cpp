@@ -1,5 +1,5 @@
 // What passcode, unblocking code and their counters do over several commands (SP 800-73-4 part 2, 3.2).
-#include "piv_card.h"
+#include "tests/emulator/piv_card.h"
 
 #include "emulator/piv/passcode.h"
 
@@ -7,7 +7,7 @@
 
 #include <string_view>
 
-namespace test = cardrig::test;
+namespace test = cardrig::tests;
 namespace emulator = cardrig::emulator;
 namespace piv = emulator::piv;
 using test::block;
