@@ -95,6 +95,11 @@ std::optional<std::string> config_fault(const CardConfig& config) {
     if (config.profile.empty() || config.profile.size() > 255) {
         return "a profile's name has 1 to 255 bytes";
     }
+    // Names are shown on terminals.
+    if (std::any_of(config.profile.begin(), config.profile.end(),
+                    [](char c) { return (c >= 0 && c < ' ') || c == '\x7F'; })) {
+        return "a profile's name has no control characters";
+    }
     if (auto fault = atr_fault(config.atr)) {
         return fault;
     }

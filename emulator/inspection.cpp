@@ -32,10 +32,8 @@ std::string guid_in(ByteView chuid) {
     return guid ? apdu::to_hex(*guid) : std::string();
 }
 
-std::string digest_of(const std::string& guid, ByteView secret) {
-    Bytes all(guid.begin(), guid.end());
-    all.insert(all.end(), secret.begin(), secret.end());
-    return apdu::to_hex(sha256(all));
+std::string digest_of(ByteView bytes) {
+    return apdu::to_hex(sha256(bytes));
 }
 
 /// One look at one card's memory.
@@ -84,9 +82,9 @@ private:
         state.unblocking_code = {store_.counter(piv::unblocking_code_tries),
                                  config_.piv.unblocking_code.tries};
         state.management_algorithm = *algorithm;
-        state.passcode_digest = digest_of(state.guid, *passcode);
-        state.unblocking_code_digest = digest_of(state.guid, *unblocking);
-        state.management_key_digest = digest_of(state.guid, *management);
+        state.passcode_digest = digest_of(*passcode);
+        state.unblocking_code_digest = digest_of(*unblocking);
+        state.management_key_digest = digest_of(*management);
         return std::nullopt;
     }
 
@@ -116,7 +114,7 @@ private:
                                                 facts->not_after,
                                                 *facts->algorithm,
                                                 *der,
-                                                apdu::to_hex(sha256(*der)),
+                                                digest_of(*der),
                                                 key && signature_proves(*key, *der)};
         }
         return slot;
@@ -143,7 +141,7 @@ private:
             return std::nullopt;
         }
         slot.key = key->algorithm();
-        slot.key_sha256 = apdu::to_hex(sha256(key->subject_public_key_info()));
+        slot.key_sha256 = digest_of(key->subject_public_key_info());
         return *key;
     }
 
@@ -159,7 +157,7 @@ private:
                 continue;
             }
             if (const auto content = store_.read(id)) {
-                state.objects[number] = {content->size(), apdu::to_hex(sha256(*content))};
+                state.objects[number] = {content->size(), digest_of(*content)};
             }
         }
     }

@@ -56,8 +56,8 @@ struct CardState {
     CounterState passcode;
     CounterState unblocking_code;
     Algorithm management_algorithm{};
-    /// SHA-256 over the GUID and the padded passcode: tells a change. Six digits are soon guessed from it, so
-    /// it is as secret as the passcode and is never shown.
+    /// SHA-256 of what the card keeps: tells a change. Six digits are soon guessed from it, so it is as
+    /// secret as the passcode and is never shown.
     std::string passcode_digest;
     std::string unblocking_code_digest;
     std::string management_key_digest;
