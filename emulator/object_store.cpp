@@ -86,9 +86,9 @@ void erase_all(Nvm& nvm) {
 
 class ObjectStore::Impl {
 public:
-    Impl(store::Counters counters, store::Journal journal, store::Home home, Protection protection)
-        : counters_(std::move(counters)), journal_(std::move(journal)), home_(std::move(home)),
-          protection_(protection) {}
+    Impl(const store::Counters& counters, const store::Journal& journal, store::Home home,
+         Protection protection)
+        : counters_(counters), journal_(journal), home_(std::move(home)), protection_(protection) {}
 
     store::Counters counters_;
     store::Journal journal_;
@@ -133,8 +133,8 @@ Result<std::unique_ptr<ObjectStore>> ObjectStore::mount(Nvm& nvm) {
     if (!home) {
         return apdu::failure(home.error().message);
     }
-    return std::unique_ptr<ObjectStore>(new ObjectStore(
-        std::make_unique<Impl>(std::move(*counters), std::move(journal), std::move(*home), *protection)));
+    return std::unique_ptr<ObjectStore>(
+        new ObjectStore(std::make_unique<Impl>(*counters, journal, std::move(*home), *protection)));
 }
 
 std::optional<Bytes> ObjectStore::read(ObjectId id) const {

@@ -1,6 +1,7 @@
 #include "harness/expectations.h"
 
 #include "emulator/inspection.h"
+#include "harness/card_diff.h"
 
 #include <algorithm>
 #include <regex>
@@ -112,37 +113,6 @@ void hold_number(std::vector<Shortfall>& shortfalls, const char* what,
     }
 }
 
-std::string slot_digest(const SlotState& slot) {
-    return fmt::format("{:02X} {} {} {}", slot.reference, slot.key_sha256,
-                       slot.certificate ? slot.certificate->sha256 : "",
-                       slot.certificate_damage.value_or(""));
-}
-
-/// What differs between two cards, by meaning.
-std::vector<std::string> changes(const CardState& before, const CardState& after) {
-    std::vector<std::string> found;
-    const auto note = [&](bool differs, const char* what) {
-        if (differs) {
-            found.emplace_back(what);
-        }
-    };
-    note(before.passcode.left != after.passcode.left, "passcode tries");
-    note(before.unblocking_code.left != after.unblocking_code.left, "unblocking tries");
-    note(before.passcode_digest != after.passcode_digest, "passcode");
-    note(before.unblocking_code_digest != after.unblocking_code_digest, "unblocking code");
-    std::vector<std::string> slots_before;
-    std::vector<std::string> slots_after;
-    std::ranges::transform(before.slots, std::back_inserter(slots_before), slot_digest);
-    std::ranges::transform(after.slots, std::back_inserter(slots_after), slot_digest);
-    note(slots_before != slots_after, "keys or certificates");
-    const bool same_objects =
-        std::ranges::equal(before.objects, after.objects, [](const auto& a, const auto& b) {
-            return a.first == b.first && a.second.sha256 == b.second.sha256;
-        });
-    note(!same_objects, "other objects");
-    return found;
-}
-
 Shortfall unreadable(const std::string& why) {
     return {"", "card", "one that can be read", why};
 }
@@ -180,9 +150,8 @@ std::vector<Shortfall> check_card(const CardExpectation& expect, const emulator:
     }
     std::vector<Shortfall> shortfalls;
     if (expect.unchanged) {
-        if (const auto found = changes(*was, *is); !found.empty()) {
-            shortfalls.push_back(
-                {"", "card", "unchanged", fmt::format("changed: {}", fmt::join(found, ", "))});
+        if (const auto found = card_differences(*was, *is); !found.empty()) {
+            shortfalls.push_back({"", "card", "unchanged", fmt::format("{}", fmt::join(found, "; "))});
         }
     }
     for (const SlotExpectation& slot : expect.slots) {

@@ -7,6 +7,7 @@
 #include "harness/files.h"
 #include "harness/rig.h"
 #include "harness/rigged_card.h"
+#include "harness/signal_watch.h"
 #include "harness/system_clock.h"
 #include "harness/trace_file.h"
 
@@ -58,12 +59,25 @@ std::string describe_end(const ClientResult& result, const std::string& program,
     return fmt::format("ended by signal {}", result.signal);
 }
 
+/// The card is in from the start where the first run wants it in: that is quicker than inserting it.
+RigOptions rig_options(const Scenario& scenario, const RunOptions& options) {
+    const ScenarioRun& first = *scenario.acts.front().run;
+    RigOptions rig;
+    rig.cards_in = first.card_in;
+    rig.signals = options.signals;
+    return rig;
+}
+
 /// One scenario on its way.
 class ScenarioRunner {
 public:
     ScenarioRunner(const Scenario& scenario, const RunOptions& options)
         : scenario_(scenario), options_(options), made_(make_scenario_card(scenario, clock_.now())),
-          card_(0, made_.image, options.seed, trace_), rig_({&card_}) {}
+          card_(0, made_.image, options.seed, trace_), rig_({&card_}, rig_options(scenario, options)) {
+        if (rig_.inserted(0)) {
+            trace_.add("reader", 0, {{"event", "inserted"}});
+        }
+    }
 
     ScenarioReport run() {
         const auto begin = std::chrono::steady_clock::now();
@@ -146,6 +160,9 @@ private:
         command.on_output = [&output](std::string_view chunk) { output.add(chunk); };
         const ClientResult result = rig_.run(command);
         output.finish();
+        if (result.stopped_by != 0) {
+            throw Interrupted(result.stopped_by);
+        }
 
         const std::string act = fmt::format("run {} ({})", number, run.place);
         const RunOutcome outcome{result.timed_out ? std::nullopt : result.exit_status,
@@ -206,10 +223,7 @@ private:
             }
         }
         report_.difference = difference();
-        std::vector<std::string> words = options_.reproduce;
-        words.push_back(scenario_.file);
-        std::ranges::transform(words, words.begin(), shell_word);
-        report_.reproduce = fmt::format("{}", fmt::join(words, " "));
+        report_.reproduce = reproduction(scenario_, options_);
         if (!options_.keep.empty()) {
             keep();
         }
@@ -229,6 +243,16 @@ private:
     std::string output_;
     ScenarioReport report_;
 };
+
+std::string ScenarioRunner::difference() const {
+    const auto before = emulator::inspect(made_.image);
+    const auto after = emulator::inspect(card_.image());
+    if (!before || !after) {
+        return "it cannot be read: " + (before ? after.error().message : before.error().message);
+    }
+    const std::vector<std::string> lines = card_differences(*before, *after);
+    return lines.empty() ? "none" : fmt::format("{}", fmt::join(lines, "\n"));
+}
 
 void ScenarioRunner::keep() const {
     std::string name = fs::path(scenario_.file).lexically_normal().replace_extension().string();
@@ -265,6 +289,13 @@ MadeCard make_scenario_card(const Scenario& scenario, std::chrono::sys_seconds n
                                ? fmt::format("{}: {}", scenario.file, message)
                                : fmt::format("{}: card: {}", scenario.file, message));
     }
+}
+
+std::string reproduction(const Scenario& scenario, const RunOptions& options) {
+    std::vector<std::string> words = options.reproduce;
+    words.push_back(scenario.file);
+    std::ranges::transform(words, words.begin(), shell_word);
+    return fmt::format("{}", fmt::join(words, " "));
 }
 
 ScenarioReport run_scenario(const Scenario& scenario, const RunOptions& options) {

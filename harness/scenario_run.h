@@ -12,18 +12,24 @@
 
 namespace cardrig::harness {
 
+class SignalWatch;
+
 struct RunOptions {
     std::optional<std::uint64_t> seed;
     std::vector<std::string> client; ///< replaces the first word of every command; empty: nothing does
     std::string keep;                ///< folder for images, trace, output and report; empty: nothing is kept
-    std::vector<std::string> reproduce; ///< words of the command line that runs it again, without the file
+    std::vector<std::string> reproduce;   ///< words of the command line that runs it again, without the file
+    const SignalWatch* signals = nullptr; ///< one of its signals ends the scenario
 };
 
 /// Makes the card, as the run will: throws RequestError where that cannot be done.
 [[nodiscard]] MadeCard make_scenario_card(const Scenario& scenario, std::chrono::sys_seconds now);
 
+/// The command line that runs it again, for a shell.
+[[nodiscard]] std::string reproduction(const Scenario& scenario, const RunOptions& options);
+
 /// Makes a Rig: once in a process, while it has one thread. Never throws for what a client or a card does;
-/// throws HostError and RequestError as those that it uses do.
+/// throws HostError and RequestError as those that it uses do, and Interrupted.
 [[nodiscard]] ScenarioReport run_scenario(const Scenario& scenario, const RunOptions& options);
 
 } // namespace cardrig::harness

@@ -97,6 +97,11 @@ Result<void> Tables::check(std::uint32_t page_size) const {
             return damaged("has more or fewer pages than its length takes");
         }
     }
+    for (std::size_t page = 0; page < next.size(); ++page) {
+        if (!taken[page] && next[page] != free_page) {
+            return apdu::failure(fmt::format("the memory is damaged: page {} belongs to no object", page));
+        }
+    }
     return {};
 }
 

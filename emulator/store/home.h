@@ -47,8 +47,8 @@ struct Tables {
     [[nodiscard]] DirectoryEntry* find(ObjectId id);
     [[nodiscard]] std::vector<std::uint32_t> chain(const DirectoryEntry& entry) const;
     [[nodiscard]] std::uint32_t free_pages() const;
-    /// Fails where a chain is too short, too long, leaves the memory or meets another, or an object is there
-    /// twice.
+    /// Fails where a chain is too short, too long, leaves the memory or meets another, where an object is
+    /// there twice, or a page belongs to none.
     [[nodiscard]] Result<void> check(std::uint32_t page_size) const;
 };
 

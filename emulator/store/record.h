@@ -11,7 +11,8 @@ namespace cardrig::emulator::store {
 using apdu::Bytes;
 using apdu::ByteView;
 
-/// CRC-32 as in zlib; `crc` carries on from an earlier piece. Neither all 00 nor all FF bear their own CRC.
+/// CRC-32 as in zlib; `crc` carries on from an earlier piece. The CRC of nothing is 0 and that
+/// of four FF is FF FF FF FF, so a record needs a magic number too.
 [[nodiscard]] std::uint32_t crc32(ByteView bytes, std::uint32_t crc = 0);
 
 void append_u32(Bytes& bytes, std::uint32_t value);

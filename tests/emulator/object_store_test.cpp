@@ -1,4 +1,5 @@
 #include "emulator/object_store.h"
+#include "emulator/store/layout.h"
 
 #include <boost/test/unit_test.hpp>
 
@@ -320,6 +321,55 @@ BOOST_AUTO_TEST_CASE(memory_that_is_no_cards_is_named) {
     damaged[4] ^= 1U;
     BOOST_TEST(mount_error(small, damaged).find("superblock") != std::string::npos);
     BOOST_TEST(mount_error({64, 1, 48}, nvm.bytes()).find("48 blocks of 2 pages of 32") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(damaged_tables_are_named) {
+    MemoryNvm nvm{small};
+    const auto store = formatted(nvm);
+    BOOST_CHECK(put(*store, first, pattern(40, 1)) == CommitResult::committed);
+    BOOST_CHECK(put(*store, second, pattern(40, 1)) == CommitResult::committed);
+    const auto layout = store::Layout::of(small).value();
+    const std::uint32_t directory = layout.home.offset;
+    const std::uint32_t table = directory + layout.directory_entries * store::directory_entry_size;
+    const auto error_with = [&](std::uint32_t offset, std::uint8_t value) {
+        Bytes bytes = nvm.bytes();
+        bytes[offset] = value;
+        return mount_error(small, bytes);
+    };
+    // `first` has pages 0 and 1, `second` 2 and 3; an entry is number, length, first page.
+    BOOST_TEST(error_with(directory + 4, 65).find("005FC105 has more or fewer pages") != std::string::npos);
+    BOOST_TEST(error_with(directory + 4, 32).find("005FC105 has more or fewer pages") != std::string::npos);
+    BOOST_TEST(error_with(directory + 8, 200).find("005FC105 has a page outside") != std::string::npos);
+    BOOST_TEST(error_with(directory + 12 + 8, 1).find("FFFFFFFF has a page that is taken") !=
+               std::string::npos);
+    BOOST_TEST(error_with(table + 4, 0).find("outside the memory") != std::string::npos);
+    BOOST_TEST(error_with(table, 0).find("taken") != std::string::npos);
+    BOOST_TEST(error_with(table + 4 * 20, 3).find("page 20 belongs to no object") != std::string::npos);
+    Bytes twice = nvm.bytes();
+    std::copy_n(twice.begin() + directory + 12, 4, twice.begin() + directory);
+    BOOST_TEST(mount_error(small, twice).find("FFFFFFFF is in the directory twice") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_flipped_bit_anywhere_leads_no_chain_astray) {
+    MemoryNvm nvm{small};
+    const auto store = formatted(nvm);
+    BOOST_CHECK(put(*store, first, pattern(100, 1)) == CommitResult::committed);
+    BOOST_CHECK(put(*store, second, pattern(100, 1)) == CommitResult::committed);
+    std::uint32_t refused = 0;
+    for (std::uint32_t bit = 0; bit < small.size() * 8; ++bit) {
+        Bytes bytes = nvm.bytes();
+        bytes[bit / 8] = static_cast<std::uint8_t>(bytes[bit / 8] ^ (1U << (bit % 8)));
+        MemoryNvm damaged{small, std::move(bytes)};
+        const auto again = ObjectStore::mount(damaged);
+        if (!again) {
+            ++refused;
+            continue;
+        }
+        for (const ObjectId id : (*again)->objects()) {
+            BOOST_REQUIRE_EQUAL(((*again)->read(id).value().size() + 31) / 32, 4U);
+        }
+    }
+    BOOST_TEST(refused > 500U);
 }
 
 BOOST_AUTO_TEST_CASE(erased_or_zeroed_counters_are_damage_not_zeroes) {

@@ -1,11 +1,11 @@
 // SELECT of the PIV application (SP 800-73-4 part 2, 3.1.1).
-#include "piv_card.h"
+#include "tests/emulator/piv_card.h"
 
 #include "emulator/piv/piv_application.h"
 
 #include <boost/test/unit_test.hpp>
 
-namespace test = cardrig::test;
+namespace test = cardrig::tests;
 namespace emulator = cardrig::emulator;
 using emulator::Algorithm;
 using test::hex;
@@ -32,7 +32,9 @@ BOOST_AUTO_TEST_CASE(other_identifiers_do_not_select) {
     for (const char* command :
          {"00A4040004A0000003", "00A404000BA000000308000010000200", "00A404000CA00000030800001000010000",
           "00A4040005A000000309", "00A404000AA00000030800001001FF"}) {
-        BOOST_TEST_CONTEXT(command) { BOOST_TEST(card.status(command) == 0x6A82); }
+        BOOST_TEST_CONTEXT(command) {
+            BOOST_TEST(card.status(command) == 0x6A82);
+        }
     }
 }
 
@@ -43,8 +45,8 @@ BOOST_AUTO_TEST_CASE(parameters_other_than_by_identifier_are_refused) {
     BOOST_TEST(card.status("00A4040205A000000308") == 0x6A86);
 }
 
-// The same bytes as the template of shipping cards, 61 ... 4F 06 000010000100 79 07 4F 05 A000000308, with the
-// list of algorithms behind them.
+// The same bytes as the template of shipping cards, 61 ... 4F 06 000010000100 79 07 4F 05 A000000308, with
+// the list of algorithms behind them.
 BOOST_AUTO_TEST_CASE(property_template_names_identifier_authority_and_algorithms) {
     test::Setup setup;
     setup.config.piv.algorithms = {Algorithm::rsa2048, Algorithm::p256};

@@ -34,6 +34,7 @@ struct Case {
     FaultyNvm::Remains remains;
     std::vector<StoreState> allowed;
     std::string replay;
+    bool probed = false; ///< the cut was of the work after a recovery
 };
 
 /// The same for all remains that no card can tell apart but by chance.
@@ -53,9 +54,8 @@ public:
     explicit Sweeper(const Sweep& sweep) : sweep_(sweep), memory_(sweep.geometry), nvm_(memory_) {}
 
     SweepReport run() {
-        static_cast<void>(ObjectStore::format(nvm_, Protection::journal).value());
-        fresh_ = nvm_.remains();
-        std::vector<Case> frontier = first_cuts(fresh_, sweep_.steps, "");
+        format();
+        std::vector<Case> frontier = first_cuts(nvm_.remains(), sweep_.steps, "");
         for (unsigned depth = 1; !frontier.empty() && depth <= sweep_.depth; ++depth) {
             report_.states.push_back(frontier.size());
             frontier = recover_all(frontier, depth < sweep_.depth);
@@ -65,6 +65,16 @@ public:
     }
 
 private:
+    void format() {
+        nvm_.power_on();
+        const std::unique_ptr<Nvm> decorated = sweep_.decorate ? sweep_.decorate(nvm_) : nullptr;
+        // The store is laid out for the geometry that it sees, on memory that loses nothing yet.
+        const NvmGeometry seen = decorated ? decorated->geometry() : sweep_.geometry;
+        MemoryNvm memory{seen};
+        static_cast<void>(ObjectStore::format(memory, Protection::journal).value());
+        memory_.bytes() = memory.bytes();
+    }
+
     /// A power-on: the card's side of the memory, and the store that it mounts.
     struct Session {
         std::unique_ptr<Nvm> nvm;
@@ -105,16 +115,15 @@ private:
     }
     [[nodiscard]] bool enough() const { return report_.violations.size() >= enough_violations; }
 
-    /// The states before the steps and after each of them, on memory that is not cut.
+    /// The states before the steps and after each of them, where nothing is cut.
     std::vector<StoreState> undisturbed(const FaultyNvm::Remains& start, const std::vector<Step>& steps) {
-        MemoryNvm memory{sweep_.geometry, start.memory};
-        FaultyNvm nvm{memory};
-        nvm.restore(start);
-        const auto store = ObjectStore::mount(nvm).value();
-        std::vector<StoreState> states{state_of(*store)};
+        nvm_.restore(start);
+        const Session session = mount();
+        ObjectStore& store = *session.store.value();
+        std::vector<StoreState> states{state_of(store)};
         for (const Step& step : steps) {
-            step(*store);
-            states.push_back(state_of(*store));
+            step(store);
+            states.push_back(state_of(store));
         }
         return states;
     }
@@ -156,7 +165,7 @@ private:
             return std::nullopt;
         } catch (const PowerCut&) {
             ++report_.cuts;
-            return Case{nvm_.remains(), {states[done], states[done + 1]}, {}};
+            return Case{nvm_.remains(), {states[done], states[done + 1]}, {}, false};
         }
     }
 
@@ -166,7 +175,7 @@ private:
             if (enough()) {
                 break;
             }
-            const std::uint64_t writes = recover(found);
+            const std::uint64_t writes = recover(found, next);
             for (std::uint64_t write = 1; go_on && write <= writes; ++write) {
                 cut_recovery(found, write, next);
             }
@@ -175,7 +184,7 @@ private:
     }
 
     /// Mounts what a cut left and checks it; how many writes that took.
-    std::uint64_t recover(const Case& found) {
+    std::uint64_t recover(const Case& found, std::vector<Case>& next) {
         nvm_.restore(found.remains);
         const std::uint64_t before = nvm_.writes();
         const Session session = mount();
@@ -189,44 +198,39 @@ private:
             violation(found.replay, "neither the state before nor the one after");
             return writes;
         }
-        check_stays(found.replay, state);
+        const Case settled{nvm_.remains(), {state}, found.replay, found.probed};
+        if (is_new(settled, "settled ") && stays(settled) && sweep_.probe && !found.probed) {
+            probe(settled, next);
+        }
         return writes;
     }
 
     /// What was shown once is shown ever after, without further writes.
-    void check_stays(const std::string& replay, const StoreState& state) {
-        const Case settled{nvm_.remains(), {state}, replay};
-        if (!is_new(settled, "settled ")) {
-            return;
-        }
+    bool stays(const Case& settled) {
         const std::uint64_t writes = nvm_.writes();
         for (int i = 0; i < 2; ++i) {
             const Session session = power_on();
             if (!session.store) {
-                return violation(replay, "bricked later: " + session.store.error().message);
+                violation(settled.replay, "bricked later: " + session.store.error().message);
+                return false;
             }
-            if (state_of(**session.store) != state) {
-                return violation(replay, "shows something else after the next power-on");
+            if (state_of(**session.store) != settled.allowed.front()) {
+                violation(settled.replay, "shows something else after the next power-on");
+                return false;
             }
         }
         if (nvm_.writes() != writes) {
-            return violation(replay, "still writes after recovery");
+            violation(settled.replay, "still writes after recovery");
+            return false;
         }
-        if (sweep_.probe) {
-            probe(settled);
-        }
+        return true;
     }
 
     /// Goes on working over what recovery left, and is cut again.
-    void probe(const Case& settled) {
-        for (const Case& cut : first_cuts(settled.remains, {sweep_.probe}, settled.replay + ", then ")) {
-            nvm_.restore(cut.remains);
-            const Session session = mount();
-            if (!session.store) {
-                violation(cut.replay, "bricked: " + session.store.error().message);
-            } else if (std::ranges::find(cut.allowed, state_of(**session.store)) == cut.allowed.end()) {
-                violation(cut.replay, "neither the state before nor the one after");
-            }
+    void probe(const Case& settled, std::vector<Case>& next) {
+        for (Case& cut : first_cuts(settled.remains, {sweep_.probe}, settled.replay + ", then ")) {
+            cut.probed = true;
+            next.push_back(std::move(cut));
         }
     }
 
@@ -239,7 +243,8 @@ private:
             } catch (const PowerCut&) {
                 ++report_.cuts;
                 Case cut{nvm_.remains(), found.allowed,
-                         fmt::format("{}, recovery write #{} {}", found.replay, write, tearing.text())};
+                         fmt::format("{}, recovery write #{} {}", found.replay, write, tearing.text()),
+                         found.probed};
                 if (is_new(cut, "cut ")) {
                     next.push_back(std::move(cut));
                 }
@@ -250,7 +255,6 @@ private:
     const Sweep& sweep_;
     MemoryNvm memory_;
     FaultyNvm nvm_;
-    FaultyNvm::Remains fresh_;
     SweepReport report_;
     std::set<std::string> seen_;
     std::vector<StoreState> numbered_;

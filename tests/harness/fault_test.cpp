@@ -88,7 +88,8 @@ BOOST_AUTO_TEST_CASE(a_chain_is_one_occurrence) {
 
 BOOST_AUTO_TEST_CASE(a_block_is_picked_by_its_number) {
     FaultPlan plan;
-    plan.plan({make_fault("put-data block 2 before", "remove"), make_fault("put-data block 1 after", "remove")});
+    plan.plan(
+        {make_fault("put-data block 2 before", "remove"), make_fault("put-data block 1 after", "remove")});
     plan.begin(block(1, false));
     BOOST_TEST(!plan.before().has_value());
     BOOST_TEST(plan.after().has_value());

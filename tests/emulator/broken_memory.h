@@ -1,0 +1,148 @@
+// Memories that undo one of the precautions of the object store, each in its own way: the negative controls
+// of the power-cut tests.
+#pragma once
+
+#include "emulator/nvm.h"
+#include "emulator/store/layout.h"
+
+#include <map>
+#include <utility>
+#include <vector>
+
+namespace cardrig::tests {
+
+using emulator::Bytes;
+using emulator::ByteView;
+
+/// Breaks nothing.
+class PassingNvm : public emulator::Nvm {
+public:
+    explicit PassingNvm(emulator::Nvm& inner) : inner_(inner) {}
+    [[nodiscard]] emulator::NvmGeometry geometry() const override { return inner_.geometry(); }
+    void read(std::uint32_t offset, std::span<std::uint8_t> out) const override { inner_.read(offset, out); }
+    void write(std::uint32_t offset, ByteView bytes) override { inner_.write(offset, bytes); }
+    void sync() override { inner_.sync(); }
+
+protected:
+    [[nodiscard]] emulator::store::Layout layout() const {
+        return emulator::store::Layout::of(inner_.geometry()).value();
+    }
+    emulator::Nvm& inner_;
+};
+
+/// The commit record is never written: every change of home is made in place.
+class NoCommitRecord final : public PassingNvm {
+public:
+    using PassingNvm::PassingNvm;
+    void write(std::uint32_t offset, ByteView bytes) override {
+        if (!layout().commit_record.contains(offset)) {
+            inner_.write(offset, bytes);
+        }
+    }
+};
+
+/// What goes into the journal is lost.
+class NoJournal final : public PassingNvm {
+public:
+    using PassingNvm::PassingNvm;
+    void write(std::uint32_t offset, ByteView bytes) override {
+        if (!layout().journal.contains(offset)) {
+            inner_.write(offset, bytes);
+        }
+    }
+};
+
+/// Says that all is safe when it is not.
+class NoSync final : public PassingNvm {
+public:
+    using PassingNvm::PassingNvm;
+    void sync() override {}
+};
+
+/// The commit record goes out before the journal that it vouches for.
+class CommitRecordFirst final : public PassingNvm {
+public:
+    using PassingNvm::PassingNvm;
+    void write(std::uint32_t offset, ByteView bytes) override {
+        if (layout().journal.contains(offset)) {
+            held_.emplace_back(offset, Bytes(bytes.begin(), bytes.end()));
+            return;
+        }
+        inner_.write(offset, bytes);
+        for (const auto& [at, content] : std::exchange(held_, {})) {
+            inner_.write(at, content);
+        }
+    }
+
+private:
+    std::vector<std::pair<std::uint32_t, Bytes>> held_;
+};
+
+/// The commit record is cleared as soon as it is written, before home is.
+class ClearsTooEarly final : public PassingNvm {
+public:
+    using PassingNvm::PassingNvm;
+    void write(std::uint32_t offset, ByteView bytes) override {
+        const auto record = layout().commit_record;
+        if (offset != record.offset) {
+            inner_.write(offset, bytes);
+            return;
+        }
+        Bytes before(bytes.size());
+        inner_.read(offset, before);
+        inner_.write(offset, bytes);
+        inner_.sync();
+        inner_.write(offset, idle_.empty() ? (idle_ = before) : idle_);
+    }
+
+private:
+    Bytes idle_;
+};
+
+/// Both copies of the counters lie in the same place.
+class OneCounterBlock final : public PassingNvm {
+public:
+    using PassingNvm::PassingNvm;
+    void read(std::uint32_t offset, std::span<std::uint8_t> out) const override {
+        inner_.read(moved(offset), out);
+    }
+    void write(std::uint32_t offset, ByteView bytes) override { inner_.write(moved(offset), bytes); }
+
+private:
+    [[nodiscard]] std::uint32_t moved(std::uint32_t offset) const {
+        const auto counters = layout().counters;
+        return counters[0].contains(offset) ? offset + counters[0].size : offset;
+    }
+};
+
+/// Gives the first impression of a page again and again, so that weak bits go unnoticed.
+class FirstImpression final : public PassingNvm {
+public:
+    using PassingNvm::PassingNvm;
+    void read(std::uint32_t offset, std::span<std::uint8_t> out) const override {
+        const auto [seen, is_new] = seen_.try_emplace({offset, out.size()}, out.size());
+        if (is_new) {
+            inner_.read(offset, seen->second);
+        }
+        std::copy(seen->second.begin(), seen->second.end(), out.begin());
+    }
+    void write(std::uint32_t offset, ByteView bytes) override {
+        seen_.clear();
+        inner_.write(offset, bytes);
+    }
+
+private:
+    mutable std::map<std::pair<std::uint32_t, std::size_t>, Bytes> seen_;
+};
+
+/// Erases in larger blocks than it says.
+class LargerBlocks final : public PassingNvm {
+public:
+    using PassingNvm::PassingNvm;
+    [[nodiscard]] emulator::NvmGeometry geometry() const override {
+        const auto real = inner_.geometry();
+        return {real.page_size, 1, real.blocks * real.pages_per_block};
+    }
+};
+
+} // namespace cardrig::tests
