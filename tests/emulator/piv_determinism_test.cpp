@@ -7,6 +7,7 @@
 
 #include <optional>
 #include <set>
+#include <string>
 
 namespace test = cardrig::tests;
 namespace apdu = cardrig::apdu;
