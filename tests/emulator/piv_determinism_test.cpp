@@ -43,11 +43,11 @@ BOOST_AUTO_TEST_SUITE(piv_determinism)
 BOOST_AUTO_TEST_CASE(the_same_seed_gives_the_same_transcript) {
     const std::vector<Bytes> first = transcript(7);
     BOOST_CHECK(transcript(7) == first);
+    std::set<std::string> different;
     for (const Bytes& answer : first) {
         BOOST_TEST(answer.size() > 2U);
+        BOOST_TEST(different.insert(apdu::to_hex(answer)).second); // nothing repeats within it
     }
-    BOOST_TEST(std::set<Bytes>(first.begin(), first.end()).size() ==
-               first.size()); // nothing repeats within it
 }
 
 BOOST_AUTO_TEST_CASE(another_seed_and_none_give_others) {

@@ -71,7 +71,7 @@ BOOST_AUTO_TEST_CASE(a_whole_card_keeps_every_promise) {
 
 BOOST_AUTO_TEST_CASE(an_erased_or_zeroed_memory_is_bricked) {
     BOOST_TEST(!bricked(whole()).has_value());
-    for (const std::uint8_t filler : {0xFF, 0x00}) {
+    for (const std::uint8_t filler : {std::uint8_t{0xFF}, std::uint8_t{0x00}}) {
         CardImage image = whole();
         std::fill(image.memory.begin(), image.memory.end(), filler);
         BOOST_TEST_REQUIRE(bricked(image).has_value());

@@ -119,7 +119,7 @@ BOOST_AUTO_TEST_CASE(each_kind_of_mistake_has_its_place_and_word) {
         {"exit: failure", "exits: 1", "s.yaml:", "exit"},
         {"'a+b'", "'a(b'", "s.yaml:12:", "a(b"},
         {"[renewed]", "[renewd]", "s.yaml:15:", "'renewed'"},
-        {"key: matches", "key: match", "s.yaml:15:", "'matches'"},
+        {"key: matches", "key: matchs", "s.yaml:15:", "'matches'"},
         {"authentication: {", "authentification: {", "s.yaml:15:", "'authentication'"},
         {"passcode-tries: 2", "passcode-tries: 16", "s.yaml:16:", "16"},
         {"passcode: \"654321\"", "passcode: 654321", "s.yaml:17:", "quotes"},
