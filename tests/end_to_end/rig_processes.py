@@ -50,12 +50,16 @@ def wait_until(condition, what, limit=LIMIT):
 
 
 def read_line(stream, what):
-    """The next line of a pipe, within the limit."""
-    ready, _, _ = select.select([stream], [], [], LIMIT)
-    assert ready, f"not within {LIMIT} s: {what}"
-    line = stream.readline()
-    assert line, f"ended before {what}"
-    return line.strip()
+    """The next line of an unbuffered pipe, within the limit; byte by byte, so that the next reader misses none."""
+    line = b""
+    until = time.monotonic() + LIMIT
+    while not line.endswith(b"\n"):
+        ready, _, _ = select.select([stream], [], [], max(0, until - time.monotonic()))
+        assert ready, f"not within {LIMIT} s: {what}; so far {line}"
+        piece = os.read(stream.fileno(), 1)
+        assert piece, f"ended before {what}; so far {line}"
+        line += piece
+    return line.decode().strip()
 
 
 def processes():
@@ -106,15 +110,19 @@ class RunningRig:
     """`cardrig exec` around a shell that tells about itself and then waits."""
 
     # The shell tells its rig's folder, then what `body` says, then waits for its standard input's end.
-    def __init__(self, body="", waiting="exec cat", prefix=(), **others):
-        script = f'echo "$(dirname "$PCSCLITE_CSOCK_NAME")"; {body}\necho ready; {waiting}'
-        self.process = subprocess.Popen([*prefix, *exec_words("sh", "-c", script)], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1,
+    def __init__(self, body="", waiting="exec cat", lines=0, prefix=(), **others):
+        script = f'echo "$(dirname "$PCSCLITE_CSOCK_NAME")"\n{body}\necho ready; {waiting}'
+        # The signals' usual actions, which whoever runs the tests may have turned off (a shell's background job).
+        self.process = subprocess.Popen([*prefix, "env", "--default-signal", *exec_words("sh", "-c", script)], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
                                         start_new_session=True, **others)
         self.folder = read_line(self.process.stdout, "the rig's folder")
         self.lines = []
-        while (line := read_line(self.process.stdout, "ready")) != "ready":
-            self.lines.append(line)
+        ready = False
+        while not ready or len(self.lines) < lines:  # what runs beside the shell tells before or after it
+            line = read_line(self.process.stdout, "ready")
+            ready = ready or line == "ready"
+            self.lines += [line] if line != "ready" else []
         self.parts = below(self.process.pid)
         self.pcscd = next(pid for pid in self.parts if self.name(pid) == "pcscd")
 
@@ -132,12 +140,23 @@ class RunningRig:
     def __exit__(self, *_):
         if self.process.poll() is None:
             self.process.kill()
-        self.process.communicate(timeout=LIMIT)
+        self.end()
 
     def end(self):
-        """Waits for the rig's own end; its exit status and what it said."""
-        _, error = self.process.communicate(timeout=LIMIT)
-        return self.process.returncode, error
+        """Waits for the rig's own end and that of all who write to its streams; its exit status and what it said."""
+        error = b""
+        for stream in (self.process.stdout, self.process.stderr):
+            while not stream.closed and (piece := self.read_some(stream)):
+                error += piece if stream is self.process.stderr else b""
+        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+            stream.close()
+        return self.process.wait(LIMIT), error.decode()
+
+    @staticmethod
+    def read_some(stream):
+        ready, _, _ = select.select([stream], [], [], LIMIT)
+        assert ready, f"not within {LIMIT} s: the rig's end"
+        return os.read(stream.fileno(), 4096)
 
     def assert_nothing_left(self):
         """Processes, socket and folder are gone, or go in a moment."""

@@ -19,16 +19,23 @@ constexpr int limit_ms = 20'000;
 
 class ScriptedCard final : public ReaderCard {
 public:
-    void power_on() override { log += "on "; }
-    void power_off() override { log += "off "; }
+    void power_on() override {
+        log += "on ";
+        powered = true;
+    }
+    void power_off() override {
+        log += "off ";
+        powered = false;
+    }
     void reset() override {
         log += "reset ";
         current_atr = atr_after_reset;
     }
-    Bytes atr() override { return current_atr; }
+    Bytes atr() override { return powered ? current_atr : Bytes{}; }
     std::optional<Bytes> transmit(ByteView command) override { return answer(command); }
 
     std::string log; ///< to be read when the link is gone
+    bool powered = false;
     Bytes current_atr{0x3B, 0x00};
     Bytes atr_after_reset{0x3B, 0x01, 0xAA};
     std::function<std::optional<Bytes>(ByteView)> answer = [](ByteView command) {
@@ -99,7 +106,6 @@ BOOST_AUTO_TEST_CASE(the_atr_is_told_also_while_the_card_has_no_power) {
     ScriptedCard card;
     Reader reader(card);
     reader.send({0});
-    card.current_atr.clear();
     reader.send({4});
     BOOST_TEST((reader.receive() == Bytes{0x3B, 0x00}));
 }
