@@ -120,18 +120,7 @@ private:
             return;
         }
         trace_.add("reader", 0, {{"event", "inserted"}});
-        // Put in right after it was torn out of an APDU, a card is sometimes thrown out again by the reader
-        // driver (seen with vpcd 3.3 in about one of three): then it is put in once more.
-        for (int attempt = 1; !rig_.inserted(0); ++attempt) {
-            try {
-                rig_.insert(0, std::chrono::seconds(3));
-            } catch (const HostError&) {
-                if (rig_.inserted(0) || attempt == 4) {
-                    throw;
-                }
-                trace_.add("note", 0, {{"text", "the reader did not take the card: once more"}});
-            }
-        }
+        rig_.insert(0);
     }
 
     void take_out() {

@@ -91,7 +91,17 @@ bool ReaderWatch::wait_for_card(const std::string& reader, bool present, std::ch
         if (result != SCARD_S_SUCCESS && result != static_cast<LONG>(SCARD_E_TIMEOUT)) {
             throw HostError(fmt::format("the private pcscd is gone: {}", pcsc_stringify_error(result)));
         }
-        if (((state.dwEventState & SCARD_STATE_PRESENT) != 0) == present) {
+        const bool is_present = (state.dwEventState & SCARD_STATE_PRESENT) != 0;
+        const unsigned long events = state.dwEventState >> 16U;
+        if (is_present && present) {
+            seen_present_[reader] = events;
+            return true;
+        }
+        // A client's failed reset clears "present" before the daemon's event thread has looked. Only what
+        // that thread sees counts as an event; a card put back before then would never be noticed.
+        const auto seen = seen_present_.find(reader);
+        if (!is_present && !present && (seen == seen_present_.end() || seen->second != events)) {
+            seen_present_.erase(reader);
             return true;
         }
         if (Clock::now() >= until) {

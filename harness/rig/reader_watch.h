@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,8 @@ private:
 
     std::function<void()> keep_waiting_;
     long context_ = 0;
+    /// The daemon's count of events when a reader's card was last seen to be in.
+    std::map<std::string, unsigned long> seen_present_;
     bool open_ = false;
 };
 
