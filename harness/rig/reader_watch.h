@@ -28,9 +28,8 @@ private:
 
     std::function<void()> keep_waiting_;
     long context_ = 0;
-    /// The daemon's count of events when a reader's card was last seen to be in.
-    std::map<std::string, unsigned long> seen_present_;
     bool open_ = false;
+    std::map<std::string, unsigned long> seen_present_; ///< pcscd's event count when a card was last seen in
 };
 
 } // namespace cardrig::harness
