@@ -65,6 +65,12 @@ std::uint64_t CryptoContext::begin_operation(std::string_view purpose) {
     return impl_->operations;
 }
 
+void CryptoContext::end_operation() {
+    // OpenSSL makes generators for each thread that draws, and has the thread's end free them, through the
+    // context (OPENSSL_thread_stop_ex(3)). A card's context may be gone by then: so they go now.
+    OPENSSL_thread_stop_ex(impl_->context.get());
+}
+
 std::uint64_t CryptoContext::bytes_drawn() const {
     return impl_->stream == nullptr ? 0 : impl_->stream->bytes_drawn();
 }
@@ -194,7 +200,7 @@ Result<Bytes> PrivateKey::rsa_private_operation(ByteView block) const {
     if (block.size() != size) {
         return apdu::failure(fmt::format("{} bytes given to a key that takes {}", block.size(), size));
     }
-    context_->begin_operation("RSA private operation");
+    const Operation drawing(*context_, "RSA private operation");
     const openssl::KeyContext operation = operation_on(*context_, key_.get());
     require(EVP_PKEY_sign_init(operation.get()) == 1 &&
                 EVP_PKEY_CTX_set_rsa_padding(operation.get(), RSA_NO_PADDING) == 1,
@@ -213,7 +219,7 @@ Result<Bytes> PrivateKey::ecdsa_sign(ByteView digest) const {
     }
     Bytes padded(size - digest.size(), 0x00);
     padded.insert(padded.end(), digest.begin(), digest.end());
-    context_->begin_operation("ECDSA signature");
+    const Operation drawing(*context_, "ECDSA signature");
     const openssl::KeyContext operation = operation_on(*context_, key_.get());
     require(EVP_PKEY_sign_init(operation.get()) == 1, "preparing an ECDSA signature");
     return sign(operation.get(), padded, static_cast<std::size_t>(EVP_PKEY_get_size(key_.get())),
@@ -251,7 +257,7 @@ Result<Bytes> PrivateKey::ecdh(ByteView point) const {
     if (point.size() != 1 + 2 * size || point[0] != 0x04) {
         return apdu::failure("the other side's point is not uncompressed or has the wrong length");
     }
-    context_->begin_operation("ECDH");
+    const Operation drawing(*context_, "ECDH");
     auto peer = peer_key(*context_, algorithm_, point);
     if (!peer) {
         return tl::make_unexpected(peer.error());

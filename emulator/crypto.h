@@ -24,7 +24,7 @@ using apdu::Result;
 /// An OpenSSL library context. Unseeded, its random numbers are the system's. Seeded, each operation draws
 /// from a stream that (seed, number of the operation, purpose) determine: the same seed and the same
 /// operations give the same keys, signatures and random bytes, byte for byte, for one version of OpenSSL. Not
-/// thread-safe; several may live in several threads.
+/// thread-safe; several may live in several threads, and one may go from thread to thread.
 class CryptoContext {
 public:
     explicit CryptoContext(std::optional<std::uint64_t> seed = std::nullopt);
@@ -35,14 +35,32 @@ public:
     [[nodiscard]] OSSL_LIB_CTX* native() const;
     [[nodiscard]] std::optional<std::uint64_t> seed() const;
     /// Starts the next operation's stream and returns its number; does nothing but count where unseeded.
-    /// Every function that draws random numbers calls it first.
+    /// Every function that draws random numbers calls it first; see Operation.
     std::uint64_t begin_operation(std::string_view purpose);
+    /// Frees what OpenSSL keeps for the calling thread, which else crashes at its end if the context ended
+    /// before it.
+    void end_operation();
     /// How many random bytes were drawn from the seeded stream so far: shows that a draw went through it.
     [[nodiscard]] std::uint64_t bytes_drawn() const;
 
 private:
     struct Impl;
     std::unique_ptr<Impl> impl_;
+};
+
+/// An operation that draws random numbers, from its beginning to its end.
+class Operation final {
+public:
+    Operation(CryptoContext& context, std::string_view purpose)
+        : context_(context), number_(context.begin_operation(purpose)) {}
+    Operation(const Operation&) = delete;
+    Operation& operator=(const Operation&) = delete;
+    ~Operation() { context_.end_operation(); }
+    [[nodiscard]] std::uint64_t number() const { return number_; }
+
+private:
+    CryptoContext& context_;
+    std::uint64_t number_;
 };
 
 /// An RSA or elliptic-curve key pair; copies share the key object, which is quicker by far than reading it

@@ -11,7 +11,7 @@
 namespace cardrig::emulator {
 
 void ContextEntropy::fill(std::span<std::uint8_t> out) {
-    context_.begin_operation("random bytes");
+    const Operation drawing(context_, "random bytes");
     openssl::require(RAND_bytes_ex(context_.native(), out.data(), out.size(), 0) == 1,
                      "drawing random bytes");
 }
@@ -35,7 +35,7 @@ PrivateKey generate_in_current_operation(CryptoContext& context, Algorithm algor
 }
 
 PrivateKey FreshKeys::generate(CryptoContext& context, Algorithm algorithm) {
-    context.begin_operation(key_generation_purpose);
+    const Operation drawing(context, key_generation_purpose);
     return generate_in_current_operation(context, algorithm);
 }
 

@@ -117,29 +117,18 @@ int exec(const ExecOptions& options) {
     return static_cast<int>(ExitStatus::rig_trouble);
 }
 
-/// Everything that is not an option of ours, in order; a first word that looks like one is a mistake.
-std::vector<std::string> command_words(std::vector<std::string> words) {
-    if (!words.empty() && words.front() == "--") {
-        words.erase(words.begin());
-    } else if (!words.empty() && words.front().starts_with('-')) {
-        throw RequestError(
-            fmt::format("{}: no such option; put -- before the command if it is one", words.front()));
-    }
-    return words;
-}
-
 } // namespace
 
 void add_exec_command(CLI::App& app, int& status) {
     CLI::App* const command =
         app.add_subcommand("exec", "Run any PC/SC client against private readers with these cards in");
-    command->prefix_command();
     const auto options = std::make_shared<ExecOptions>();
     command
         ->add_option("--card", options->cards,
                      "a shipped profile's name, a profile, or a card image; give it twice for two readers")
         ->type_name("PROFILE|IMAGE")
         ->expected(1)
+        ->allow_extra_args(false) // else it would swallow the -- before the command
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     command
         ->add_option("--image,--keep-image", options->image,
@@ -156,15 +145,9 @@ void add_exec_command(CLI::App& app, int& status) {
         "trouble of its own, 126 if the command cannot be executed, 127 if it does not exist.\n"
         "Examples: cardrig exec --card piv-staff -- opensc-tool --list-readers\n"
         "          cardrig exec --card my.card --image after.card -- ./my-client");
-    command->callback([command, options, &status] {
-        try {
-            options->command = command_words(command->remaining());
-            status = exec(*options);
-        } catch (const RequestError& error) {
-            say(error.what());
-            status = static_cast<int>(ExitStatus::rig_trouble);
-        }
-    });
+    command->add_option("command", options->command, "the command and its words")
+        ->type_name("-- COMMAND ...");
+    command->callback([options, &status] { status = exec(*options); });
 }
 
 } // namespace cardrig::harness

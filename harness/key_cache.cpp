@@ -211,11 +211,11 @@ void MemoisedKeys::keep(const std::string& identity, const Bytes& pkcs8) {
 }
 
 emulator::PrivateKey MemoisedKeys::generate(emulator::CryptoContext& context, emulator::Algorithm algorithm) {
-    const std::uint64_t operation = context.begin_operation(emulator::key_generation_purpose);
+    const emulator::Operation operation(context, emulator::key_generation_purpose);
     if (!context.seed()) {
         return emulator::generate_in_current_operation(context, algorithm);
     }
-    const std::string identity = identity_of(*context.seed(), operation, algorithm);
+    const std::string identity = identity_of(*context.seed(), operation.number(), algorithm);
     if (const std::optional<Bytes> found = find(identity)) {
         auto key = emulator::PrivateKey::from_der(context, *found);
         if (key && key->algorithm() == algorithm) {

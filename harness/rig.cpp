@@ -150,8 +150,13 @@ void Rig::Parts::start(const RigOptions& options) {
     setenv(socket_variable, socket_path(folder).c_str(), 1);
     if (options.cards_in) {
         keeper->request_connections((1U << cards.size()) - 1, start_limit);
-        for (std::size_t i = 0; i < cards.size(); ++i) {
+    }
+    for (std::size_t i = 0; options.cards_in && i < cards.size(); ++i) {
+        try {
             links[i] = std::make_unique<VpcdLink>(keeper->take_connection(static_cast<int>(i)), *cards[i]);
+        } catch (const HostError& error) {
+            static_cast<void>(keeper->wait_for_daemon()); // knows better, if the daemon did not start at all
+            fail(error.what());
         }
     }
     const std::string notice = keeper->wait_for_daemon();

@@ -13,8 +13,8 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -150,7 +150,8 @@ private:
         if (pid == 0) {
             live(scenarios_[index], options_, pool_.signals.mask_before(), parent, writing.get());
         }
-        UniqueFd process(::pidfd_open(pid, 0));
+        // The header of glibc 2.36 declares pidfd_open without C linkage.
+        UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
         ::fcntl(reading.get(), F_SETFL, O_NONBLOCK);
         running_.push_back({index, pid, std::move(reading), std::move(process), {}, Clock::now(), false});
     }

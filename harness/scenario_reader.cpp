@@ -97,19 +97,29 @@ std::vector<std::string> read_answers(const YamlValue& value) {
     return answers;
 }
 
+/// Without quotes YAML drops what follows " #", and "put-data #2" would silently mean the first. A place that
+/// ends with its moment has lost nothing.
+std::string place_text(const YamlValue& value) {
+    const std::string text = value.text();
+    if (text.ends_with(" before") || text.ends_with(" after")) {
+        return text;
+    }
+    try {
+        return value.quoted();
+    } catch (const RequestError&) {
+        value.refuse(
+            fmt::format("the place '{}' stands in quotes, or ends with 'before' or 'after': in YAML ' "
+                        "#' begins a comment",
+                        text));
+    }
+}
+
 Fault read_fault(const YamlValue& value) {
     YamlMapping mapping = value.mapping();
     const YamlValue at = mapping.require("at");
     const YamlValue effect_value = mapping.require("do");
     mapping.finish();
-    static_cast<void>(at.text());
-    std::string text;
-    try {
-        text = at.quoted();
-    } catch (const RequestError&) {
-        // Without quotes YAML drops what follows " #": "put-data #2" would silently mean the first.
-        at.refuse("a place stands in quotes, because ' #' begins a comment in YAML");
-    }
+    const std::string text = place_text(at);
     auto place = Place::parse(text);
     if (!place) {
         at.refuse(place.error().message);

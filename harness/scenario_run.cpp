@@ -81,6 +81,19 @@ public:
 
     ScenarioReport run() {
         const auto begin = std::chrono::steady_clock::now();
+        try {
+            act_out();
+        } catch (const HostError& error) {
+            // What happened until then is worth as much as the message.
+            report_.verdict = Verdict::host_cannot;
+            report_.message = error.what();
+        }
+        finish(std::chrono::steady_clock::now() - begin);
+        return std::move(report_);
+    }
+
+private:
+    void act_out() {
         write_authority();
         std::size_t number = 0;
         for (const Act& act : scenario_.acts) {
@@ -91,11 +104,8 @@ public:
                 put_in();
             }
         }
-        finish(std::chrono::steady_clock::now() - begin);
-        return std::move(report_);
     }
 
-private:
     void write_authority() {
         authority_ = rig_.folder() + "/authority";
         if (::mkdir(authority_.c_str(), 0700) != 0) {
@@ -106,10 +116,11 @@ private:
     }
 
     void put_in() {
-        if (!rig_.inserted(0)) {
-            trace_.add("reader", 0, {{"event", "inserted"}});
-            rig_.insert(0);
+        if (rig_.inserted(0)) {
+            return;
         }
+        trace_.add("reader", 0, {{"event", "inserted"}});
+        rig_.insert(0);
     }
 
     void take_out() {
@@ -213,7 +224,9 @@ private:
         report_.file = scenario_.file;
         report_.title = scenario_.title;
         report_.seconds = took.count();
-        report_.verdict = report_.shortfalls.empty() ? Verdict::passed : Verdict::failed;
+        if (report_.verdict == Verdict::passed && !report_.shortfalls.empty()) {
+            report_.verdict = Verdict::failed;
+        }
         std::ranges::move(rig_.notices(), std::back_inserter(report_.notices));
         report_.events = trace_.events();
         for (auto event = report_.events.rbegin();

@@ -76,7 +76,7 @@ void add_extension(X509* certificate, X509* issuer, int nid, const char* value) 
 }
 
 Bytes sign(CryptoContext& context, X509* certificate, const emulator::PrivateKey& key) {
-    context.begin_operation("certificate signature");
+    const emulator::Operation drawing(context, "certificate signature");
     const openssl::DigestContext signing(EVP_MD_CTX_new());
     require(signing != nullptr && EVP_DigestSignInit_ex(signing.get(), nullptr, "SHA256", context.native(),
                                                         nullptr, key.native(), nullptr) == 1,

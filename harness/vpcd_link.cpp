@@ -63,6 +63,7 @@ void VpcdLink::serve() {
         }
     }
     connected_ = false;
+    connected_.notify_all();
 }
 
 void VpcdLink::serve_frames() {

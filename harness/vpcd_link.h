@@ -23,6 +23,8 @@ public:
 
     /// False once the card left by itself, or vpcd went away.
     [[nodiscard]] bool connected() const { return connected_.load(); }
+    /// Waits until it is no more connected.
+    void wait_for_end() const { connected_.wait(true); }
     /// What the card threw, if it did; the card was then taken out. To be asked once connected() is false.
     [[nodiscard]] std::exception_ptr error() const { return connected() ? nullptr : error_; }
 

@@ -79,14 +79,15 @@ struct Unit {
     std::int64_t seconds;
 };
 
-constexpr std::int64_t day = 24 * 60 * 60;
+constexpr std::int64_t hour = 3600;
+constexpr std::int64_t day = 24 * hour;
 constexpr auto units = std::to_array<Unit>({{"second", "seconds", 1},
                                             {"minute", "minutes", 60},
-                                            {"hour", "hours", 60 * 60},
+                                            {"hour", "hours", hour},
                                             {"day", "days", day},
                                             {"week", "weeks", 7 * day},
                                             {"year", "years", 365 * day}});
-constexpr std::int64_t longest_duration = 200 * 365 * day;
+constexpr std::int64_t longest_duration = 200 * (365 * day);
 
 std::int64_t unit_seconds(const YamlNode& node, std::string_view word) {
     std::vector<std::string> known;
@@ -292,7 +293,7 @@ std::string YamlValue::place() const {
 std::string nearest_word(std::string_view word, const std::vector<std::string>& words) {
     // Long words are cut: no known word is that long, and the table grows with the product of the lengths.
     const std::string_view bounded = word.substr(0, 64);
-    const std::size_t far = std::max<std::size_t>(bounded.size() / 3, 1) + 1;
+    const std::size_t far = (bounded.size() + 2) / 3 + 1;
     std::size_t best = far;
     const std::string* nearest = nullptr;
     for (const std::string& candidate : words) {

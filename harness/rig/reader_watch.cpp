@@ -91,7 +91,16 @@ bool ReaderWatch::wait_for_card(const std::string& reader, bool present, std::ch
         if (result != SCARD_S_SUCCESS && result != static_cast<LONG>(SCARD_E_TIMEOUT)) {
             throw HostError(fmt::format("the private pcscd is gone: {}", pcsc_stringify_error(result)));
         }
-        if (((state.dwEventState & SCARD_STATE_PRESENT) != 0) == present) {
+        // pcscd counts what its polling has seen come and go. A client's failed reset makes it say "absent"
+        // (or "mute") before it has looked: a card put back by then would never have been away for the
+        // polling, and would not be seen to come.
+        const DWORD count = state.dwEventState >> 16U;
+        const bool is_present = (state.dwEventState & SCARD_STATE_PRESENT) != 0;
+        if (present && is_present) {
+            seen_present_[reader] = count;
+            return true;
+        }
+        if (!present && !is_present && seen_present_[reader] != count) {
             return true;
         }
         if (Clock::now() >= until) {

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,7 @@ private:
     std::function<void()> keep_waiting_;
     long context_ = 0;
     bool open_ = false;
+    std::map<std::string, unsigned long> seen_present_; ///< pcscd's event count when a card was last seen in
 };
 
 } // namespace cardrig::harness

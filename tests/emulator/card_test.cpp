@@ -1,9 +1,9 @@
 // What belongs to the card and not to an application: class bytes, chains, GET RESPONSE, selection, reset.
-#include "piv_card.h"
+#include "tests/emulator/piv_card.h"
 
 #include <boost/test/unit_test.hpp>
 
-namespace test = cardrig::test;
+namespace test = cardrig::tests;
 namespace apdu = cardrig::apdu;
 using apdu::Bytes;
 using apdu::CommandApdu;

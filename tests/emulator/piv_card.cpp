@@ -1,11 +1,11 @@
-#include "piv_card.h"
+#include "tests/emulator/piv_card.h"
 
 #include "apdu/ber_tlv.h"
 
 #include <algorithm>
 #include <stdexcept>
 
-namespace cardrig::test {
+namespace cardrig::tests {
 
 using apdu::CommandApdu;
 using apdu::ResponseApdu;
@@ -20,11 +20,6 @@ T required(apdu::Result<T> result) {
         throw std::runtime_error(result.error().message);
     }
     return std::move(*result);
-}
-
-emulator::Environment environment(emulator::CryptoContext& crypto, emulator::Entropy& entropy,
-                                  emulator::KeySource& keys, emulator::Clock& clock) {
-    return {crypto, entropy, keys, clock};
 }
 
 Bytes padded(std::string_view code) {
@@ -92,26 +87,39 @@ void personalise(emulator::Nvm& nvm, const Setup& setup) {
     store->set_counter(piv::unblocking_code_tries, setup.config.piv.unblocking_code.tries);
 }
 
-PivCard::PivCard(const Setup& setup) : setup_(setup), memory_(setup.config.geometry), crypto_(setup.seed) {
-    personalise(memory_, setup_);
+CardSession::CardSession(const Setup& setup, emulator::KeySource* keys)
+    : setup_(setup), crypto_(setup.seed), keys_(keys != nullptr ? *keys : fresh_keys_) {}
+
+apdu::Result<void> CardSession::power_on(emulator::Nvm& nvm) {
+    card_.reset();
+    auto card = emulator::Card::power_on(nvm, setup_.config, {crypto_, entropy_, keys_, clock_});
+    if (!card) {
+        return tl::make_unexpected(card.error());
+    }
+    card_ = std::move(*card);
+    return {};
+}
+
+PivCard::PivCard(const Setup& setup) : CardSession(setup), memory_(setup.config.geometry) {
+    personalise(memory_, setup);
     power_cycle();
 }
 
 void PivCard::power_cycle() {
-    card_.reset();
-    card_ = required(
-        emulator::Card::power_on(memory_, setup_.config, environment(crypto_, entropy_, keys_, clock_)));
+    if (const auto on = power_on(memory_); !on) {
+        throw std::runtime_error(on.error().message);
+    }
 }
 
-ResponseApdu PivCard::send(std::string_view command) {
+ResponseApdu CardSession::send(std::string_view command) {
     return required(ResponseApdu::parse(card_->transmit(hex(command))));
 }
 
-ResponseApdu PivCard::send(const CommandApdu& command) {
+ResponseApdu CardSession::send(const CommandApdu& command) {
     return required(ResponseApdu::parse(card_->transmit(command.encode())));
 }
 
-ResponseApdu PivCard::chained(const CommandApdu& command, std::size_t block_size) {
+ResponseApdu CardSession::chained(const CommandApdu& command, std::size_t block_size) {
     ByteView rest = command.data();
     while (rest.size() > block_size) {
         const ByteView head = rest.first(block_size);
@@ -133,7 +141,7 @@ ResponseApdu PivCard::chained(const CommandApdu& command, std::size_t block_size
     return whole;
 }
 
-std::uint16_t PivCard::authenticate() {
+std::uint16_t CardSession::authenticate() {
     const Algorithm algorithm = setup_.management_algorithm;
     const Bytes key = management_key(algorithm);
     const auto id = static_cast<std::uint8_t>(algorithm);
@@ -154,11 +162,11 @@ std::uint16_t PivCard::authenticate() {
     return answer.status.value();
 }
 
-ResponseApdu PivCard::get_data(apdu::Tag tag) {
+ResponseApdu CardSession::get_data(apdu::Tag tag) {
     return chained(CommandApdu(0x00, 0xCB, 0x3F, 0xFF, apdu::make_tlv(0x5C, apdu::encode_tag(tag)), 256));
 }
 
-std::uint16_t PivCard::put_data(apdu::Tag tag, ByteView value) {
+std::uint16_t CardSession::put_data(apdu::Tag tag, ByteView value) {
     return chained(CommandApdu(0x00, 0xDB, 0x3F, 0xFF, put_data_field(tag, value))).status.value();
 }
 
@@ -171,4 +179,4 @@ Bytes put_data_field(apdu::Tag tag, ByteView value) {
     return field;
 }
 
-} // namespace cardrig::test
+} // namespace cardrig::tests

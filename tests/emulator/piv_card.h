@@ -14,7 +14,7 @@
 #include <string_view>
 #include <vector>
 
-namespace cardrig::test {
+namespace cardrig::tests {
 
 using apdu::Bytes;
 using apdu::ByteView;
@@ -70,15 +70,24 @@ struct Setup {
 /// A store as an issuer leaves it: codes, counters, management key and key pairs.
 void personalise(emulator::Nvm& nvm, const Setup& setup);
 
-class PivCard {
+/// A card that a test talks to; where its memory is, is the test's affair.
+class CardSession {
 public:
-    explicit PivCard(const Setup& setup = {});
+    /// `keys` stands in for freshly generated ones and outlives the session.
+    explicit CardSession(const Setup& setup, emulator::KeySource* keys = nullptr);
+    CardSession(const CardSession&) = delete;
+    CardSession& operator=(const CardSession&) = delete;
+    ~CardSession() = default;
+
+    /// Lets go of the card so far, if any. `nvm` outlives the card.
+    [[nodiscard]] apdu::Result<void> power_on(emulator::Nvm& nvm);
+    void power_off() { card_.reset(); }
 
     /// One command, one answer.
     [[nodiscard]] apdu::ResponseApdu send(std::string_view command);
     [[nodiscard]] apdu::ResponseApdu send(const apdu::CommandApdu& command);
     /// The status word of one command, as a number to compare with.
-    [[nodiscard]] std::uint16_t status(std::string_view command) { return send(command).status.value(); }
+    std::uint16_t status(std::string_view command) { return send(command).status.value(); }
     /// A command in blocks of `block_size` bytes, its answer put together by GET RESPONSE.
     [[nodiscard]] apdu::ResponseApdu chained(const apdu::CommandApdu& command, std::size_t block_size = 255);
 
@@ -87,25 +96,34 @@ public:
     std::uint16_t authenticate();
     [[nodiscard]] apdu::ResponseApdu get_data(apdu::Tag tag);
     /// `value` without the 53.
-    [[nodiscard]] std::uint16_t put_data(apdu::Tag tag, ByteView value);
-
-    void power_cycle();
+    std::uint16_t put_data(apdu::Tag tag, ByteView value);
 
     [[nodiscard]] emulator::Card& card() { return *card_; }
     [[nodiscard]] emulator::CryptoContext& crypto() { return crypto_; }
-    [[nodiscard]] emulator::MemoryNvm& memory() { return memory_; }
 
 private:
     Setup setup_;
-    emulator::MemoryNvm memory_;
     emulator::CryptoContext crypto_;
     emulator::ContextEntropy entropy_{crypto_};
-    emulator::FreshKeys keys_;
+    emulator::FreshKeys fresh_keys_;
+    emulator::KeySource& keys_;
     StandingClock clock_;
     std::unique_ptr<emulator::Card> card_;
+};
+
+/// A card with plain memory, powered on.
+class PivCard : public CardSession {
+public:
+    explicit PivCard(const Setup& setup = {});
+
+    void power_cycle();
+    [[nodiscard]] emulator::MemoryNvm& memory() { return memory_; }
+
+private:
+    emulator::MemoryNvm memory_;
 };
 
 /// 5C and 53, 7E or 7F61, as PUT DATA takes them.
 [[nodiscard]] Bytes put_data_field(apdu::Tag tag, ByteView value);
 
-} // namespace cardrig::test
+} // namespace cardrig::tests

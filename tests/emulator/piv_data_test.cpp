@@ -1,11 +1,11 @@
 // GET DATA and PUT DATA over the whole data model (SP 800-73-4 part 1, appendix A; part 2, 3.1.2 and 3.3.1).
-#include "piv_card.h"
+#include "tests/emulator/piv_card.h"
 
 #include "apdu/ber_tlv.h"
 
 #include <boost/test/unit_test.hpp>
 
-namespace test = cardrig::test;
+namespace test = cardrig::tests;
 namespace apdu = cardrig::apdu;
 using apdu::Bytes;
 using apdu::CommandApdu;

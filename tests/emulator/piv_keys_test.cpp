@@ -1,13 +1,13 @@
 // Key pairs: made on the card, used by it, checked by OpenSSL with the public key that the card gave (SP
 // 800-73-4 part 2, 3.2.4 and 3.3.2).
-#include "piv_card.h"
-#include "public_key.h"
+#include "tests/emulator/piv_card.h"
+#include "tests/emulator/public_key.h"
 
 #include "apdu/ber_tlv.h"
 
 #include <boost/test/unit_test.hpp>
 
-namespace test = cardrig::test;
+namespace test = cardrig::tests;
 namespace apdu = cardrig::apdu;
 namespace emulator = cardrig::emulator;
 using apdu::Bytes;
@@ -23,6 +23,10 @@ test::Setup setup_with(std::vector<Algorithm> algorithms) {
     test::Setup setup;
     setup.config.piv.algorithms = std::move(algorithms);
     return setup;
+}
+
+Bytes slots(std::initializer_list<std::uint8_t> references) {
+    return references;
 }
 
 const Bytes digest = emulator::sha256(hex("CAFE"));
@@ -86,7 +90,7 @@ BOOST_AUTO_TEST_CASE(generated_rsa_keys_sign) {
 
 BOOST_AUTO_TEST_CASE(generated_curve_keys_sign) {
     for (const Algorithm algorithm : {Algorithm::p256, Algorithm::p384}) {
-        for (const std::uint8_t slot : {0x9A, 0x9C, 0x9D, 0x9E, 0x82, 0x95}) {
+        for (const std::uint8_t slot : slots({0x9A, 0x9C, 0x9D, 0x9E, 0x82, 0x95})) {
             KeyCard card(setup_with({algorithm}));
             const test::PublicKey key(card.generate(slot, algorithm));
             BOOST_REQUIRE_EQUAL(card.verify(), 0x9000);
@@ -181,7 +185,7 @@ BOOST_AUTO_TEST_CASE(rsa_deciphers_and_refuses_what_is_no_residue) {
 
 BOOST_AUTO_TEST_CASE(key_management_keys_agree_on_secrets_and_no_others_do) {
     const test::HostKey host;
-    for (const std::uint8_t slot : {0x9D, 0x82, 0x95, 0x9A, 0x9C, 0x9E}) {
+    for (const std::uint8_t slot : slots({0x9D, 0x82, 0x95, 0x9A, 0x9C, 0x9E})) {
         KeyCard card;
         const Bytes public_key = card.generate(slot, Algorithm::p256);
         BOOST_REQUIRE_EQUAL(card.verify(), 0x9000);
@@ -209,13 +213,13 @@ BOOST_AUTO_TEST_CASE(a_point_that_is_not_on_the_curve_is_refused) {
 
 BOOST_AUTO_TEST_CASE(each_slot_has_its_own_rule_for_the_passcode) {
     KeyCard card;
-    for (const std::uint8_t slot : {0x9A, 0x9C, 0x9D, 0x9E, 0x82}) {
+    for (const std::uint8_t slot : slots({0x9A, 0x9C, 0x9D, 0x9E, 0x82})) {
         (void)card.generate(slot, Algorithm::p256);
     }
     const auto signs = [&card](std::uint8_t slot) {
         return card.sign(slot, Algorithm::p256, digest).status.value();
     };
-    for (const std::uint8_t slot : {0x9A, 0x9C, 0x9D, 0x82}) {
+    for (const std::uint8_t slot : slots({0x9A, 0x9C, 0x9D, 0x82})) {
         BOOST_TEST(signs(slot) == 0x6982);
     }
     BOOST_TEST(signs(0x9E) == 0x9000);
@@ -293,7 +297,7 @@ BOOST_AUTO_TEST_CASE(the_passcode_being_lost_closes_the_keys) {
     KeyCard card;
     (void)card.generate(0x9A, Algorithm::p256);
     (void)card.generate(0x9C, Algorithm::p256);
-    for (const std::string end : {std::string("0020FF80"), "0020008008" + test::block("999999")}) {
+    for (const auto& end : {std::string("0020FF80"), "0020008008" + test::block("999999")}) {
         BOOST_REQUIRE_EQUAL(card.verify(), 0x9000);
         (void)card.send(end);
         BOOST_TEST(card.sign(0x9A, Algorithm::p256, digest).status.value() == 0x6982);

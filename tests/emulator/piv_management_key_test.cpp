@@ -1,14 +1,14 @@
 // Authentication with the management key, seen from the host's side (SP 800-73-4 part 2, appendix A.1).
-#include "piv_card.h"
+#include "tests/emulator/piv_card.h"
 
 #include "apdu/ber_tlv.h"
 
-#include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 
 #include <set>
+#include <string>
 
-namespace test = cardrig::test;
+namespace test = cardrig::tests;
 namespace apdu = cardrig::apdu;
 namespace emulator = cardrig::emulator;
 using apdu::Bytes;
@@ -212,10 +212,10 @@ BOOST_AUTO_TEST_CASE(asking_for_a_challenge_touches_no_status_and_never_repeats)
     Host host;
     BOOST_REQUIRE_EQUAL(host.card().verify(), 0x9000);
     BOOST_REQUIRE_EQUAL(host.respond(host.encrypt(host.challenge())), 0x9000);
-    std::set<Bytes> seen;
+    std::set<std::string> seen;
     for (int i = 0; i < 100; ++i) {
         const ResponseApdu random = host.card().send("0087009B047C02810000");
-        BOOST_TEST(seen.insert(Host::value(random, 0x81)).second);
+        BOOST_TEST(seen.insert(apdu::to_hex(Host::value(random, 0x81))).second);
     }
     BOOST_TEST(host.card().status("00200080") == 0x9000);
     BOOST_TEST(host.authenticated());

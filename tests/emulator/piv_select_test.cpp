@@ -1,11 +1,11 @@
 // SELECT of the PIV application (SP 800-73-4 part 2, 3.1.1).
-#include "piv_card.h"
+#include "tests/emulator/piv_card.h"
 
 #include "emulator/piv/piv_application.h"
 
 #include <boost/test/unit_test.hpp>
 
-namespace test = cardrig::test;
+namespace test = cardrig::tests;
 namespace emulator = cardrig::emulator;
 using emulator::Algorithm;
 using test::hex;

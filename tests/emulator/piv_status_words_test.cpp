@@ -1,13 +1,13 @@
 // One table for each command: what is refused with which status word, and which refusal comes first. The
 // order is class, instruction, P1-P2, Lc, access, data. Every line runs on a card of its own.
-#include "piv_card.h"
+#include "tests/emulator/piv_card.h"
 
 #include <boost/test/unit_test.hpp>
 
 #include <initializer_list>
 #include <string>
 
-namespace test = cardrig::test;
+namespace test = cardrig::tests;
 using cardrig::emulator::Algorithm;
 using test::PivCard;
 

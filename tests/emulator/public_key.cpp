@@ -1,4 +1,4 @@
-#include "public_key.h"
+#include "tests/emulator/public_key.h"
 
 #include "apdu/ber_tlv.h"
 
@@ -12,7 +12,7 @@
 #include <openssl/param_build.h>
 #include <openssl/rsa.h>
 
-namespace cardrig::test {
+namespace cardrig::tests {
 
 namespace {
 
@@ -145,4 +145,4 @@ Bytes HostKey::agree(ByteView response) const {
     return secret;
 }
 
-} // namespace cardrig::test
+} // namespace cardrig::tests

@@ -8,7 +8,7 @@
 
 using EVP_PKEY = struct evp_pkey_st;
 
-namespace cardrig::test {
+namespace cardrig::tests {
 
 using apdu::Bytes;
 using apdu::ByteView;
@@ -43,4 +43,4 @@ private:
     std::shared_ptr<EVP_PKEY> key_;
 };
 
-} // namespace cardrig::test
+} // namespace cardrig::tests

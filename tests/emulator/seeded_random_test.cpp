@@ -4,6 +4,9 @@
 
 #include <array>
 #include <cstdint>
+#include <future>
+#include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -169,6 +172,27 @@ BOOST_AUTO_TEST_CASE(a_context_may_go_from_thread_to_thread) {
     emulator::CryptoContext one(9);
     emulator::CryptoContext other(9);
     BOOST_CHECK(life(one, false) == life(other, true));
+}
+
+BOOST_AUTO_TEST_CASE(a_context_may_end_before_a_thread_that_drew_from_it) {
+    for (const std::optional<std::uint64_t> seed :
+         {std::optional<std::uint64_t>(), std::optional<std::uint64_t>(1)}) {
+        auto context = std::make_unique<emulator::CryptoContext>(seed);
+        std::promise<std::size_t> drawn;
+        std::promise<void> ended;
+        const auto draw = [&] { // the key must not outlive the context
+            const auto key = emulator::FreshKeys().generate(*context, Algorithm::p384);
+            return key.ecdsa_sign(Bytes(32, 1)).value().size() + random_bytes(*context).size();
+        };
+        std::thread thread([&] {
+            drawn.set_value(draw());
+            ended.get_future().wait();
+        });
+        BOOST_TEST(drawn.get_future().get() > 40U);
+        context.reset();
+        ended.set_value();
+        thread.join(); // where OpenSSL's work for the thread is undone
+    }
 }
 
 BOOST_AUTO_TEST_CASE(what_was_drawn_before_has_no_influence_on_an_operation) {

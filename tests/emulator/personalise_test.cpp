@@ -1,0 +1,145 @@
+#include "emulator/personalise.h"
+
+#include "emulator/environment.h"
+#include "emulator/object_store.h"
+#include "emulator/piv/issuer_objects.h"
+
+#include <string>
+
+#include <boost/test/unit_test.hpp>
+
+namespace apdu = cardrig::apdu;
+namespace piv = cardrig::emulator::piv;
+using namespace cardrig::emulator;
+
+namespace {
+
+CardSpec sample() {
+    CardSpec spec;
+    spec.config.profile = "sample";
+    spec.config.atr = apdu::from_hex("3B8B0180F9A0000003080000100048").value();
+    spec.management_key = Bytes(24, 0x11);
+    spec.guid = {0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x47, 0x08,
+                 0x89, 0x0A, 0x0B, 0x0C, 0x0D, 0x0E, 0x0F, 0x10};
+    spec.expires = std::chrono::year(2031) / 2 / 9;
+    return spec;
+}
+
+std::string refusal(const CardSpec& spec) {
+    const auto image = personalise(spec);
+    return image ? std::string() : image.error().message;
+}
+
+bool contains(const std::string& text, std::string_view part) {
+    return text.find(part) != std::string::npos;
+}
+
+PersonalisedKey key_of(CryptoContext& context, piv::KeyReference reference, Algorithm algorithm) {
+    FreshKeys keys;
+    return {reference, keys.generate(context, algorithm), Bytes{0x30, 0x00}};
+}
+
+/// The memory that a specification makes, as an object store.
+class Made {
+public:
+    explicit Made(const CardSpec& spec)
+        : image_(personalise(spec).value()), nvm_(image_.config.geometry, image_.memory),
+          store_(ObjectStore::mount(nvm_).value()) {}
+
+    [[nodiscard]] std::string object(ObjectId id) const { return apdu::to_hex(store_->read(id).value()); }
+    [[nodiscard]] const ObjectStore& store() const { return *store_; }
+
+private:
+    CardImage image_;
+    MemoryNvm nvm_;
+    std::unique_ptr<ObjectStore> store_;
+};
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(personalise)
+
+BOOST_AUTO_TEST_CASE(the_fasc_n_is_the_one_that_other_issuers_outside_the_government_write) {
+    // As the template in yubico-piv-tool's source has it (agency, system and credential all nines).
+    BOOST_TEST(apdu::to_hex(piv::non_federal_fasc_n()) ==
+               "D4E739DA739CED39CE739D836858210842108421C84210C3EB");
+}
+
+BOOST_AUTO_TEST_CASE(objects_and_secrets_lie_where_the_application_looks) {
+    const Made card(sample());
+    BOOST_TEST(card.object(piv::passcode_object) == "313233343536FFFF");
+    BOOST_TEST(card.object(piv::unblocking_code_object) == "3132333435363738");
+    BOOST_TEST(card.object(piv::management_key_object) == "03" + apdu::to_hex(Bytes(24, 0x11)));
+    // SP 800-73-4 part 1, tables 8 and 9.
+    BOOST_TEST(card.object(piv::data_object(0x5FC102)) ==
+               "3019D4E739DA739CED39CE739D836858210842108421C84210C3EB"
+               "3410010203040506470889"
+               "0A0B0C0D0E0F10"
+               "35083230333130323039"
+               "3E00FE00");
+    BOOST_TEST(card.object(piv::data_object(0x5FC107)) ==
+               "F015A000000116FF020304050647"
+               "0889"
+               "0A0B0C0D0E0F10"
+               "F10121F20121F300F40100F50110F600F700FA00FB00FC00FD00FE00");
+    BOOST_TEST(card.store().counter(piv::passcode_tries) == 3);
+    BOOST_TEST(card.store().counter(piv::unblocking_code_tries) == 3);
+}
+
+BOOST_AUTO_TEST_CASE(a_card_can_begin_with_tries_already_spent) {
+    CardSpec spec = sample();
+    spec.passcode_tries_left = std::uint8_t{0};
+    spec.unblocking_code_tries_left = std::uint8_t{1};
+    const Made card(spec);
+    BOOST_TEST(card.store().counter(piv::passcode_tries) == 0);
+    BOOST_TEST(card.store().counter(piv::unblocking_code_tries) == 1);
+    spec.passcode_tries_left = std::uint8_t{4};
+    BOOST_TEST(contains(refusal(spec), "passcode has 4 tries left of 3"));
+}
+
+BOOST_AUTO_TEST_CASE(keys_and_certificates_go_into_their_slots) {
+    CryptoContext context(7);
+    CardSpec spec = sample();
+    spec.keys = {key_of(context, piv::signature_key, Algorithm::p256)};
+    const Made card(spec);
+    const auto stored =
+        piv::StoredKey::decode(card.store().read(piv::key_object(piv::signature_key)).value());
+    BOOST_REQUIRE(stored.has_value());
+    BOOST_CHECK(stored->pkcs8 == spec.keys[0].key.to_der());
+    BOOST_TEST(card.object(piv::data_object(0x5FC10A)) == "70023000710100FE00");
+    BOOST_TEST(!card.store().contains(piv::data_object(0x5FC105)));
+}
+
+BOOST_AUTO_TEST_CASE(contradictions_are_refused_without_telling_secrets) {
+    const auto with = [](const auto& change) {
+        CardSpec spec = sample();
+        change(spec);
+        return refusal(spec);
+    };
+    const std::string passcode = with([](CardSpec& s) { s.passcode = "98765"; });
+    BOOST_TEST(contains(passcode, "passcode breaks its rules"));
+    BOOST_TEST(!contains(passcode, "98765"));
+    BOOST_TEST(contains(with([](CardSpec& s) { s.passcode = "12345a"; }), "digits"));
+    BOOST_TEST(contains(with([](CardSpec& s) { s.unblocking_code = "1234567"; }), "unblocking code"));
+    BOOST_TEST(contains(with([](CardSpec& s) { s.unblocking_code = "1234567\xFF"; }), "printable"));
+    BOOST_TEST(contains(with([](CardSpec& s) { s.management_key.pop_back(); }), "23 bytes; 3DES needs 24"));
+    BOOST_TEST(contains(with([](CardSpec& s) { s.management_algorithm = Algorithm::p256; }), "P-256"));
+    BOOST_TEST(contains(with([](CardSpec& s) { s.config.geometry.page_size = 31; }), "31 bytes"));
+}
+
+BOOST_AUTO_TEST_CASE(keys_that_the_card_cannot_hold_are_refused) {
+    CryptoContext context(7);
+    CardSpec spec = sample();
+    spec.keys = {key_of(context, piv::signature_key, Algorithm::p384)};
+    BOOST_TEST(contains(refusal(spec), "key 9C is P-384, which the card does not offer"));
+    spec.keys = {key_of(context, piv::management_key, Algorithm::p256)};
+    BOOST_TEST(contains(refusal(spec), "9B is no key reference"));
+    const PersonalisedKey twice = key_of(context, piv::signature_key, Algorithm::p256);
+    spec.keys = {twice, twice};
+    BOOST_TEST(contains(refusal(spec), "key 9C is given twice"));
+    spec.keys = {twice};
+    spec.keys[0].certificate = Bytes(spec.config.geometry.size(), 0x30);
+    BOOST_TEST(contains(refusal(spec), "too small"));
+}
+
+BOOST_AUTO_TEST_SUITE_END()

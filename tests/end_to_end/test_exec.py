@@ -1,0 +1,308 @@
+"""cardrig exec: any client sees exactly its own cards, and nothing of the rig is left afterwards."""
+
+import os
+import re
+import shutil
+import signal
+import stat
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from rig_processes import (CARDRIG, LIMIT, RunningRig, exec_words, is_alive, mentioning, need, ordinary_user,
+                           read_line, run_exec, wait_until)
+
+OPENSC_TOOL = need("opensc-tool", "opensc")
+need("pcscd", "pcscd")
+
+# SP 800-73-4 part 1, 2.2: the PIV application's identifier, as opensc-tool sends it.
+SELECT_PIV = "00A4040009A00000030800001000"
+
+
+@pytest.fixture(scope="session")
+def command_for_all(tmp_path_factory):
+    """The command where an ordinary user can run it, whoever owns the folder that it was built in."""
+    folder = Path(subprocess.check_output(["mktemp", "-d"], text=True).strip())
+    folder.chmod(0o755)
+    copy = folder / "cardrig"
+    shutil.copy(CARDRIG, copy)
+    copy.chmod(0o755)
+    yield str(copy)
+    shutil.rmtree(folder)
+
+
+def as_ordinary_user(command_for_all, *command, options=()):
+    words = exec_words(*command, options=options)
+    return subprocess.run([*ordinary_user(), command_for_all, *words[1:]], capture_output=True, text=True,
+                          timeout=LIMIT, cwd="/", env={**os.environ, "HOME": "/nonexistent"})
+
+
+def test_opensc_tool_sees_the_card():
+    got = run_exec(OPENSC_TOOL, "-a")
+    assert got.returncode == 0, got.stderr
+    assert re.fullmatch(r"3b(:[0-9a-f]{2})+\n", got.stdout), got.stdout
+    assert run_exec(OPENSC_TOOL, "-n").stdout == "Personal Identity Verification Card\n"
+
+
+def test_the_readers_are_named_in_the_environment():
+    got = run_exec("sh", "-c", 'echo "$CARDRIG_READER|$CARDRIG_READER_2"', cards=["piv-staff", "piv-staff"])
+    first, second = got.stdout.strip().split("|")
+    listed = run_exec(OPENSC_TOOL, "-l", cards=["piv-staff", "piv-staff"]).stdout
+    assert first != second
+    for name in (first, second):
+        assert re.search(rf"\bYes\b.*{re.escape(name)}$", listed, re.MULTILINE), listed
+
+
+@pytest.mark.parametrize("status", [0, 1, 2, 77, 125, 255])
+def test_the_commands_own_status_is_given_back(status):
+    assert run_exec("sh", "-c", f"exit {status}").returncode == status
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGABRT])
+def test_a_command_ended_by_a_signal_gives_128_and_its_number(number):
+    assert run_exec("sh", "-c", f"ulimit -c 0; kill -{int(number)} $$").returncode == 128 + number
+
+
+def test_a_command_that_does_not_exist_gives_127():
+    got = run_exec("no-such-command-anywhere")
+    assert got.returncode == 127
+    assert "no-such-command-anywhere" in got.stderr and "not found" in got.stderr
+
+
+def test_a_command_that_cannot_be_executed_gives_126(tmp_path):
+    file = tmp_path / "not-executable"
+    file.write_text("text")
+    file.chmod(0o644)
+    got = run_exec(str(file))
+    assert got.returncode == 126
+    assert str(file) in got.stderr
+
+
+def test_streams_are_the_rigs_own():
+    got = subprocess.run(exec_words("sh", "-c", "cat; echo problem >&2"), input="typed", capture_output=True,
+                         text=True, timeout=LIMIT)
+    assert (got.stdout, got.stderr) == ("typed", "problem\n")
+
+
+def test_words_after_the_command_are_the_commands():
+    got = run_exec("printf", "%s|", "--card", "--", "-n", "a b")
+    assert got.stdout == "--card|--|-n|a b|"
+
+
+@pytest.mark.parametrize("words, message", [
+    (["--card", "no-such-profile", "--", "true"], "no-such-profile"),
+    (["--", "true"], "--card"),
+    (["--card", "piv-staff"], "no command"),
+    (["--card", "piv-staff", "--card", "piv-staff", "--card", "piv-staff", "--", "true"], "one or two"),
+])
+def test_own_trouble_gives_125_and_says_what_is_wrong(words, message):
+    got = subprocess.run([CARDRIG, "exec", *words], capture_output=True, text=True, timeout=LIMIT)
+    assert got.returncode == 125
+    assert message in got.stderr
+    assert not got.stdout
+
+
+def test_an_unknown_option_is_told():
+    got = subprocess.run([CARDRIG, "exec", "--card", "piv-staff", "--bogus", "--", "true"], capture_output=True,
+                         text=True, timeout=LIMIT)
+    assert got.returncode in (2, 125)
+    assert "--bogus" in got.stderr
+
+
+@pytest.mark.parametrize("variable, package", [("CARDRIG_PCSCD", "pcscd"), ("CARDRIG_VPCD", "vsmartcard-vpcd")])
+def test_missing_software_is_named_with_its_package(variable, package):
+    got = run_exec("true", env={**os.environ, variable: "/nonexistent/file"})
+    assert got.returncode == 125
+    assert f"install the package {package}" in got.stderr and "/nonexistent/file" in got.stderr
+
+
+def test_a_daemon_that_ends_at_once_is_told_with_its_last_words(tmp_path):
+    daemon = tmp_path / "pcscd"
+    daemon.write_text('#!/bin/sh\necho "these are my last words"\nexit 3\n')
+    daemon.chmod(0o755)
+    got = run_exec("true", env={**os.environ, "CARDRIG_PCSCD": str(daemon)})
+    assert got.returncode == 125
+    assert "these are my last words" in got.stderr
+
+
+def eight_at_once(run):
+    """Eight rigs, each with a card of its own holder; every client must see its own."""
+    with ThreadPoolExecutor(8) as pool:
+        return list(pool.map(run, range(8)))
+
+
+# The card's own serial number would do, too; a file that the client reads through the card is what counts.
+WHOLE_CONVERSATION = ["sh", "-c", f'"{OPENSC_TOOL}" -l; "{OPENSC_TOOL}" -s {SELECT_PIV}; '
+                                  'echo "socket $PCSCLITE_CSOCK_NAME"']
+
+
+def check_eight(results):
+    for got in results:
+        assert got.returncode == 0, got.stderr
+        assert len(re.findall(r"\bYes\b", got.stdout)) == 1, got.stdout
+        assert "SW1=0x90, SW2=0x00" in got.stdout, got.stdout
+    sockets = [re.search(r"socket (.*)", got.stdout)[1] for got in results]
+    assert len(set(sockets)) == 8
+    for socket in sockets:
+        assert not Path(socket).parent.exists()
+        assert not mentioning(str(Path(socket).parent))
+
+
+def selects_in(trace):
+    return [line for line in trace.read_text().splitlines() if SELECT_PIV in line]
+
+
+def test_eight_at_once_each_reach_their_own_card(tmp_path):
+    traces = [tmp_path / f"{number}.jsonl" for number in range(8)]
+    check_eight(eight_at_once(
+        lambda number: run_exec(*WHOLE_CONVERSATION, options=["--trace", str(traces[number])])))
+    # A client that had reached another's card would be missing here and double there.
+    assert len({len(selects_in(trace)) for trace in traces}) == 1
+    assert selects_in(traces[0])
+
+
+def test_eight_at_once_as_an_ordinary_user(command_for_all):
+    check_eight(eight_at_once(lambda number: as_ordinary_user(command_for_all, *WHOLE_CONVERSATION)))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_to_the_rig_ends_everything(number):
+    with RunningRig() as rig:
+        rig.process.send_signal(number)
+        status, _ = rig.end()
+        assert status == 128 + number
+        assert not Path(rig.folder).exists()  # at once, not in a moment
+        rig.assert_nothing_left()
+
+
+def test_a_client_that_ignores_signals_is_ended_all_the_same():
+    with RunningRig(body="trap '' TERM INT HUP") as rig:
+        rig.process.terminate()
+        assert rig.end()[0] == 128 + signal.SIGTERM
+        rig.assert_nothing_left()
+
+
+def test_nothing_is_left_when_the_rig_is_killed():
+    with RunningRig(body="setsid sh -c 'trap \"\" HUP; exec sleep 1000' & echo $!") as rig:
+        rig.process.kill()
+        rig.end()
+        rig.assert_nothing_left()
+
+
+def test_nothing_is_left_when_an_ordinary_users_rig_is_killed(command_for_all):
+    words = exec_words("sh", "-c", 'echo "$PCSCLITE_CSOCK_NAME"; exec cat')
+    with subprocess.Popen([*ordinary_user(), command_for_all, *words[1:]], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, bufsize=0, cwd="/") as process:
+        socket = Path(read_line(process.stdout, "the socket"))
+        process.kill()
+        wait_until(lambda: not socket.parent.exists(), f"{socket.parent} is gone")
+        wait_until(lambda: not mentioning(str(socket.parent)), "its processes are gone")
+
+
+def test_the_end_of_its_daemon_is_told_and_ends_everything():
+    with RunningRig() as rig:
+        os.kill(rig.pcscd, signal.SIGKILL)
+        status, error = rig.end()
+        assert status == 125
+        assert "pcscd has ended" in error
+        rig.assert_nothing_left()
+
+
+BACKGROUND = {
+    "plain": "sleep 1000 & echo $!",
+    "new session": "setsid sleep 1000 & echo $!",
+    "orphan": "(setsid sh -c 'echo $$; exec sleep 1000' &)",
+    "deaf": "sh -c 'trap \"\" TERM HUP INT; echo $$; while :; do sleep 1000; done' &",
+}
+
+
+@pytest.mark.parametrize("kind", BACKGROUND)
+def test_processes_that_a_client_leaves_behind_are_ended(kind):
+    with RunningRig(body=BACKGROUND[kind], waiting="read line; exit 5", lines=1) as rig:
+        rig.process.stdin.close()
+        status, error = rig.end()
+        assert status == 5
+        assert "left processes behind" in error
+        assert not any(is_alive(int(line)) for line in rig.lines)
+        rig.assert_nothing_left()
+
+
+def test_a_clients_output_is_not_cut_by_what_it_leaves():
+    # The last process of a pipeline may still be writing when the shell has ended.
+    got = run_exec("bash", "-c", "exec > >(cat); seq 20000")
+    assert got.stdout.split() == [str(number) for number in range(1, 20001)]
+
+
+def test_ctrl_c_is_the_clients_to_decide_on():
+    """At a terminal, the client gets the signal itself; one that handles it goes on."""
+    script = ("import os, pty, signal, subprocess, sys\n"
+              "pid, terminal = pty.fork()\n"
+              "if pid == 0:\n"
+              "    os.execv(sys.argv[1], sys.argv[1:])\n"
+              "seen = b''\n"
+              "while b'waiting' not in seen:\n"
+              "    seen += os.read(terminal, 1000)\n"
+              "os.write(terminal, b'\\x03')\n"
+              "while True:\n"
+              "    try:\n"
+              "        piece = os.read(terminal, 1000)\n"
+              "    except OSError:\n"
+              "        break\n"
+              "    if not piece:\n"
+              "        break\n"
+              "    seen += piece\n"
+              "sys.stdout.buffer.write(seen)\n"
+              "sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))\n")
+
+    def at_terminal(client):
+        return subprocess.run(["/usr/bin/python3", "-c", script, *exec_words("/usr/bin/python3", "-c", client)],
+                              capture_output=True, text=True, timeout=LIMIT)
+
+    wait = "import signal, sys\nprint('waiting', flush=True)\n"
+    handled = at_terminal(wait + "try:\n    signal.pause()\nexcept KeyboardInterrupt:\n    print('handled')\n    sys.exit(9)\n")
+    assert handled.returncode == 9 and "handled" in handled.stdout
+    died = at_terminal("import signal\nsignal.signal(signal.SIGINT, signal.SIG_DFL)\n" + wait + "signal.pause()\n")
+    assert died.returncode == 128 + signal.SIGINT
+
+
+def test_the_cards_image_is_saved_where_asked_and_the_given_one_kept(tmp_path):
+    first, second = tmp_path / "first.card", tmp_path / "second.card"
+    assert run_exec("true", options=["--image", str(first)]).returncode == 0
+    assert stat.S_IMODE(first.stat().st_mode) == 0o600
+    before = first.read_bytes()
+    # SP 800-73-4 part 2, 3.2.1: a wrong passcode takes a try, which the card writes down.
+    got = run_exec(OPENSC_TOOL, "-s", SELECT_PIV, "-s", "0020008008313131313131FFFF", cards=[first],
+                   options=["--image", str(second)])
+    assert "SW1=0x63" in got.stdout, got.stdout
+    assert first.read_bytes() == before
+    assert second.read_bytes() != before
+
+
+def test_the_folder_is_private_and_the_socket_is_in_it():
+    got = run_exec("sh", "-c", 'stat -c "%a %F" "$(dirname "$PCSCLITE_CSOCK_NAME")" "$PCSCLITE_CSOCK_NAME"')
+    folder, socket = got.stdout.splitlines()
+    assert folder == "700 directory"
+    assert socket.endswith(" socket")
+
+
+def test_a_long_temporary_folder_still_gives_a_socket(tmp_path):
+    long = tmp_path / ("x" * 90)
+    long.mkdir()
+    got = run_exec(OPENSC_TOOL, "-a", env={**os.environ, "TMPDIR": str(long)})
+    assert got.returncode == 0, got.stderr
+    assert not any(long.iterdir())
+
+
+def test_the_systems_own_run_folder_is_not_touched():
+    def look():
+        folder = Path("/run/pcscd")
+        return sorted(entry.name for entry in folder.iterdir()) if folder.exists() else None
+
+    before = look()
+    with RunningRig() as rig:
+        assert look() == before
+        rig.process.stdin.close()
+        assert rig.end()[0] == 0
+    assert look() == before

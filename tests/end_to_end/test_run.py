@@ -1,0 +1,166 @@
+"""`cardrig run` with small clients: what passes, what fails, what is refused, and what is left behind."""
+
+import json
+import os
+import signal
+import subprocess
+import xml.etree.ElementTree
+
+import pytest
+
+CARDRIG = os.environ["CARDRIG"]
+
+# A client in one line of shell: yubico-piv-tool checks the passcode that stands on its standard input.
+VERIFY = 'read code; yubico-piv-tool -r "$CARDRIG_READER" -a verify-pin -P "$code" 2>&1'
+
+SCENARIO = """\
+title: {title}
+shows: A small client.
+card: {{profile: piv-staff}}
+client: {{command: [sh, -c, '{client}'], limit: 60 seconds}}
+answers: ["{answer}"]
+{fault}
+expect:
+  exit: {exit}
+  output: '{output}'
+  card: {{passcode-tries: {tries}, authentication: {{certificate: unchanged, key: [matches, unchanged]}}}}
+{then}
+"""
+
+
+def write(folder, name, **changes):
+    values = dict(title=name, client=VERIFY, answer="123456", fault="", exit="success",
+                  output="Successfully verified PIN", tries=3, then="")
+    values.update(changes)
+    path = folder / f"{name}.yaml"
+    path.write_text(SCENARIO.format(**values))
+    return path
+
+
+def run(*arguments, **options):
+    return subprocess.run([CARDRIG, "run", *map(str, arguments)], capture_output=True, text=True,
+                          timeout=120, check=False, **options)
+
+
+def test_a_scenario_that_holds_passes(tmp_path):
+    result = run(write(tmp_path, "right"))
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "1 of 1 scenarios passed" in result.stdout
+    assert "\x1b" not in result.stdout
+
+
+def test_a_scenario_whose_expectation_is_wrong_fails_and_says_how(tmp_path):
+    scenario = write(tmp_path, "wrong", answer="999999", exit="success")
+    result = run(scenario)
+    assert result.returncode == 1
+    for part in ("exit status", "expected  success (0)", "passcode tries", "there     2", "last APDUs",
+                 "verify passcode", "63C2", "the client's last lines", "passcode tries: 3 -> 2",
+                 f"cardrig run {scenario}"):
+        assert part in result.stdout, part
+
+
+def test_reports_are_well_formed_and_hold_no_passcode(tmp_path):
+    write(tmp_path, "right")
+    write(tmp_path, "wrong", answer="867530")
+    write(tmp_path, "control", client='printf "a\\033[31mb\\001\\n"', output="b", tries=1)
+    names = {name: tmp_path / name for name in ("junit.xml", "run.json", "run.jsonl")}
+    result = run(tmp_path, "--junit", names["junit.xml"], "--json", names["run.json"], "--trace",
+                 names["run.jsonl"], "--keep", tmp_path / "kept")
+    assert result.returncode == 1, result.stdout + result.stderr
+    suite = xml.etree.ElementTree.parse(names["junit.xml"]).getroot().find("testsuite")
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("3", "2", "0")
+    verdicts = {one["title"]: one["verdict"] for one in json.loads(names["run.json"].read_text())["scenarios"]}
+    assert verdicts == {"right": "passed", "wrong": "failed", "control": "failed"}
+    for line in names["run.jsonl"].read_text().splitlines():
+        assert {"n", "t", "kind"} <= json.loads(line).keys()
+    assert names["run.jsonl"].stat().st_mode & 0o777 == 0o600
+    kept = [path for path in (tmp_path / "kept").rglob("*") if path.suffix in (".txt", ".jsonl")]
+    assert len(kept) == 9
+    for path in [*names.values(), *kept]:
+        text = path.read_text()
+        for passcode in ("867530", "383637353330", "123456", "313233343536"):
+            assert passcode not in text, (path, passcode)
+    shown = subprocess.run([CARDRIG, "trace", "show", names["run.jsonl"]], capture_output=True, text=True,
+                           check=False)
+    assert shown.returncode == 0 and "wrong, 2 tries left" in shown.stdout
+
+
+@pytest.mark.parametrize("fault, tries", [
+    ("verify passcode #2 before', do: remove", 3),
+    ("verify passcode #2 after', do: cut-power", 2),
+    ("verify passcode #2 write #1', do: cut-power lost-writes", 3),
+])
+def test_a_fault_strikes_and_the_client_can_be_run_again(tmp_path, fault, tries):
+    # The tool asks for the number of tries first: its second VERIFY is the one with the passcode.
+    path = write(tmp_path, "struck", answer="999999", fault=f"fault: {{at: '{fault}}}", exit="failure",
+                 output="[Ff]ailed|[Ee]rror", tries=tries,
+                 then='then: [reinsert, {run: {answers: ["123456"], expect: {exit: success, '
+                      'card: {passcode-tries: 3}}}}]')
+    result = run(path)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_a_replaced_answer_reaches_the_client_and_not_the_card(tmp_path):
+    path = write(tmp_path, "answered", fault="fault: {at: 'verify passcode #2 before', do: answer 63C1}",
+                 exit="failure", output="1 tries left")
+    result = run(path)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_a_fault_that_never_happens_fails_the_run(tmp_path):
+    result = run(write(tmp_path, "unstruck", fault="fault: {at: 'put-data #9 before', do: remove}"))
+    assert result.returncode == 1
+    assert "the client never got there" in result.stdout
+
+
+def test_a_client_that_hangs_or_does_not_exist_fails(tmp_path):
+    hanging = write(tmp_path, "hanging", client="echo here; exec tail -f /dev/null", output="here")
+    hanging.write_text(hanging.read_text().replace("60 seconds", "1 seconds"))
+    missing = write(tmp_path, "missing")
+    missing.write_text(missing.read_text().replace("[sh, -c,", "[/none/such, -c,"))
+    result = run(hanging, missing)
+    assert result.returncode == 1, result.stdout + result.stderr
+    assert "after its limit of 1 seconds" in result.stdout
+    assert "'/none/such' was not found" in result.stdout
+
+
+def test_mistakes_in_files_are_told_before_anything_runs(tmp_path):
+    marker = tmp_path / "ran"
+    write(tmp_path, "a-good-one", client=f"touch {marker}", output=".")
+    bad = write(tmp_path, "bad", exit="sucess")
+    worse = write(tmp_path, "worse")
+    worse.write_text(worse.read_text().replace("profile: piv-staff", "profile: piv-stuff"))
+    result = run(tmp_path)
+    assert result.returncode == 2
+    assert f"{bad}:8:9" in result.stderr and "'success'" in result.stderr
+    assert str(worse) in result.stderr and "piv-stuff" in result.stderr
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize("arguments", [["/none/such"], ["--filter", "("], ["--jobs", "0"], ["--nonsense"]])
+def test_wrong_requests_are_status_2(tmp_path, arguments):
+    result = run(*arguments, cwd=tmp_path)
+    assert result.returncode == 2
+    assert result.stderr.strip()
+
+
+def test_another_client_takes_the_place_of_the_scenarios_own(tmp_path):
+    path = write(tmp_path, "other", client="exit 9", output="^mine -c exit 9$")
+    assert run(path).returncode == 1
+    result = run(path, "--client", """sh -c 'echo mine "$@"' name""")
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_ctrl_c_ends_everything(tmp_path):
+    begun = tmp_path / "begun"
+    path = write(tmp_path, "long", client=f"echo begun > {begun}; exec tail -f {tmp_path}/long.yaml")
+    os.mkfifo(begun)
+    with subprocess.Popen([CARDRIG, "run", path], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True) as rig:
+        assert begun.read_text() == "begun\n"
+        rig.send_signal(signal.SIGINT)
+        _, errors = rig.communicate(timeout=60)
+    assert rig.returncode == 130
+    assert "interrupted" in errors
+    left = subprocess.run(["pgrep", "-f", str(tmp_path)], capture_output=True, text=True, check=False)
+    assert left.stdout == ""

@@ -1,0 +1,134 @@
+#include "harness/card_diff.h"
+
+#include <string>
+#include <vector>
+
+#include <boost/test/unit_test.hpp>
+
+namespace emulator = cardrig::emulator;
+using cardrig::harness::card_differences;
+using cardrig::harness::card_differences_json;
+using emulator::Algorithm;
+using emulator::CardState;
+
+namespace {
+
+emulator::CertificateState certificate(const std::string& serial, int month) {
+    emulator::CertificateState state;
+    state.subject = "CN=Test";
+    state.serial = serial;
+    state.not_after = std::chrono::sys_days(std::chrono::year(2027) / month / 1);
+    state.algorithm = Algorithm::p256;
+    state.sha256 = "digest of " + serial;
+    state.matches_key = true;
+    return state;
+}
+
+CardState sample() {
+    CardState state;
+    state.profile = "sample";
+    state.atr = "3B00";
+    state.guid = "42";
+    state.passcode = {3, 3};
+    state.unblocking_code = {3, 3};
+    state.management_algorithm = Algorithm::triple_des;
+    state.passcode_digest = "secret one";
+    state.unblocking_code_digest = "secret two";
+    state.management_key_digest = "secret three";
+    emulator::SlotState slot;
+    slot.reference = 0x9A;
+    slot.key = Algorithm::p256;
+    slot.key_sha256 = "key one";
+    slot.certificate = certificate("01", 3);
+    state.slots = {slot};
+    state.objects[0x5FC102] = {59, "chuid one"};
+    return state;
+}
+
+using Lines = std::vector<std::string>;
+
+void check(const CardState& before, const CardState& after, const Lines& expected) {
+    BOOST_TEST(card_differences(before, after) == expected, boost::test_tools::per_element());
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(card_diff)
+
+BOOST_AUTO_TEST_CASE(equal_cards_have_no_difference) {
+    check(sample(), sample(), {});
+    CardState after = sample();
+    after.free_bytes = 17; // where things lie is no meaning
+    check(sample(), after, {});
+    BOOST_TEST(card_differences_json(sample(), sample()) == nlohmann::json::array());
+}
+
+BOOST_AUTO_TEST_CASE(a_renewal_is_told) {
+    CardState after = sample();
+    after.slots[0].certificate = certificate("02", 9);
+    after.slots[0].key_sha256 = "key two";
+    check(sample(), after,
+          {"9A key: replaced (P-256)",
+           "9A certificate: replaced (serial 01, ends 2027-03-01 00:00:00 UTC -> serial "
+           "02, ends 2027-09-01 00:00:00 UTC)"});
+    const auto json = card_differences_json(sample(), after);
+    BOOST_TEST(json.at(1).at("what") == "9A certificate");
+    BOOST_TEST(json.at(1).at("before").at("serial") == "01");
+    BOOST_TEST(json.at(1).at("after").at("not-after") == "2027-09-01T00:00:00Z");
+}
+
+BOOST_AUTO_TEST_CASE(a_key_replaced_under_its_certificate_is_told_twice) {
+    CardState after = sample();
+    after.slots[0].key = Algorithm::rsa2048;
+    after.slots[0].key_sha256 = "key two";
+    after.slots[0].certificate->matches_key = false;
+    check(sample(), after,
+          {"9A key: replaced (P-256 -> RSA 2048)", "9A certificate: does not match its key"});
+    check(after, sample(), {"9A key: replaced (RSA 2048 -> P-256)", "9A certificate: now matches its key"});
+}
+
+BOOST_AUTO_TEST_CASE(counters_and_secrets_are_told_and_secrets_not_shown) {
+    CardState after = sample();
+    after.passcode.left = 2;
+    after.passcode_digest = "secret four";
+    after.unblocking_code.left = 0;
+    after.unblocking_code_digest = "secret five";
+    after.management_key_digest = "secret six";
+    after.management_algorithm = Algorithm::aes128;
+    check(sample(), after,
+          {"passcode tries: 3 -> 2", "passcode: changed", "unblocking code tries: 3 -> 0",
+           "unblocking code: changed", "management key algorithm: 3DES -> AES-128",
+           "management key: changed"});
+    BOOST_TEST(card_differences_json(sample(), after).dump().find("secret") == std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(what_comes_and_goes_is_told) {
+    CardState after = sample();
+    after.slots[0].reference = 0x9C;
+    after.objects.clear();
+    after.objects[0x5FC107] = {51, "ccc"};
+    after.guid = "";
+    check(sample(), after,
+          {"GUID: 42 -> ", "9A key: removed (P-256)",
+           "9A certificate: removed (serial 01, ends 2027-03-01 00:00:00 UTC)", "9C key: added (P-256)",
+           "9C certificate: added (serial 01, ends 2027-03-01 00:00:00 UTC)", "chuid: removed (59 bytes)",
+           "card-capability-container: added (51 bytes)"});
+}
+
+BOOST_AUTO_TEST_CASE(damage_is_told) {
+    CardState after = sample();
+    after.slots[0].certificate.reset();
+    after.slots[0].certificate_damage = "cut";
+    after.slots[0].key.reset();
+    after.slots[0].key_sha256.clear();
+    after.slots[0].key_damage = "torn";
+    check(sample(), after, {"9A key: damaged (torn)", "9A certificate: damaged (cut)"});
+    check(after, sample(),
+          {"9A key: replaced a damaged one (P-256)",
+           "9A certificate: replaced a damaged one (serial 01, ends 2027-03-01 00:00:00 UTC)"});
+    CardState objects = sample();
+    objects.objects[0x5FC102] = {60, "chuid two"};
+    check(sample(), objects, {"chuid: replaced (59 bytes -> 60 bytes)"});
+}
+
+BOOST_AUTO_TEST_SUITE_END()

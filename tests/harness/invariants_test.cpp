@@ -1,0 +1,158 @@
+#include "harness/invariants.h"
+
+#include "emulator/inspection.h"
+#include "emulator/piv/piv_memory.h"
+#include "test_card.h"
+
+#include <boost/test/unit_test.hpp>
+
+using namespace cardrig::harness;
+namespace emulator = cardrig::emulator;
+namespace piv = cardrig::emulator::piv;
+using cardrig::test::changed;
+using cardrig::test::staff_card;
+using emulator::CardImage;
+using emulator::ObjectStore;
+
+namespace {
+
+const CardImage& whole() {
+    return staff_card().image;
+}
+
+CardImage without(const CardImage& image, emulator::ObjectId id) {
+    return changed(image, [id](ObjectStore& store) {
+        auto transaction = store.begin();
+        transaction.erase(id);
+        BOOST_CHECK(transaction.commit() == emulator::CommitResult::committed);
+    });
+}
+
+CardImage with_tries(const CardImage& image, std::uint8_t tries) {
+    return changed(image, [tries](ObjectStore& store) { store.set_counter(piv::passcode_tries, tries); });
+}
+
+CardImage with_passcode(const CardImage& image, std::string_view passcode) {
+    return changed(image, [passcode](ObjectStore& store) {
+        auto transaction = store.begin();
+        transaction.put(piv::passcode_object, cardrig::test::padded(passcode));
+        BOOST_CHECK(transaction.commit() == emulator::CommitResult::committed);
+    });
+}
+
+TraceEvent verified(const char* text, const char* status) {
+    TraceEvent event;
+    event.kind = "apdu";
+    event.fields = {{"text", text}, {"delivered", true}};
+    if (*status != '\0') {
+        event.fields["card-status"] = status;
+    }
+    return event;
+}
+
+bool tries_may_rise(const std::vector<TraceEvent>& trace) {
+    const CardImage before = with_tries(whole(), 1);
+    return !passcode_broken({whole(), before, whole(), trace, {staff_card().passcode}, cardrig::test::now()});
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(invariants)
+
+BOOST_AUTO_TEST_CASE(a_whole_card_keeps_every_promise) {
+    const std::vector<TraceEvent> nothing;
+    for (const Promise& promise :
+         check_invariants({whole(), whole(), whole(), nothing, {"123456"}, cardrig::test::now()})) {
+        BOOST_TEST(!promise.broken.has_value(), promise.id << ": " << promise.broken.value_or(""));
+    }
+    BOOST_TEST(invariant_ids() == (std::vector<std::string>{"I1", "I2", "I4", "I6"}),
+               boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(an_erased_or_zeroed_memory_is_bricked) {
+    BOOST_TEST(!bricked(whole()).has_value());
+    for (const std::uint8_t filler : {std::uint8_t{0xFF}, std::uint8_t{0x00}}) {
+        CardImage image = whole();
+        std::fill(image.memory.begin(), image.memory.end(), filler);
+        BOOST_TEST_REQUIRE(bricked(image).has_value());
+        BOOST_TEST(bricked(image)->find("mute") != std::string::npos);
+    }
+    CardImage no_atr = whole();
+    no_atr.config.atr.clear();
+    BOOST_TEST(bricked(no_atr).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(continuity_ends_with_the_last_working_certificate) {
+    const std::vector<TraceEvent> nothing;
+    const auto judged = [&](const CardImage& start, const CardImage& after) {
+        return discontinued({start, start, after, nothing, {}, cardrig::test::now()});
+    };
+    const CardImage one_left = without(whole(), piv::key_object(piv::authentication_key));
+    BOOST_TEST(!judged(whole(), one_left).has_value());
+    const CardImage none_left = without(one_left, piv::key_object(piv::signature_key));
+    BOOST_TEST(judged(whole(), none_left).has_value());
+    const CardImage no_certificate =
+        without(one_left, piv::data_object(piv::certificate_tag(piv::signature_key).value()));
+    BOOST_TEST(judged(whole(), no_certificate).has_value());
+    BOOST_TEST(!judged(none_left, none_left).has_value());
+    const auto expired = cardrig::test::staff_card_with(
+        {{"certificates.9A.expires", "-1 days"}, {"certificates.9C.expires", "-1 days"}});
+    BOOST_TEST(judged(whole(), expired.image).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_certificate_needs_its_key_somewhere_on_the_card) {
+    BOOST_TEST(!orphaned_certificate(whole()).has_value());
+    const CardImage orphaned = without(whole(), piv::key_object(piv::signature_key));
+    BOOST_TEST_REQUIRE(orphaned_certificate(orphaned).has_value());
+    BOOST_TEST(orphaned_certificate(orphaned)->find("9C") != std::string::npos);
+    // The keys of both slots exchanged: each certificate's key is still on the card.
+    const CardImage exchanged = changed(whole(), [](ObjectStore& store) {
+        const auto first = store.read(piv::key_object(piv::authentication_key)).value();
+        const auto second = store.read(piv::key_object(piv::signature_key)).value();
+        auto transaction = store.begin();
+        transaction.put(piv::key_object(piv::authentication_key), second);
+        transaction.put(piv::key_object(piv::signature_key), first);
+        BOOST_CHECK(transaction.commit() == emulator::CommitResult::committed);
+    });
+    BOOST_TEST(!orphaned_certificate(exchanged).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(tries_rise_only_with_an_accepted_code) {
+    BOOST_TEST(!tries_may_rise({}));
+    BOOST_TEST(tries_may_rise({verified("verify passcode", "9000")}));
+    BOOST_TEST(tries_may_rise({verified("reset-retry-counter passcode", "9000")}));
+    BOOST_TEST(tries_may_rise({verified("verify passcode", "")})); // its answer was lost
+    BOOST_TEST(!tries_may_rise({verified("verify passcode", "63C2")}));
+    BOOST_TEST(!tries_may_rise({verified("get-data chuid", "9000")}));
+    TraceEvent query = verified("verify passcode", "9000");
+    query.fields["detail"] = "query";
+    BOOST_TEST(!tries_may_rise({query}));
+    TraceEvent undelivered = verified("verify passcode", "9000");
+    undelivered.fields["delivered"] = false;
+    BOOST_TEST(!tries_may_rise({undelivered}));
+}
+
+BOOST_AUTO_TEST_CASE(one_of_the_known_passcodes_works) {
+    const std::vector<TraceEvent> nothing;
+    const auto judged = [&](const CardImage& before, const CardImage& after,
+                            const std::vector<std::string>& passcodes) {
+        return passcode_broken({before, before, after, nothing, passcodes, cardrig::test::now()});
+    };
+    const CardImage other = with_passcode(whole(), "654321");
+    BOOST_TEST(!judged(whole(), other, {"123456", "654321"}).has_value());
+    BOOST_TEST(judged(whole(), other, {"123456", "111111"}).has_value());
+    // Back to a factory value that the card did not have.
+    BOOST_TEST(judged(other, whole(), {"123456", "654321"}).has_value());
+    BOOST_TEST(!judged(other, other, {"123456", "654321"}).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(no_try_is_spent_by_looking) {
+    const std::vector<TraceEvent> nothing;
+    const CardImage image = whole();
+    static_cast<void>(
+        check_invariants({image, image, image, nothing, {"999999", "123456"}, cardrig::test::now()}));
+    BOOST_CHECK(image.memory == whole().memory);
+    BOOST_TEST(emulator::inspect(image).value().passcode.left == 3);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
