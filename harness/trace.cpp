@@ -2,6 +2,7 @@
 
 #include "harness/errors.h"
 
+#include <limits>
 #include <utility>
 
 #include <fmt/format.h>
@@ -19,13 +20,31 @@ nlohmann::json TraceEvent::to_json() const {
     return json;
 }
 
+namespace {
+
+/// A whole number from 0 to `max`: nlohmann would cut others short, or turn their sign, without a word.
+template <class Number>
+Number whole_number(const nlohmann::json& json, const char* key, Number max) {
+    const nlohmann::json& value = json.at(key);
+    const bool negative = value.is_number_integer() && value < 0;
+    if (!value.is_number_integer() || negative ||
+        value.get<std::uint64_t>() > static_cast<std::uint64_t>(max)) {
+        throw RequestError(fmt::format("not a trace event: '{}' is no whole number from 0 to {}", key, max));
+    }
+    return value.get<Number>();
+}
+
+} // namespace
+
 TraceEvent TraceEvent::from_json(const nlohmann::json& json) {
     try {
         TraceEvent event;
-        event.number = json.at("n").get<std::uint64_t>();
+        event.number = whole_number(json, "n", std::numeric_limits<std::uint64_t>::max());
         event.seconds = json.at("t").get<double>();
         event.kind = json.at("kind").get<std::string>();
-        event.reader = json.value("reader", -1);
+        if (json.contains("reader")) {
+            event.reader = whole_number(json, "reader", std::numeric_limits<int>::max());
+        }
         event.fields = json;
         for (const char* key : {"n", "t", "kind", "reader"}) {
             event.fields.erase(key);
