@@ -17,6 +17,9 @@ namespace cardrig::harness {
 
 namespace {
 
+/// Our own events are less deep by far; copying and writing very deep ones would exhaust the stack.
+constexpr int deepest = 32;
+
 [[noreturn]] void refuse(const std::string& path, const char* doing) {
     throw RequestError(fmt::format("{}: cannot {} the trace: {}", path, doing, std::strerror(errno)));
 }
@@ -138,7 +141,15 @@ std::vector<TraceEvent> parse_trace(std::string_view text, const std::string& fi
         if (line.find_first_not_of(" \t\r") == std::string_view::npos) {
             continue;
         }
-        const auto json = nlohmann::json::parse(line, nullptr, false);
+        bool too_deep = false;
+        const auto bounded = [&](int depth, nlohmann::json::parse_event_t, const nlohmann::json&) {
+            too_deep = too_deep || depth > deepest;
+            return !too_deep;
+        };
+        const auto json = nlohmann::json::parse(line, bounded, false);
+        if (too_deep) {
+            throw RequestError(fmt::format("{}:{}: nested more than {} deep", file, number, deepest));
+        }
         if (json.is_discarded()) {
             throw RequestError(
                 fmt::format("{}:{}: not a line of JSON{}", file, number,

@@ -6,6 +6,8 @@
 #include "harness/trace_file.h"
 #include "test_card.h"
 
+#include <algorithm>
+
 #include <boost/test/unit_test.hpp>
 
 #include <sys/stat.h>
@@ -70,6 +72,31 @@ BOOST_AUTO_TEST_CASE(a_bad_line_is_named) {
         refusal((std::string(ok) + ok + "{\"n\":2}\n").c_str()).starts_with("t.jsonl:3: not a trace event"));
     BOOST_TEST(refusal("[1]\n").starts_with("t.jsonl:1: not a trace event"));
     BOOST_TEST(refusal("{\"n\":1").find("ends within") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(numbers_that_no_event_has_are_refused) {
+    for (const char* line :
+         {"{\"n\":-1,\"t\":0,\"kind\":\"power\"}", "{\"n\":1.5,\"t\":0,\"kind\":\"power\"}",
+          "{\"n\":true,\"t\":0,\"kind\":\"power\"}",
+          "{\"n\":1,\"t\":0,\"kind\":\"power\",\"reader\":4294967296}",
+          "{\"n\":1,\"t\":0,\"kind\":\"power\",\"reader\":-1}"}) {
+        BOOST_TEST(refusal(line).starts_with("t.jsonl:1: not a trace event"), line);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_line_nested_very_deep_is_refused) {
+    constexpr std::size_t levels = 1'000'000;
+    const std::string line = "{\"n\":1,\"t\":0,\"kind\":\"note\",\"x\":" + std::string(levels, '[') +
+                             std::string(levels, ']') + "}";
+    BOOST_TEST(refusal(line.c_str()).starts_with("t.jsonl:1: nested more than"));
+}
+
+BOOST_AUTO_TEST_CASE(no_control_character_reaches_a_terminal) {
+    const auto events =
+        parse_trace("{\"n\":1,\"t\":0,\"kind\":\"a\\u001b[2J\",\"x\":\"b\\u0007\"}", "t.jsonl");
+    const std::string shown = readable(events.at(0));
+    BOOST_TEST(std::ranges::none_of(shown, [](char c) { return static_cast<unsigned char>(c) < 0x20; }),
+               shown);
 }
 
 BOOST_AUTO_TEST_CASE(an_exchange_reads_with_its_meaning_bytes_and_status) {
