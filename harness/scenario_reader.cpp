@@ -23,6 +23,10 @@ constexpr auto slots = std::to_array<std::pair<const char*, emulator::piv::KeyRe
     {"card-authentication", emulator::piv::card_authentication_key},
 });
 
+/// In bytes. The library's reader recurses at each element, so that a long expression would exhaust the
+/// stack.
+constexpr std::size_t longest_pattern = 1000;
+
 /// One scalar or a list of them.
 std::vector<YamlValue> one_or_more(const YamlValue& value) {
     return value.is_sequence() ? value.sequence() : std::vector<YamlValue>{value};
@@ -155,6 +159,9 @@ std::vector<std::string> read_patterns(const YamlValue& value) {
     std::vector<std::string> patterns;
     for (const YamlValue& pattern : one_or_more(value)) {
         patterns.push_back(written(pattern));
+        if (patterns.back().size() > longest_pattern) {
+            pattern.refuse(fmt::format("a regular expression has at most {} bytes", longest_pattern));
+        }
         try {
             const std::regex checked(patterns.back(), std::regex::ECMAScript);
         } catch (const std::regex_error& error) {

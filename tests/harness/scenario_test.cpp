@@ -95,6 +95,7 @@ BOOST_AUTO_TEST_CASE(every_key_is_read) {
 }
 
 BOOST_AUTO_TEST_CASE(each_kind_of_mistake_has_its_place_and_word) {
+    const std::string long_pattern = "'" + std::string(100'000, '(') + std::string(100'000, ')') + "'";
     const std::vector<Mistake> mistakes{
         {"title: A title", "titel: A title", "s.yaml:1:1", "title"},
         {"title: A title", "title: ''", "s.yaml:1:8", "empty"},
@@ -118,6 +119,7 @@ BOOST_AUTO_TEST_CASE(each_kind_of_mistake_has_its_place_and_word) {
         {"exit: failure", "exit: 256", "s.yaml:11:", "256"},
         {"exit: failure", "exits: 1", "s.yaml:", "exit"},
         {"'a+b'", "'a(b'", "s.yaml:12:", "a(b"},
+        {"'a+b'", long_pattern.c_str(), "s.yaml:12:", "1000 bytes"},
         {"[renewed]", "[renewd]", "s.yaml:15:", "'renewed'"},
         {"key: matches", "key: matchs", "s.yaml:15:", "'matches'"},
         {"authentication: {", "authentification: {", "s.yaml:15:", "'authentication'"},
