@@ -21,7 +21,7 @@ void check(const harness::ScenarioRun& run) {
     }
     for (const auto* patterns : {&run.expect.output, &run.expect.never}) {
         for (const std::string& pattern : *patterns) {
-            static_cast<void>(std::regex_search("one line", std::regex(pattern)));
+            static_cast<void>(std::regex(pattern)); // throws where it cannot be read
         }
     }
 }
