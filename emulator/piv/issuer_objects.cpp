@@ -52,7 +52,8 @@ std::array<std::uint8_t, 25> non_federal_fasc_n() {
     for (const char character : characters) {
         const unsigned bits = five_bits(value_of(character));
         for (unsigned i = 5; i-- > 0; ++bit) {
-            packed.at(bit / 8) = static_cast<std::uint8_t>(packed.at(bit / 8) << 1U | ((bits >> i) & 1U));
+            packed.at(bit / 8) =
+                static_cast<std::uint8_t>(unsigned{packed.at(bit / 8)} << 1U | ((bits >> i) & 1U));
         }
     }
     return packed;
