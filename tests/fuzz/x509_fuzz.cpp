@@ -1,4 +1,5 @@
 // Any bytes are a certificate or are refused; a key proves itself only under a certificate that holds it.
+#include "apdu/ber_tlv.h"
 #include "emulator/x509_reading.h"
 #include "tests/fuzz/property.h"
 #include "tests/fuzz/small_card.h"
@@ -16,6 +17,10 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     if (!facts) {
         fuzz::require(!facts.error().message.empty(), "a refusal says why");
         return 0; // a key may be proved all the same: dates make no difference to it
+    }
+    // Outside DER, a length that is left open ends somewhere inside.
+    if (const auto outer = apdu::read_tlv_header(der)) {
+        fuzz::require(outer->tag == 0x30 && outer->size + outer->length == size, "nothing is left over");
     }
     fuzz::require(!facts->public_key.empty() && !facts->serial.empty(),
                   "a certificate has a key and a number");
