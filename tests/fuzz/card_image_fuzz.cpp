@@ -4,6 +4,7 @@
 // Its digest protects an image from all that a mutation can do. So an input is also taken as a line of
 // configuration and a damaged memory (memory_patches.h) and packed into an image with a right digest.
 #include "emulator/card.h"
+#include "emulator/card_config_rules.h"
 #include "emulator/inspection.h"
 #include "tests/fuzz/memory_patches.h"
 #include "tests/fuzz/property.h"
@@ -46,6 +47,7 @@ void check(ByteView file) {
     }
     fuzz::require(CardImage::begins_like_one(file), "an image begins as one");
     fuzz::require(image->memory.size() == image->config.geometry.size(), "all of the memory is there");
+    fuzz::require(!emulator::config_fault(image->config), "the configuration keeps the rules");
     if (image->memory.size() > most_memory) {
         return;
     }

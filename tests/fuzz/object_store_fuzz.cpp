@@ -77,6 +77,20 @@ void write(ObjectStore& store, Contents& contents, std::uint8_t value) {
     fuzz::require(read_all(store) == contents, "a transaction happens or does not");
 }
 
+/// Each object by itself: two in one page would change together.
+void write_each(ObjectStore& store, Contents& contents) {
+    std::uint8_t value = 0;
+    for (auto& [id, content] : contents) {
+        Bytes changed(content.size(), ++value);
+        emulator::Transaction transaction = store.begin();
+        transaction.put(id, changed);
+        if (transaction.commit() == emulator::CommitResult::committed) {
+            content = std::move(changed);
+        }
+    }
+    fuzz::require(read_all(store) == contents, "objects do not touch each other");
+}
+
 void check(Bytes memory, std::uint8_t value) {
     emulator::MemoryNvm nvm(geometry, std::move(memory));
     const auto mounted = ObjectStore::mount(nvm);
@@ -89,6 +103,7 @@ void check(Bytes memory, std::uint8_t value) {
     check_remounted(nvm, contents, store.counter(CounterId{7}));
     store.set_counter(CounterId{7}, value);
     write(store, contents, value);
+    write_each(store, contents);
     check_remounted(nvm, contents, value);
 }
 

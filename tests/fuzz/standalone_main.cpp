@@ -61,12 +61,30 @@ void insert_bytes(Bytes& input, std::size_t at, ByteView bytes) {
     input.insert(input.begin() + static_cast<std::ptrdiff_t>(at), bytes.begin(), bytes.end());
 }
 
+bool in_word(std::uint8_t byte) {
+    return (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z') ||
+           byte == '-';
+}
+
+/// From `at` on, the next run of what words of a text are made of; empty at the end where there is none.
+ByteView word_behind(ByteView bytes, std::size_t at) {
+    const auto begin = std::find_if(bytes.begin() + static_cast<std::ptrdiff_t>(at), bytes.end(), in_word);
+    return {begin, std::find_if_not(begin, bytes.end(), in_word)};
+}
+
+void swap_word(Bytes& input, std::size_t at, ByteView other) {
+    const ByteView old = word_behind(input, at);
+    const auto begin = input.begin() + (old.data() - input.data());
+    const auto there = input.erase(begin, begin + static_cast<std::ptrdiff_t>(old.size()));
+    input.insert(there, other.begin(), other.end());
+}
+
 void mutate_once(Bytes& input, const std::vector<Bytes>& seeds, Dice& dice) {
     static constexpr std::uint8_t telling[] = {0x00, 0x01, 0x7F, 0x80, 0x81, 0x82, 0x84, 0xFE, 0xFF};
     const std::size_t at = dice.below(input.size() + 1);
     const std::size_t left = input.size() - at;
     const Bytes& other = seeds[dice.below(seeds.size())];
-    switch (dice.below(7)) {
+    switch (dice.below(8)) {
     case 0: // a bit flipped
         if (left > 0) {
             input[at] = static_cast<std::uint8_t>(input[at] ^ 1U << dice.below(8));
@@ -89,6 +107,9 @@ void mutate_once(Bytes& input, const std::vector<Bytes>& seeds, Dice& dice) {
         break;
     case 5: // a piece twice
         insert_bytes(input, at, Bytes(input.begin(), input.begin() + static_cast<std::ptrdiff_t>(at)));
+        break;
+    case 6: // a word of another seed in place of one
+        swap_word(input, at, word_behind(other, dice.below(other.size() + 1)));
         break;
     default: // the rest of another seed
         input.resize(at);
