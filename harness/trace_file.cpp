@@ -88,7 +88,8 @@ std::string meaning(const TraceEvent& event, std::size_t most_bytes) {
     return readable_rest(event);
 }
 
-/// Control characters of whatever a client printed must not reach a terminal.
+/// Control characters of whatever a client printed, or of a file that is no trace of ours, must not reach a
+/// terminal.
 std::string printable(const std::string& text) {
     std::string clean;
     for (const char c : text) {
@@ -164,8 +165,8 @@ std::vector<TraceEvent> read_trace(const std::string& path) {
 
 std::string readable(const TraceEvent& event, std::size_t most_bytes) {
     const std::string reader = event.reader >= 0 ? fmt::format("{}", event.reader) : "-";
-    return fmt::format("{:>5}  {:>9.4f}  {}  {:<12}  {}", event.number, event.seconds, reader, event.kind,
-                       printable(meaning(event, most_bytes)));
+    return fmt::format("{:>5}  {:>9.4f}  {}  {:<12}  {}", event.number, event.seconds, reader,
+                       printable(event.kind), printable(meaning(event, most_bytes)));
 }
 
 } // namespace cardrig::harness

@@ -38,7 +38,7 @@ namespace fs = std::filesystem;
 constexpr std::size_t longest_input = 1U << 17U;
 constexpr std::size_t default_iterations = 20000;
 /// A slow target (a whole card) stops early rather than hold up the tests; it says how far it came.
-constexpr std::chrono::seconds time_limit{10};
+constexpr std::chrono::seconds time_limit{2};
 
 /// Lies in memory that parent and child share.
 struct Shared {
