@@ -199,6 +199,7 @@ void decode_general_authenticate(const CommandApdu& command, ByteView head, Deco
 void decode_verify(const CommandApdu& command, bool has_data, DecodedCommand& decoded) {
     decoded.object = reference_words(command.p2());
     if (!has_data) {
+        decoded.object += "-status";
         decoded.detail = command.p1() == 0xFF ? "reset" : "query";
     }
 }

@@ -21,8 +21,9 @@ struct DecodedCommand {
     std::string name;
     /// Object or key in words: a data object's name for get-data and put-data (its tag in hex if unknown),
     /// the key reference ("9A") for general-authenticate and generate-key-pair, "passcode", "global-passcode"
-    /// or "unblocking-code" for the verifying commands (other references in hex), "piv" or the AID in hex for
-    /// select; empty where there is none.
+    /// or "unblocking-code" for the verifying commands (other references in hex; with "-status" behind it for
+    /// a VERIFY without data, which compares nothing), "piv" or the AID in hex for select; empty where there
+    /// is none.
     std::string object;
     /// What else tells it apart, in words; else empty.
     /// verify: "query" (no data), "reset" (forget that it was verified).

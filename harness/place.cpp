@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace cardrig::harness {
 
@@ -180,15 +181,14 @@ private:
             wanted = "key reference in hex, such as 9A,";
             break;
         case Takes::reference_data:
-            if (word == "passcode" || word == "unblocking-code" || word == "global-passcode") {
+            names = {"passcode", "unblocking-code", "global-passcode", "passcode-status"};
+            if (std::ranges::find(names, word) != names.end()) {
                 return std::string(word);
             }
             if (auto reference = hex_word(word, 1, 1)) {
                 return *reference;
             }
-            std::ranges::copy(std::vector<std::string>{"passcode", "unblocking-code", "global-passcode"},
-                              std::back_inserter(names));
-            wanted = "'passcode', 'unblocking-code' or 'global-passcode', and no reference in hex";
+            wanted = fmt::format("one of {}, and no reference in hex", fmt::join(names, ", "));
             break;
         case Takes::application:
             if (word == "piv") {

@@ -250,7 +250,9 @@ void add_run_command(CLI::App& app, int& status) {
     run->add_option("--json", arguments->json, "write the results to this file");
     run->add_option("--trace", arguments->trace,
                     "write everything that happened to this file, as JSON lines");
-    run->add_option("--client", arguments->client, "run this program in place of the scenarios' own client");
+    run->add_option("--client", arguments->client,
+                    "run this command line in place of the scenarios' own client; {reader} and the other "
+                    "placeholders hold");
     run->add_option("--keep", arguments->keep,
                     "keep images, trace, output and report of each in this folder");
     run->add_option("--timeout", arguments->timeout, "seconds that one scenario may take (300)")

@@ -26,6 +26,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::size_t apdus_shown = 8;
+constexpr std::size_t report_bytes = 24; ///< of a command or an answer
 
 /// A word as a shell reads it back.
 std::string shell_word(const std::string& word) {
@@ -137,9 +138,8 @@ private:
                                                         {"reader", rig_.reader_name(0)},
                                                         {"management-key", made_.management_key}};
         ClientCommand command;
-        command.argv = options_.client;
-        for (std::size_t i = options_.client.empty() ? 0 : 1; i < run.client.command.size(); ++i) {
-            command.argv.push_back(fill_placeholders(run.client.command[i], values));
+        for (const std::string& word : options_.client.empty() ? run.client.command : options_.client) {
+            command.argv.push_back(fill_placeholders(word, values));
         }
         for (const auto& [name, value] : run.client.environment) {
             command.environment[name] = fill_placeholders(value, values);
@@ -232,7 +232,7 @@ private:
         for (auto event = report_.events.rbegin();
              event != report_.events.rend() && report_.last_apdus.size() < apdus_shown; ++event) {
             if (event->kind == "apdu" || event->kind == "fault") {
-                report_.last_apdus.insert(report_.last_apdus.begin(), readable(*event));
+                report_.last_apdus.insert(report_.last_apdus.begin(), readable(*event, report_bytes));
             }
         }
         report_.difference = difference();

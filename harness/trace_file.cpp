@@ -33,14 +33,19 @@ std::string field(const TraceEvent& event, const char* name) {
     return found->is_string() ? found->get<std::string>() : found->dump();
 }
 
-std::string readable_apdu(const TraceEvent& event) {
+std::string shortened(const std::string& hex, std::size_t most_bytes) {
+    const std::size_t bytes = hex.size() / 2;
+    return bytes <= most_bytes ? hex : fmt::format("{}... ({} bytes)", hex.substr(0, most_bytes * 2), bytes);
+}
+
+std::string readable_apdu(const TraceEvent& event, std::size_t most_bytes) {
     std::string text = field(event, "text");
     if (const std::string detail = field(event, "detail"); !detail.empty()) {
         text += fmt::format(" ({})", detail);
     }
-    text += "  > " + field(event, "command");
+    text += "  > " + shortened(field(event, "command"), most_bytes);
     const std::string response = field(event, "response");
-    text += response.empty() ? "  < no answer" : "  < " + response;
+    text += response.empty() ? "  < no answer" : "  < " + shortened(response, most_bytes);
     if (const std::string status = field(event, "status"); !status.empty()) {
         text += fmt::format("  {} {}", status, field(event, "meaning"));
     }
@@ -62,9 +67,9 @@ std::string readable_rest(const TraceEvent& event) {
     return text;
 }
 
-std::string meaning(const TraceEvent& event) {
+std::string meaning(const TraceEvent& event, std::size_t most_bytes) {
     if (event.kind == "apdu") {
-        return readable_apdu(event);
+        return readable_apdu(event, most_bytes);
     }
     if (event.kind == "memory-write") {
         return fmt::format("#{}: {} bytes at {}", field(event, "write"), field(event, "length"),
@@ -169,10 +174,10 @@ std::vector<TraceEvent> read_trace(const std::string& path) {
     return parse_trace({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path);
 }
 
-std::string readable(const TraceEvent& event) {
+std::string readable(const TraceEvent& event, std::size_t most_bytes) {
     const std::string reader = event.reader >= 0 ? fmt::format("{}", event.reader) : "-";
     return fmt::format("{:>5}  {:>9.4f}  {}  {:<12}  {}", event.number, event.seconds, reader,
-                       printable(event.kind), printable(meaning(event)));
+                       printable(event.kind), printable(meaning(event, most_bytes)));
 }
 
 } // namespace cardrig::harness

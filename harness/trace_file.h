@@ -3,6 +3,7 @@
 
 #include "harness/trace.h"
 
+#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +34,8 @@ private:
 [[nodiscard]] std::vector<TraceEvent> parse_trace(std::string_view text, const std::string& file);
 
 /// One event as one line for people: number, time, kind, meaning, bytes, status and its meaning.
-[[nodiscard]] std::string readable(const TraceEvent& event);
+/// `most_bytes`: of a command or an answer at most so many are shown, and then how many there are.
+[[nodiscard]] std::string readable(const TraceEvent& event,
+                                   std::size_t most_bytes = std::numeric_limits<std::size_t>::max());
 
 } // namespace cardrig::harness

@@ -123,13 +123,13 @@ BOOST_AUTO_TEST_CASE(put_data_is_told_by_object_and_emptying_from_writing) {
 
 BOOST_AUTO_TEST_CASE(verify_is_told_in_all_its_forms) {
     check_rows({
-        {"00200080", "verify", "passcode", "query"},
-        {"0020008000", "verify", "passcode", "query"},
-        {"0020FF80", "verify", "passcode", "reset"},
+        {"00200080", "verify", "passcode-status", "query"},
+        {"0020008000", "verify", "passcode-status", "query"},
+        {"0020FF80", "verify", "passcode-status", "reset"},
         {"0020008008 313233343536FFFF", "verify", "passcode", "", true, false},
         {"0020000008 313233343536FFFF", "verify", "global-passcode", "", true, false},
         {"0020008108 3132333435363738", "verify", "unblocking-code", "", true, false},
-        {"00200096", "verify", "96", "query"},
+        {"00200096", "verify", "96-status", "query"},
         {"0020009808 3132333435363738", "verify", "98", "", true, false},
     });
 }
@@ -380,7 +380,7 @@ BOOST_AUTO_TEST_CASE(a_renewal_reads_as_a_story) {
     tell("0020008008 313233343536FFFF", 0x9000);
     const std::vector<std::string> expected{
         "select piv",
-        "verify passcode",
+        "verify passcode-status",
         "ins-FD",
         "general-authenticate 9B",
         "general-authenticate 9B",

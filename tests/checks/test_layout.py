@@ -86,6 +86,12 @@ def matches(root, pattern, folders=None):
                 yield f"{name}:{number}: {line.strip()}", match
 
 
+# Destructors that do something, each with what makes it harmless.
+DESTRUCTORS_ALLOWED = {
+    "emulator/crypto.h": "~Operation() { context_.end_operation(); }",  # frees what OpenSSL keeps for the thread
+}
+
+
 def swallowing(root):
     """What could keep an exception that is thrown at a memory write from passing through the card."""
     inner = ("apdu", "emulator")
@@ -93,6 +99,7 @@ def swallowing(root):
         finding
         for pattern in (CATCH_ALL, NOEXCEPT, DESTRUCTOR_BODY)
         for finding, _ in matches(root, pattern, inner)
+        if not any(finding.startswith(file) and finding.endswith(code) for file, code in DESTRUCTORS_ALLOWED.items())
     ]
 
 

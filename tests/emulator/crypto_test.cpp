@@ -3,7 +3,7 @@
 #include "apdu/ber_tlv.h"
 #include "emulator/environment.h"
 #include "emulator/openssl_support.h"
-#include "verify_with_openssl.h"
+#include "tests/emulator/verify_with_openssl.h"
 
 #include <optional>
 #include <stdexcept>

@@ -1,4 +1,4 @@
-#include "verify_with_openssl.h"
+#include "tests/emulator/verify_with_openssl.h"
 
 #include "emulator/openssl_support.h"
 

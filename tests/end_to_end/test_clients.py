@@ -43,7 +43,7 @@ def shown(image):
 
 
 def tries_left(image):
-    return shown(image)["passcode"]["left"]
+    return shown(image)["passcode"]["tries-left"]
 
 
 def openssl_verifies(folder, certificate, signature, message):
@@ -135,7 +135,7 @@ def test_piv_tool_generates_writes_and_signs(rig, image, tmp_path, message, slot
     assert der[0] == der[1]
     assert openssl_verifies(tmp_path, tmp_path / "read.crt", tmp_path / "signature", message)
     (slot_state,) = [state for state in shown(image)["slots"] if state["reference"].lower() == slot]
-    assert slot_state["certificate"]["matches_key"] is True
+    assert slot_state["certificate"]["matches-key"] is True
 
 
 # --- pkcs15-tool -------------------------------------------------------------------------------------------------

@@ -86,9 +86,9 @@ def test_reports_are_well_formed_and_hold_no_passcode(tmp_path):
 
 
 @pytest.mark.parametrize("fault, tries", [
-    ("verify passcode #2 before', do: remove", 3),
-    ("verify passcode #2 after', do: cut-power", 2),
-    ("verify passcode #2 write #1', do: cut-power lost-writes", 3),
+    ("verify passcode #1 before', do: remove", 3),
+    ("verify passcode #1 after', do: cut-power", 2),
+    ("verify passcode #1 write #1', do: cut-power lost-writes", 3),
 ])
 def test_a_fault_strikes_and_the_client_can_be_run_again(tmp_path, fault, tries):
     # The tool asks for the number of tries first: its second VERIFY is the one with the passcode.
@@ -101,7 +101,7 @@ def test_a_fault_strikes_and_the_client_can_be_run_again(tmp_path, fault, tries)
 
 
 def test_a_replaced_answer_reaches_the_client_and_not_the_card(tmp_path):
-    path = write(tmp_path, "answered", fault="fault: {at: 'verify passcode #2 before', do: answer 63C1}",
+    path = write(tmp_path, "answered", fault="fault: {at: 'verify passcode #1 before', do: answer 63C1}",
                  exit="failure", output="1 tries left")
     result = run(path)
     assert result.returncode == 0, result.stdout + result.stderr
@@ -145,9 +145,9 @@ def test_wrong_requests_are_status_2(tmp_path, arguments):
 
 
 def test_another_client_takes_the_place_of_the_scenarios_own(tmp_path):
-    path = write(tmp_path, "other", client="exit 9", output="^mine -c exit 9$")
+    path = write(tmp_path, "other", client="exit 9", output="^mine Virtual PCD 00 00$")
     assert run(path).returncode == 1
-    result = run(path, "--client", """sh -c 'echo mine "$@"' name""")
+    result = run(path, "--client", """sh -c 'echo mine "$1"' name {reader}""")
     assert result.returncode == 0, result.stdout + result.stderr
 
 

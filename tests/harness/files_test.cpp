@@ -1,7 +1,7 @@
 #include "harness/files.h"
 
 #include "harness/errors.h"
-#include "temporary_folder.h"
+#include "tests/harness/temporary_folder.h"
 
 #include <filesystem>
 #include <functional>

@@ -2,7 +2,7 @@
 
 #include "emulator/inspection.h"
 #include "emulator/piv/piv_memory.h"
-#include "test_card.h"
+#include "tests/harness/test_card.h"
 
 #include <boost/test/unit_test.hpp>
 

@@ -3,7 +3,7 @@
 #include "emulator/inspection.h"
 #include "harness/errors.h"
 #include "harness/files.h"
-#include "temporary_folder.h"
+#include "tests/harness/temporary_folder.h"
 
 #include <functional>
 #include <string>

@@ -1,7 +1,7 @@
 #include "harness/rigged_card.h"
 
 #include "emulator/inspection.h"
-#include "test_card.h"
+#include "tests/harness/test_card.h"
 
 #include <boost/test/unit_test.hpp>
 

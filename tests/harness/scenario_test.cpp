@@ -2,7 +2,7 @@
 
 #include "harness/errors.h"
 #include "harness/files.h"
-#include "test_card.h"
+#include "tests/harness/test_card.h"
 
 #include <boost/test/unit_test.hpp>
 

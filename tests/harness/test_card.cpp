@@ -1,4 +1,4 @@
-#include "test_card.h"
+#include "tests/harness/test_card.h"
 
 #include <cstdlib>
 #include <filesystem>

@@ -4,7 +4,7 @@
 #include "harness/errors.h"
 #include "harness/files.h"
 #include "harness/trace_file.h"
-#include "test_card.h"
+#include "tests/harness/test_card.h"
 
 #include <algorithm>
 
