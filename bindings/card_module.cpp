@@ -116,8 +116,13 @@ public:
 
     void power_on() {
         card_->power_on();
-        if (card_->atr().empty()) {
-            throw CardError("the card stays mute: its memory is no card's any more");
+        const std::optional<harness::Mute> mute = card_->mute();
+        if (mute && mute->power_lost) {
+            throw PowerCutError(
+                fmt::format("the card lost its power in recovery, at memory write {}", card_->writes()));
+        }
+        if (mute) {
+            throw CardError(fmt::format("the card stays mute: {}", mute->reason));
         }
     }
     void power_off() { card_->power_off(); }
@@ -227,7 +232,9 @@ void bind_card(py::module_& module) {
         .def_property_readonly("power_cut_pending", &Card::power_cut_pending,
                                "whether a planned loss of power has not happened yet")
         .def("power_on", &Card::power_on,
-             "A new power-on over what the memory kept. Raises CardError if the card stays mute.")
+             "A new power-on over what the memory kept. Does nothing while power is on: take it away with "
+             "power_off() first. Raises PowerCut if the power goes again while the card recovers, and "
+             "CardError if the card stays mute because its memory is no card's.")
         .def("power_off", &Card::power_off, "Takes the power away between two commands.")
         .def("reset", &Card::reset, "Warm reset.")
         .def_property_readonly("atr", &Card::atr, "bytes; empty without power")
