@@ -91,6 +91,38 @@ def test_without_power_there_is_no_answer(card):
     assert card.atr[0] == 0x3B
 
 
+def write_object(card):
+    renewal.select(card)
+    renewal.authenticate(card)
+    content = bytes.fromhex("7003010203")
+    renewal.command(card, 0xDB, 0x3F, 0xFF, renewal.tlv("5C", bytes.fromhex("5FC120")) + renewal.tlv("53", content))
+
+
+def test_power_lost_in_recovery_is_a_power_cut_and_the_next_power_on_recovers(card):
+    image = card.image
+    write_object(card)
+    writes = card.writes
+    cut_in_recovery = 0
+    for write in range(1, writes + 1):
+        again = cardrig.Card.from_image(image, seed=1)
+        again.cut_power(at_write=write, tearing="erase-block")
+        with pytest.raises(cardrig.PowerCut, match="memory write"):
+            write_object(again)
+        again.cut_power(at_write=1, tearing="erase-block")
+        try:
+            again.power_on()
+        except cardrig.PowerCut as cut:
+            assert "recovery" in str(cut)
+            assert again.atr == b""
+            cut_in_recovery += 1
+            again.power_on()
+        again = cardrig.Card.from_image(again.image, seed=1)  # without a cut that had nothing to cut
+        assert again.atr == card.atr
+        assert again.passcode_is("123456")
+        write_object(again)
+    assert cut_in_recovery > 0
+
+
 def test_a_cut_counts_from_one_and_names_a_wrong_tearing(card):
     with pytest.raises(ValueError, match="from 1"):
         card.cut_power(at_write=0)
