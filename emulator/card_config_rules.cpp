@@ -1,5 +1,7 @@
 #include "emulator/card_config_rules.h"
 
+#include "apdu/printable.h"
+
 #include <algorithm>
 #include <bit>
 
@@ -96,8 +98,7 @@ std::optional<std::string> config_fault(const CardConfig& config) {
         return "a profile's name has 1 to 255 bytes";
     }
     // Names are shown on terminals.
-    if (std::any_of(config.profile.begin(), config.profile.end(),
-                    [](char c) { return (c >= 0 && c < ' ') || c == '\x7F'; })) {
+    if (apdu::has_control_characters(config.profile)) {
         return "a profile's name has no control characters";
     }
     if (auto fault = atr_fault(config.atr)) {
