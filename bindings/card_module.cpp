@@ -168,7 +168,7 @@ public:
     }
 
 private:
-    harness::Trace trace_;
+    harness::Trace trace_{false, harness::Trace::Keep::nothing}; // nobody asks for it here
     std::unique_ptr<harness::RiggedCard> card_;
 };
 
