@@ -121,6 +121,7 @@ void decode_data_object(ByteView head, bool is_put, DecodedCommand& decoded) {
 
 /// The lengths announced in a dynamic authentication template (7C); none for a tag that is not there.
 struct AuthenticationTemplate {
+    ByteView input;                              ///< the challenge as far as it has arrived
     std::optional<std::uint32_t> witness;        // 80
     std::optional<std::uint32_t> challenge;      // 81
     std::optional<std::uint32_t> response;       // 82
@@ -141,6 +142,7 @@ AuthenticationTemplate read_template(ByteView head) {
             break;
         case 0x81:
             found.challenge = object->length;
+            found.input = object->value;
             break;
         case 0x82:
             found.response = object->length;
@@ -188,10 +190,20 @@ std::string_view authentication_words(const AuthenticationTemplate& data, std::u
     return data.response && *data.response > 0 ? "authenticate-response" : "";
 }
 
+/// RFC 8017, 9.2: the encoded message of a PKCS #1 v1.5 signature. While not enough of it is there, it is
+/// taken for none.
+bool begins_as_signature(ByteView input) {
+    static constexpr std::array<std::uint8_t, 3> begin{0x00, 0x01, 0xFF};
+    return input.size() >= begin.size() && std::equal(begin.begin(), begin.end(), input.begin());
+}
+
 void decode_general_authenticate(const CommandApdu& command, ByteView head, DecodedCommand& decoded) {
     decoded.object = fmt::format("{:02X}", command.p2());
-    decoded.detail = authentication_words(read_template(head), command.p1(), command.p2());
-    if (decoded.detail == "decipher" || decoded.detail == "agree") {
+    const AuthenticationTemplate data = read_template(head);
+    decoded.detail = authentication_words(data, command.p1(), command.p2());
+    const bool private_operation = decoded.detail == "sign" || decoded.detail == "decipher";
+    if (decoded.detail == "agree" ||
+        (private_operation && is_rsa(command.p1()) && !begins_as_signature(data.input))) {
         decoded.response_secret = true;
     }
 }
