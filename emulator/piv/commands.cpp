@@ -216,18 +216,25 @@ Decoded<AuthenticationTemplate> decode_template(ByteView data) {
     return refused(sw::incorrect_data);
 }
 
-Decoded<Command> decode_general_authenticate(const CommandApdu& command) {
+Decoded<Algorithm> decode_algorithm(std::uint8_t p1) {
     // SP 800-78-4, table 6-2: 00 is another name of three-key triple DES.
-    const std::optional<Algorithm> algorithm =
-        command.p1() == 0x00 ? Algorithm::triple_des : algorithm_from_id(command.p1());
-    if (!algorithm) {
-        return refused(sw::incorrect_p1_p2);
+    if (p1 == 0x00) {
+        return Algorithm::triple_des;
     }
-    const bool management = command.p2() == management_key;
-    if (!management && !certificate_tag(command.p2())) {
-        return refused(sw::incorrect_p1_p2);
+    if (const auto algorithm = algorithm_from_id(p1)) {
+        return *algorithm;
     }
-    if (management != is_symmetric(*algorithm)) {
+    return refused(sw::incorrect_p1_p2);
+}
+
+Decoded<Command> decode_general_authenticate(const CommandApdu& command) {
+    Decoded<Algorithm> algorithm = decode_algorithm(command.p1());
+    if (command.p2() == management_key) {
+        // Not refused here: a failed authentication has to be told to whoever keeps its state.
+        if (algorithm && !is_symmetric(*algorithm)) {
+            algorithm = refused(sw::incorrect_p1_p2);
+        }
+    } else if (!certificate_tag(command.p2()) || !algorithm || is_symmetric(*algorithm)) {
         return refused(sw::incorrect_p1_p2);
     }
     return GeneralAuthenticate{*algorithm, command.p2(), decode_template(command.data())};

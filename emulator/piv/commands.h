@@ -96,7 +96,8 @@ using AuthenticationTemplate =
     std::variant<RequestWitness, RequestChallenge, AnswerChallenge, AnswerWitness, UseKey, AgreeOnSecret>;
 
 struct GeneralAuthenticate {
-    Algorithm algorithm = Algorithm::triple_des;
+    /// Of the management key, what it cannot have is told here; of other keys, decode() refuses it.
+    Decoded<Algorithm> algorithm;
     KeyReference key = 0;
     Decoded<AuthenticationTemplate> data;
 };

@@ -68,6 +68,7 @@ private:
     [[nodiscard]] ResponseApdu run(const GenerateKeyPair& command);
 
     [[nodiscard]] ResponseApdu authenticate_host(const GeneralAuthenticate& command);
+    [[nodiscard]] ResponseApdu answer_host(const GeneralAuthenticate& command);
     [[nodiscard]] ResponseApdu use_key_pair(const GeneralAuthenticate& command);
     [[nodiscard]] bool may_use(PasscodePolicy policy) const;
 
@@ -160,8 +161,27 @@ ResponseApdu PivApplication::run(const GeneralAuthenticate& command) {
     return command.key == management_key ? authenticate_host(command) : use_key_pair(command);
 }
 
+/// Who asks for a witness or a challenge has not tried to prove anything yet.
+bool only_asks(const Decoded<AuthenticationTemplate>& data) {
+    return data &&
+           (std::holds_alternative<RequestWitness>(*data) || std::holds_alternative<RequestChallenge>(*data));
+}
+
+// A failed authentication ends an earlier one, in whatever way it fails: with another algorithm and with a
+// malformed template, too.
 ResponseApdu PivApplication::authenticate_host(const GeneralAuthenticate& command) {
-    if (management_key_.algorithm() != command.algorithm) {
+    ResponseApdu answer = answer_host(command);
+    if (!answer.status.ok() && !only_asks(command.data)) {
+        management_key_.forget();
+    }
+    return answer;
+}
+
+ResponseApdu PivApplication::answer_host(const GeneralAuthenticate& command) {
+    if (!command.algorithm) {
+        return command.algorithm.error();
+    }
+    if (management_key_.algorithm() != *command.algorithm) {
         return sw::incorrect_p1_p2;
     }
     if (!command.data) {
@@ -221,7 +241,7 @@ ResponseApdu PivApplication::use_key_pair(const GeneralAuthenticate& command) {
     if (!command.data) {
         return command.data.error();
     }
-    if (usable.key.algorithm() != command.algorithm) {
+    if (usable.key.algorithm() != *command.algorithm) {
         return sw::incorrect_data;
     }
     if (const auto* const use = std::get_if<UseKey>(&*command.data)) {
