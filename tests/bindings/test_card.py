@@ -1,7 +1,10 @@
 """The module's objects: cards, passcodes, certificates, errors."""
 
 import datetime
+import hashlib
+import json
 import threading
+import zlib
 
 import cardrig
 import pytest
@@ -82,10 +85,41 @@ def test_bytes_that_are_no_image_are_a_value_error():
         cardrig.Card.from_image(b"not a card")
 
 
+def test_an_image_whose_memory_is_erased_is_a_card_error(card):
+    # Layout of an image: magic and version, configuration, SHA-256 of configuration and memory with its length, each
+    # a line; then the memory, deflated.
+    first, config, _, _ = card.image.split(b"\n", 3)
+    geometry = json.loads(config)["memory"]
+    size = geometry["page"] * geometry["pages-per-block"] * geometry["blocks"]
+    memory = zlib.compress(b"\xff" * size)
+    digest = hashlib.sha256(config + b"\n" + memory).hexdigest().upper()
+    checksum = f"{digest} {len(memory)}".encode()
+    with pytest.raises(cardrig.CardError, match="erased"):
+        cardrig.Card.from_image(b"\n".join([first, config, checksum, memory]))
+
+
+def test_paths_buffers_and_numbers_are_taken_as_python_has_them(card, tmp_path):
+    card.save(tmp_path / "card.image")
+    assert (tmp_path / "card.image").read_bytes() == card.image
+    select = bytes.fromhex("00A4040009A00000030800001000")
+    assert card.transmit(bytearray(select)) == card.transmit(memoryview(select)) == card.transmit(select)
+    assert cardrig.Card.from_image(bytearray(card.image)).image == card.image
+    assert cardrig.Card.from_profile("piv-staff", overrides={"passcode.tries": 5}).passcode.tries == 5
+    with pytest.raises(ValueError, match="nowhere.yaml"):
+        cardrig.Card.from_profile(tmp_path / "nowhere.yaml")
+    with pytest.raises(TypeError, match="passcode.tries"):
+        cardrig.Card.from_profile("piv-staff", overrides={"passcode.tries": 5.0})
+
+
+def test_an_image_that_cannot_be_saved_is_an_os_error(card):
+    with pytest.raises(OSError, match="/nonexistent/x"):
+        card.save("/nonexistent/x")
+
+
 def test_without_power_there_is_no_answer(card):
     card.power_off()
     assert card.atr == b""
-    with pytest.raises(cardrig.PowerCut):
+    with pytest.raises(cardrig.PowerCut, match="no power"):
         card.transmit(bytes.fromhex("00A4040009A00000030800001000"))
     card.power_on()
     assert card.atr[0] == 0x3B
