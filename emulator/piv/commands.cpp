@@ -22,6 +22,9 @@ constexpr std::uint8_t get_data = 0xCB;
 constexpr std::uint8_t put_data = 0xDB;
 } // namespace instruction
 
+/// More than the largest data object of the data model takes (the facial image, 12,710 bytes).
+constexpr std::size_t longest_data = 16'384;
+
 constexpr std::uint8_t chained_class = 0x10;
 constexpr std::uint8_t secure_messaging_bits = 0x0C;
 
@@ -377,9 +380,17 @@ Decoded<Command> decode(const CommandApdu& command) {
     return decode_instruction(command);
 }
 
-bool accepts_chain(std::uint8_t ins) {
-    return ins == instruction::general_authenticate || ins == instruction::put_data ||
-           ins == instruction::generate_key_pair;
+// SP 800-73-4 part 2, 2.4.2: a command that breaks into a chain is served. The limit holds for extended
+// length, too: an object that one form cannot write, the other cannot either.
+std::optional<ChainPolicy> chain_policy(std::uint8_t ins) {
+    switch (ins) {
+    case instruction::general_authenticate:
+    case instruction::put_data:
+    case instruction::generate_key_pair:
+        return ChainPolicy{longest_data, sw::not_enough_memory, std::nullopt};
+    default:
+        return std::nullopt;
+    }
 }
 
 } // namespace cardrig::emulator::piv

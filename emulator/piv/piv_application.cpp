@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <array>
-#include <string_view>
 
 namespace cardrig::emulator::piv {
 
@@ -20,9 +19,6 @@ constexpr std::array<std::uint8_t, 11> full_identifier{0xA0, 0x00, 0x00, 0x03, 0
                                                        0x00, 0x10, 0x00, 0x01, 0x00};
 /// The registered identifier of NIST: what the application identifier begins with.
 constexpr std::size_t registered_length = 5;
-
-/// More than the largest data object of the data model takes (the facial image, 12,710 bytes).
-constexpr std::size_t longest_chain = 16'384;
 
 // SP 800-73-4 part 2, 3.1.1, table 3, and table 4: what the application is and which algorithms it has.
 Bytes property_template(const std::vector<Algorithm>& algorithms) {
@@ -47,11 +43,11 @@ public:
         : store_(store), config_(config), passcode_(store, config), management_key_(store, environment),
           keys_(store, environment) {}
 
-    [[nodiscard]] std::string_view name() const override { return "piv"; }
     [[nodiscard]] bool claims(ByteView aid) const override;
-    [[nodiscard]] bool accepts_chain(std::uint8_t ins) const override { return piv::accepts_chain(ins); }
-    [[nodiscard]] std::size_t chain_limit() const override { return longest_chain; }
-    [[nodiscard]] ResponseApdu select(const CommandApdu& command, bool was_selected) override;
+    [[nodiscard]] std::optional<ChainPolicy> chain_policy(std::uint8_t ins) const override {
+        return piv::chain_policy(ins);
+    }
+    [[nodiscard]] ResponseApdu select(const CommandApdu& command) override;
     [[nodiscard]] ResponseApdu process(const CommandApdu& command) override;
     void other_command() override;
     void deselect() override;
@@ -84,7 +80,7 @@ bool PivApplication::claims(ByteView aid) const {
            std::equal(aid.begin(), aid.end(), full_identifier.begin());
 }
 
-ResponseApdu PivApplication::select(const CommandApdu& command, bool /*was_selected*/) {
+ResponseApdu PivApplication::select(const CommandApdu& command) {
     other_command();
     if (command.p2() != 0x00) {
         return sw::incorrect_p1_p2;
