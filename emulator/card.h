@@ -18,8 +18,13 @@
 
 namespace cardrig::emulator {
 
-class Card {
+class Card final {
 public:
+    /// Its applications refer to its parts.
+    Card(const Card&) = delete;
+    Card& operator=(const Card&) = delete;
+    ~Card() = default;
+
     /// Power-on: recovers the memory and selects the default application. Fails where the memory is no
     /// card's; a rig shows such a card as mute. `nvm` and the environment's parts outlive the card.
     [[nodiscard]] static Result<std::unique_ptr<Card>> power_on(Nvm& nvm, const CardConfig& config,
