@@ -1,5 +1,6 @@
 #include "emulator/card.h"
 
+#include "apdu/instructions.h"
 #include "emulator/piv/piv_application.h"
 
 #include <algorithm>
@@ -11,20 +12,18 @@ namespace {
 
 namespace sw = apdu::sw;
 
-constexpr std::uint8_t select_instruction = 0xA4;
-constexpr std::uint8_t get_response_instruction = 0xC0;
 constexpr std::uint8_t by_application_identifier = 0x04;
 
 /// What a response can carry that is not asked for with extended length.
 constexpr std::size_t short_response = 256;
 
 bool selects_application(const CommandApdu& command) {
-    return command.cla() == 0x00 && command.ins() == select_instruction &&
+    return command.cla() == 0x00 && command.ins() == apdu::ins::select &&
            command.p1() == by_application_identifier;
 }
 
 bool is_get_response(const CommandApdu& command) {
-    return command.cla() == 0x00 && command.ins() == get_response_instruction;
+    return command.cla() == 0x00 && command.ins() == apdu::ins::get_response;
 }
 
 } // namespace

@@ -78,14 +78,8 @@ std::optional<std::string> atr_fault(apdu::ByteView atr) {
 }
 
 std::optional<std::string> geometry_fault(const NvmGeometry& geometry) {
-    if (geometry.page_size < 32 || geometry.page_size > 4096 || !std::has_single_bit(geometry.page_size)) {
-        return fmt::format("pages of {} bytes; they have 32 to 4096, a power of two", geometry.page_size);
-    }
-    if (geometry.pages_per_block < 1 || geometry.pages_per_block > 64) {
-        return fmt::format("{} pages a block; there are 1 to 64", geometry.pages_per_block);
-    }
-    if (geometry.blocks < 32 || geometry.blocks > 4096) {
-        return fmt::format("{} blocks; there are 32 to 4096", geometry.blocks);
+    if (const auto sensible = check(geometry); !sensible) {
+        return sensible.error().message;
     }
     if (geometry.size() > largest_memory) {
         return fmt::format("a memory of {} bytes; a card has at most {}", geometry.size(), largest_memory);

@@ -1,5 +1,7 @@
 #include "emulator/piv/commands.h"
 
+#include "apdu/instructions.h"
+
 #include <algorithm>
 #include <utility>
 
@@ -8,19 +10,8 @@ namespace cardrig::emulator::piv {
 namespace {
 
 using apdu::CommandApdu;
+namespace ins = apdu::ins;
 namespace sw = apdu::sw;
-
-namespace instruction {
-constexpr std::uint8_t verify = 0x20;
-constexpr std::uint8_t change_reference_data = 0x24;
-constexpr std::uint8_t reset_retry_counter = 0x2C;
-constexpr std::uint8_t generate_key_pair = 0x47;
-constexpr std::uint8_t general_authenticate = 0x87;
-constexpr std::uint8_t select = 0xA4;
-constexpr std::uint8_t get_response = 0xC0;
-constexpr std::uint8_t get_data = 0xCB;
-constexpr std::uint8_t put_data = 0xDB;
-} // namespace instruction
 
 /// More than the largest data object of the data model takes (the facial image, 12,710 bytes).
 constexpr std::size_t longest_data = 16'384;
@@ -336,24 +327,24 @@ Decoded<Command> refuse_parameters(const CommandApdu&) {
     return refused(sw::incorrect_p1_p2);
 }
 
-Decode decoder_for(std::uint8_t ins) {
-    switch (ins) {
-    case instruction::get_data:
+Decode decoder_for(std::uint8_t instruction) {
+    switch (instruction) {
+    case ins::get_data:
         return decode_get_data;
-    case instruction::verify:
+    case ins::verify:
         return decode_verify;
-    case instruction::change_reference_data:
+    case ins::change_reference_data:
         return decode_change_reference_data;
-    case instruction::reset_retry_counter:
+    case ins::reset_retry_counter:
         return decode_reset_retry_counter;
-    case instruction::general_authenticate:
+    case ins::general_authenticate:
         return decode_general_authenticate;
-    case instruction::put_data:
+    case ins::put_data:
         return decode_put_data;
-    case instruction::generate_key_pair:
+    case ins::generate_key_pair:
         return decode_generate_key_pair;
-    case instruction::select:
-    case instruction::get_response:
+    case ins::select:
+    case ins::get_response:
         return refuse_parameters;
     default:
         return nullptr;
@@ -382,11 +373,11 @@ Decoded<Command> decode(const CommandApdu& command) {
 
 // SP 800-73-4 part 2, 2.4.2: a command that breaks into a chain is served. The limit holds for extended
 // length, too: an object that one form cannot write, the other cannot either.
-std::optional<ChainPolicy> chain_policy(std::uint8_t ins) {
-    switch (ins) {
-    case instruction::general_authenticate:
-    case instruction::put_data:
-    case instruction::generate_key_pair:
+std::optional<ChainPolicy> chain_policy(std::uint8_t instruction) {
+    switch (instruction) {
+    case ins::general_authenticate:
+    case ins::put_data:
+    case ins::generate_key_pair:
         return ChainPolicy{longest_data, sw::not_enough_memory, std::nullopt};
     default:
         return std::nullopt;

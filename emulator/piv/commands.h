@@ -110,6 +110,6 @@ using Command = std::variant<GetData, QueryPasscode, ForgetPasscode, VerifyPassc
 [[nodiscard]] Decoded<Command> decode(const apdu::CommandApdu& command);
 
 /// Whether the instruction's data may come in several blocks (SP 800-73-4 part 2, table 2), and how.
-[[nodiscard]] std::optional<ChainPolicy> chain_policy(std::uint8_t ins);
+[[nodiscard]] std::optional<ChainPolicy> chain_policy(std::uint8_t instruction);
 
 } // namespace cardrig::emulator::piv

@@ -1,5 +1,6 @@
 #include "emulator/piv/piv_application.h"
 
+#include "apdu/piv_application_id.h"
 #include "emulator/piv/commands.h"
 #include "emulator/piv/data_objects.h"
 #include "emulator/piv/key_ring.h"
@@ -15,17 +16,12 @@ namespace {
 
 namespace sw = apdu::sw;
 
-constexpr std::array<std::uint8_t, 11> full_identifier{0xA0, 0x00, 0x00, 0x03, 0x08, 0x00,
-                                                       0x00, 0x10, 0x00, 0x01, 0x00};
-/// The registered identifier of NIST: what the application identifier begins with.
-constexpr std::size_t registered_length = 5;
-
 // SP 800-73-4 part 2, 3.1.1, table 3, and table 4: what the application is and which algorithms it has.
 Bytes property_template(const std::vector<Algorithm>& algorithms) {
     const ByteView identifier = application_identifier();
     Bytes value;
-    apdu::append_tlv(value, 0x4F, identifier.subspan(registered_length));
-    apdu::append_tlv(value, 0x79, apdu::make_tlv(0x4F, identifier.first(registered_length)));
+    apdu::append_tlv(value, 0x4F, identifier.subspan(apdu::piv_registered_id_size));
+    apdu::append_tlv(value, 0x79, apdu::make_tlv(0x4F, identifier.first(apdu::piv_registered_id_size)));
     Bytes mechanisms;
     for (const Algorithm algorithm : algorithms) {
         const Bytes mechanism{static_cast<std::uint8_t>(algorithm)};
@@ -76,8 +72,7 @@ private:
 };
 
 bool PivApplication::claims(ByteView aid) const {
-    return aid.size() >= registered_length && aid.size() <= full_identifier.size() &&
-           std::equal(aid.begin(), aid.end(), full_identifier.begin());
+    return apdu::names_piv_application(aid);
 }
 
 ResponseApdu PivApplication::select(const CommandApdu& command) {
@@ -291,7 +286,7 @@ ResponseApdu PivApplication::run(const GenerateKeyPair& command) {
 } // namespace
 
 ByteView application_identifier() {
-    return full_identifier;
+    return apdu::piv_application_id;
 }
 
 std::unique_ptr<Application> make_application(ObjectStore& store, const PivConfig& config,
