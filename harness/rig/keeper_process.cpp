@@ -37,6 +37,10 @@ constexpr auto polite_time = 2s;
 constexpr auto kill_interval = 50ms;
 /// A process that even SIGKILL does not end (another user's, or one stuck in the kernel) is given up.
 constexpr auto give_up_time = 5s;
+/// For so long, of that, the keepers of rigs that the client runs are spared: once their own clients are
+/// killed they clean up, which nobody else would do.
+constexpr auto inner_keepers_time = 3s;
+constexpr const char* process_name = "cardrig-keeper";
 
 enum class ClientPhase { none, running, settling, asked_to_stop, being_killed };
 
@@ -54,6 +58,7 @@ private:
     void start_client(const Message& message);
     void stop_client(int signal);
     void signal_client(int signal) const;
+    void kill_client(bool inner_keepers_too) const;
     void step_client();
     void end_client();
     void reap();
@@ -77,7 +82,7 @@ private:
 };
 
 void KeeperProcess::run() {
-    prctl(PR_SET_NAME, "cardrig-keeper");
+    prctl(PR_SET_NAME, process_name);
     // A group of its own: the terminal's signals are for the rig and its client. The same session: a client
     // may join the rig's group.
     setpgid(0, 0);
@@ -221,8 +226,14 @@ void KeeperProcess::start_client(const Message& message) {
 void KeeperProcess::signal_client(int signal) const {
     for (const pid_t process : descendants(guardian_)) {
         kill(process, signal);
-        if (signal != SIGKILL) {
-            kill(process, SIGCONT); // one that is stopped could not act on it
+        kill(process, SIGCONT); // one that is stopped could not act on it
+    }
+}
+
+void KeeperProcess::kill_client(bool inner_keepers_too) const {
+    for (const pid_t process : descendants(guardian_)) {
+        if (inner_keepers_too || name_of(process) != process_name) {
+            kill(process, SIGKILL);
         }
     }
 }
@@ -256,7 +267,7 @@ void KeeperProcess::step_client() {
         give_up_at_ = now + give_up_time;
     }
     if (phase_ == ClientPhase::being_killed) {
-        signal_client(SIGKILL);
+        kill_client(now + give_up_time >= give_up_at_ + inner_keepers_time);
         phase_until_ = now + kill_interval;
         if (now >= give_up_at_) {
             end_client();

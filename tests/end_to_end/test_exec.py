@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import signal
 import stat
@@ -189,6 +190,20 @@ def test_nothing_is_left_when_the_rig_is_killed():
         rig.process.kill()
         rig.end()
         rig.assert_nothing_left()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_nothing_is_left_of_a_rig_in_a_rig(number):
+    deaf = shlex.join(exec_words("sh", "-c", "trap '' TERM; dirname \"$PCSCLITE_CSOCK_NAME\"; "
+                                             "while :; do sleep 1000; done"))
+    with RunningRig(body=f"{deaf} &", lines=1) as rig:
+        inner = Path(rig.lines[0])
+        assert inner.is_dir() and str(inner) != rig.folder
+        rig.process.send_signal(number)
+        rig.end()
+        rig.assert_nothing_left()
+        assert not inner.exists()
+        assert not mentioning(str(inner))
 
 
 def test_nothing_is_left_when_an_ordinary_users_rig_is_killed(command_for_all):
