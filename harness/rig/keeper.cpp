@@ -100,7 +100,10 @@ void Keeper::start_client(const Launch& launch, const std::vector<int>& streams)
     const UniqueFd request = launch.to_file();
     std::vector<int> files{request.get()};
     files.insert(files.end(), streams.begin(), streams.end());
-    send_message(line_.get(), {MessageKind::start_client, 0, 0, {}, {}}, files);
+    if (!send_message(line_.get(), {MessageKind::start_client, 0, 0, {}, {}}, files)) {
+        throw HostError(
+            fmt::format("cannot hand the client to the keeper process: {}", std::strerror(errno)));
+    }
 }
 
 void Keeper::stop_client(int signal) {

@@ -32,6 +32,7 @@ public:
     /// The connection to a slot of vpcd, after it was requested. Throws HostError.
     [[nodiscard]] UniqueFd take_connection(int slot);
 
+    /// Throws HostError if the keeper is gone or a stream is closed.
     void start_client(const Launch& launch, const std::vector<int>& streams);
     void stop_client(int signal);
 

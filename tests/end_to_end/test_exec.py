@@ -87,6 +87,32 @@ def test_streams_are_the_rigs_own():
     assert (got.stdout, got.stderr) == ("typed", "problem\n")
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_is_not_taken_by_a_file_of_the_rigs(tmp_path, closed):
+    """The client has something else there than the rig's own files, and using it fails, as if it were closed."""
+    trace, seen = tmp_path / "trace.jsonl", tmp_path / "seen"
+    client = ("import os, sys\n"
+              "def fails(action):\n"
+              "    try:\n"
+              "        action()\n"
+              "    except OSError:\n"
+              "        return True\n"
+              "uses = [lambda: os.read(0, 1), lambda: os.write(1, b'mark'), lambda: os.write(2, b'mark')]\n"
+              "with open(sys.argv[1], 'w') as file:\n"
+              "    for number, use in enumerate(uses):\n"
+              "        print(os.readlink(f'/proc/self/fd/{number}'), fails(use), file=file)\n")
+    words = exec_words("/usr/bin/python3", "-c", client, str(seen), options=["--trace", str(trace)])
+    got = subprocess.run(["sh", "-c", f'exec "$@" {closed}', "sh", *words], stdin=subprocess.DEVNULL,
+                         capture_output=True, text=True, timeout=LIMIT)
+    assert got.returncode == 0, got.stderr
+    numbers = {"<&-": [0], ">&-": [1], "2>&-": [2]}.get(closed, [0, 1, 2])
+    streams = [line.split() for line in seen.read_text().splitlines()]
+    assert len(streams) == 3
+    for number, (target, failed) in enumerate(streams):
+        assert (target == "/dev/null" and failed == "True") == (number in numbers), streams
+    assert "mark" not in trace.read_text()
+
+
 def test_words_after_the_command_are_the_commands():
     got = run_exec("printf", "%s|", "--card", "--", "-n", "a b")
     assert got.stdout == "--card|--|-n|a b|"
