@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstring>
 #include <exception>
+#include <fcntl.h>
 #include <optional>
 #include <poll.h>
 #include <string>
@@ -209,7 +210,7 @@ void KeeperProcess::take_message() {
 void KeeperProcess::start_client(const Message& message) {
     std::vector<UniqueFd> streams;
     for (std::size_t i = 1; i < message.files.size(); ++i) {
-        streams.emplace_back(dup(message.files[i].get()));
+        streams.emplace_back(fcntl(message.files[i].get(), F_DUPFD_CLOEXEC, 0));
     }
     const Launched launched = launch(Launch::from_file(message.files.at(0).get()), plan_.signals, streams);
     if (launched.pid < 0) {
