@@ -115,8 +115,8 @@ void Guardian::become_daemon(int failure) const {
     argv.push_back(nullptr);
     execv(argv[0], const_cast<char**>(argv.data()));
     const int error = errno;
-    static_cast<void>(write(kept_failure, &error, sizeof error));
-    _exit(127);
+    const bool told = write(kept_failure, &error, sizeof error) == static_cast<ssize_t>(sizeof error);
+    _exit(told ? 127 : 126);
 }
 
 void Guardian::start_daemon() {
