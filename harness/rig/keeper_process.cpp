@@ -43,6 +43,9 @@ constexpr auto give_up_time = 5s;
 constexpr auto inner_keepers_time = 3s;
 constexpr const char* process_name = "cardrig-keeper";
 
+constexpr const char* why_refused =
+    "as a container without the privilege does, or kernel.apparmor_restrict_unprivileged_userns = 1";
+
 enum class ClientPhase { none, running, settling, asked_to_stop, being_killed };
 
 class KeeperProcess final {
@@ -122,10 +125,11 @@ bool KeeperProcess::start_daemon() {
     if (start == Start::refused) {
         const std::string harm = harm_of_plain_daemon(plan_.daemon);
         notice =
-            fmt::format("this host refuses namespaces ({}): the private pcscd runs without them, and its "
+            fmt::format("this host refuses namespaces ({}; {}): the private pcscd runs without them, and its "
                         "readers can be reached from the network",
-                        trouble);
-        trouble = fmt::format("this host refuses namespaces ({}), and without them {}", trouble, harm);
+                        trouble, why_refused);
+        trouble = fmt::format("this host refuses namespaces ({}; {}), and without them {}", trouble,
+                              why_refused, harm);
         start = harm.empty() ? try_daemon(Isolation::none, trouble) : Start::failed;
     }
     if (start == Start::started) {
@@ -184,7 +188,9 @@ void KeeperProcess::serve() {
         }
         if (ready_until_ && Clock::now() >= *ready_until_) {
             ready_until_.reset();
-            kill(guardian_, SIGTERM);
+            if (guardian_ > 0) { // to -1 it would go to everybody
+                kill(guardian_, SIGTERM);
+            }
         }
         reap();
         step_client();
