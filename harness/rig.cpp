@@ -65,6 +65,9 @@ std::string last_lines(const std::string& path, std::size_t count) {
     std::ifstream file(path);
     std::deque<std::string> lines;
     for (std::string line; std::getline(file, line);) {
+        if (line.find("ifd-ccid.bundle") != std::string::npos) {
+            continue; // a driver that the rig hid from it, which it never fails to regret
+        }
         lines.push_back(line);
         if (lines.size() > count) {
             lines.pop_front();

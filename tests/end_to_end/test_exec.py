@@ -152,11 +152,12 @@ def test_missing_software_is_named_with_its_package(variable, package):
 
 def test_a_daemon_that_ends_at_once_is_told_with_its_last_words(tmp_path):
     daemon = tmp_path / "pcscd"
-    daemon.write_text('#!/bin/sh\necho "these are my last words"\nexit 3\n')
+    daemon.write_text('#!/bin/sh\necho "cannot stat ifd-ccid.bundle"\necho "these are my last words"\nexit 3\n')
     daemon.chmod(0o755)
     got = run_exec("true", env={**os.environ, "CARDRIG_PCSCD": str(daemon)})
     assert got.returncode == 125
     assert "these are my last words" in got.stderr
+    assert "ifd-ccid" not in got.stderr  # which the rig itself had hidden
 
 
 # Daemons that hang: while they are asked about themselves, before their reader is there, and with it there.
