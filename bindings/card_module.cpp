@@ -295,6 +295,7 @@ PYBIND11_MODULE(_cardrig, module) {
     module.doc() = "A virtual smartcard in this process.";
     py::register_exception<bindings::CardError>(module, "CardError", PyExc_RuntimeError);
     py::register_exception<bindings::PowerCutError>(module, "PowerCut", PyExc_RuntimeError);
+    // NOLINTNEXTLINE(performance-unnecessary-value-param): pybind11 fixes the parameter's type
     py::register_exception_translator([](std::exception_ptr pointer) {
         try {
             if (pointer) {

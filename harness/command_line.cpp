@@ -3,6 +3,7 @@
 #include "harness/errors.h"
 #include "harness/yaml.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <functional>
@@ -60,8 +61,12 @@ std::string parse_message(const CLI::App& app, const CLI::ParseError& error) {
     if (leftover.empty()) {
         return fmt::format("{} (see {} --help)", error.what(), command);
     }
-    const bool option = leftover.front().starts_with('-');
-    const std::string word = leftover.front().substr(0, leftover.front().find('='));
+    // An option that nobody knows may have left its value, or the words after it, without a place.
+    const auto dashed =
+        std::ranges::find_if(leftover, [](const auto& word) { return word.starts_with('-'); });
+    const bool option = dashed != leftover.end();
+    const std::string& given = option ? *dashed : leftover.front();
+    const std::string word = given.substr(0, given.find('='));
     const auto known = option ? words_of(where, true) : commands;
     const std::string what =
         known.empty() ? fmt::format("'{}' is one word too many", word)

@@ -141,8 +141,11 @@ void add_exec_command(CLI::App& app, int& status) {
                       "do not redact passcodes and keys in the trace");
     command->footer(
         "The command finds the readers by PCSCLITE_CSOCK_NAME and is told their names in CARDRIG_READER and\n"
-        "CARDRIG_READER_2. Exit status: the command's own; 128+n if signal n ended it; 125 if the rig had\n"
-        "trouble of its own, 126 if the command cannot be executed, 127 if it does not exist.\n"
+        "CARDRIG_READER_2. The rest is the user's own: environment, HOME, TMPDIR, terminal, and what "
+        "clients\n"
+        "keep there (OpenSC its cache, for one).\n"
+        "Exit status: the command's own; 128+n if signal n ended it; 125 if the rig had trouble of its own,\n"
+        "126 if the command cannot be executed, 127 if it does not exist.\n"
         "Examples: cardrig exec --card piv-staff -- opensc-tool --list-readers\n"
         "          cardrig exec --card my.card --image after.card -- ./my-client");
     command->add_option("command", options->command, "the command and its words")

@@ -1,12 +1,12 @@
 #include "harness/files.h"
 
 #include "harness/errors.h"
+#include "harness/rig/unique_fd.h"
 
 #include <cerrno>
 #include <cstdlib>
 #include <memory>
 #include <system_error>
-#include <utility>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -25,37 +25,9 @@ std::string reason(int error) {
     return std::generic_category().message(error);
 }
 
-/// A file descriptor that is closed at the latest when it goes out of sight.
-class Descriptor final {
-public:
-    explicit Descriptor(int number) : number_(number) {}
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-    ~Descriptor() {
-        if (number_ >= 0) {
-            ::close(number_);
-        }
-    }
-    [[nodiscard]] int number() const { return number_; }
-    /// False with errno set where the system could not keep what was written.
-    [[nodiscard]] bool close() { return ::close(std::exchange(number_, -1)) == 0; }
-
-private:
-    int number_;
-};
-
-bool write_all(int descriptor, apdu::ByteView bytes) {
-    while (!bytes.empty()) {
-        const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
-        if (written < 0 && errno == EINTR) {
-            continue;
-        }
-        if (written < 0) {
-            return false;
-        }
-        bytes = bytes.subspan(static_cast<std::size_t>(written));
-    }
-    return true;
+/// False with errno set where the system could not keep what was written.
+bool close_file(UniqueFd& file) {
+    return ::close(file.release()) == 0;
 }
 
 std::string folder_of(const std::string& path) {
@@ -69,9 +41,9 @@ std::string folder_of(const std::string& path) {
 /// The rename itself lasts only when the folder is on the disk too. Some file systems refuse to sync a
 /// folder; the file's content is safe all the same.
 void sync_folder(const std::string& folder) {
-    const Descriptor descriptor(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (descriptor.number() >= 0) {
-        ::fsync(descriptor.number());
+    const UniqueFd descriptor(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (descriptor) {
+        ::fsync(descriptor.get());
     }
 }
 
@@ -86,8 +58,8 @@ void write_special(const std::string& path, const struct stat& status, apdu::Byt
     if (S_ISDIR(status.st_mode)) {
         throw RequestError(fmt::format("cannot write {}: it is a folder", path));
     }
-    Descriptor file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
-    if (file.number() < 0 || !write_all(file.number(), bytes) || !file.close()) {
+    UniqueFd file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    if (!file || !write_all(file.get(), bytes) || !close_file(file)) {
         throw RequestError(fmt::format("cannot write {}: {}", path, reason(errno)));
     }
 }
@@ -98,14 +70,14 @@ apdu::Bytes read_file(const std::string& path) {
     const auto fail = [&](int error) {
         throw RequestError(fmt::format("cannot read {}: {}", path, reason(error)));
     };
-    const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    if (file.number() < 0) {
+    const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!file) {
         fail(errno);
     }
     apdu::Bytes bytes;
     apdu::Bytes block(64UL * 1024);
     for (;;) {
-        const ssize_t count = ::read(file.number(), block.data(), block.size());
+        const ssize_t count = ::read(file.get(), block.data(), block.size());
         if (count < 0 && errno == EINTR) {
             continue;
         }
@@ -123,6 +95,20 @@ apdu::Bytes read_file(const std::string& path) {
     }
 }
 
+bool write_all(int descriptor, apdu::ByteView bytes) {
+    while (!bytes.empty()) {
+        const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
+        if (written < 0 && errno == EINTR) {
+            continue;
+        }
+        if (written < 0) {
+            return false;
+        }
+        bytes = bytes.subspan(static_cast<std::size_t>(written));
+    }
+    return true;
+}
+
 void write_file(const std::string& path, apdu::ByteView bytes) {
     const auto fail = [&](int error) {
         throw RequestError(fmt::format("cannot write {}: {}", path, reason(error)));
@@ -134,11 +120,11 @@ void write_file(const std::string& path, apdu::ByteView bytes) {
         return;
     }
     std::string temporary = target + ".XXXXXX";
-    Descriptor file(::mkostemp(temporary.data(), O_CLOEXEC)); // made with mode 0600
-    if (file.number() < 0) {
+    UniqueFd file(::mkostemp(temporary.data(), O_CLOEXEC)); // made with mode 0600
+    if (!file) {
         fail(errno);
     }
-    const bool kept = write_all(file.number(), bytes) && ::fsync(file.number()) == 0 && file.close() &&
+    const bool kept = write_all(file.get(), bytes) && ::fsync(file.get()) == 0 && close_file(file) &&
                       ::rename(temporary.c_str(), target.c_str()) == 0;
     if (!kept) {
         const int error = errno;

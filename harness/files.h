@@ -15,5 +15,7 @@ namespace cardrig::harness {
 /// the path and the system's reason.
 void write_file(const std::string& path, apdu::ByteView bytes);
 void write_file(const std::string& path, std::string_view text);
+/// False with errno set where the system would not take it all.
+[[nodiscard]] bool write_all(int descriptor, apdu::ByteView bytes);
 
 } // namespace cardrig::harness

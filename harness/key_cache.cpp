@@ -1,6 +1,8 @@
 #include "harness/key_cache.h"
 
 #include "emulator/key_generation.h"
+#include "harness/files.h"
+#include "harness/rig/unique_fd.h"
 
 #include <algorithm>
 #include <array>
@@ -28,35 +30,16 @@ constexpr mode_t private_folder = 0700;
 constexpr mode_t others = 0077;
 constexpr std::size_t largest_file = 16384;
 
-class Descriptor final {
-public:
-    explicit Descriptor(int descriptor) : descriptor_(descriptor) {}
-    Descriptor(const Descriptor&) = delete;
-    Descriptor(Descriptor&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
-    Descriptor& operator=(const Descriptor&) = delete;
-    Descriptor& operator=(Descriptor&&) = delete;
-    ~Descriptor() {
-        if (descriptor_ >= 0) {
-            ::close(descriptor_);
-        }
-    }
-    [[nodiscard]] int get() const { return descriptor_; }
-    [[nodiscard]] bool good() const { return descriptor_ >= 0; }
-
-private:
-    int descriptor_;
-};
-
-bool is_ours(const Descriptor& opened, mode_t kind) {
+bool is_ours(const UniqueFd& opened, mode_t kind) {
     struct stat status {};
-    return opened.good() && ::fstat(opened.get(), &status) == 0 && (status.st_mode & S_IFMT) == kind &&
+    return opened && ::fstat(opened.get(), &status) == 0 && (status.st_mode & S_IFMT) == kind &&
            status.st_uid == ::geteuid() && (status.st_mode & others) == 0;
 }
 
 /// The folder, if it is ours alone.
-Descriptor open_folder(const std::filesystem::path& folder) {
-    Descriptor opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    return is_ours(opened, S_IFDIR) ? std::move(opened) : Descriptor(-1);
+UniqueFd open_folder(const std::filesystem::path& folder) {
+    UniqueFd opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    return is_ours(opened, S_IFDIR) ? std::move(opened) : UniqueFd();
 }
 
 bool make_folders(const std::filesystem::path& folder) {
@@ -70,7 +53,7 @@ bool make_folders(const std::filesystem::path& folder) {
     return true;
 }
 
-std::optional<std::string> read_all(const Descriptor& file) {
+std::optional<std::string> read_all(const UniqueFd& file) {
     std::string text(largest_file + 1, '\0');
     std::size_t size = 0;
     while (size < text.size()) {
@@ -88,20 +71,6 @@ std::optional<std::string> read_all(const Descriptor& file) {
         size += static_cast<std::size_t>(got);
     }
     return std::nullopt; // larger than any key
-}
-
-bool write_all(const Descriptor& file, std::string_view text) {
-    while (!text.empty()) {
-        const ssize_t written = ::write(file.get(), text.data(), text.size());
-        if (written < 0 && errno == EINTR) {
-            continue;
-        }
-        if (written <= 0) {
-            return false;
-        }
-        text.remove_prefix(static_cast<std::size_t>(written));
-    }
-    return true;
 }
 
 ByteView bytes_of(std::string_view text) {
@@ -129,12 +98,12 @@ std::string file_name(const std::string& identity) {
 }
 
 std::optional<Bytes> find_in(const std::filesystem::path& folder, const std::string& identity) {
-    const Descriptor opened = open_folder(folder);
-    if (!opened.good()) {
+    const UniqueFd opened = open_folder(folder);
+    if (!opened) {
         return std::nullopt;
     }
     // Not blocking: a pipe of that name must not hold us.
-    const Descriptor file(
+    const UniqueFd file(
         ::openat(opened.get(), file_name(identity).c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
     if (!is_ours(file, S_IFREG)) {
         return std::nullopt;
@@ -144,18 +113,19 @@ std::optional<Bytes> find_in(const std::filesystem::path& folder, const std::str
 }
 
 void keep_in(const std::filesystem::path& folder, const std::string& identity, const Bytes& pkcs8) {
-    if (!make_folders(folder) || !open_folder(folder).good()) {
+    if (!make_folders(folder) || !open_folder(folder)) {
         return;
     }
     // Written aside and renamed, so that nobody sees half a file. Not synced: a torn one is found out by its
     // digest, and made anew.
     std::string aside = folder / ".new-XXXXXX";
-    const Descriptor file(::mkostemp(aside.data(), O_CLOEXEC)); // 0600
-    if (!file.good()) {
+    const UniqueFd file(::mkostemp(aside.data(), O_CLOEXEC)); // 0600
+    if (!file) {
         return;
     }
     const std::filesystem::path target = folder / file_name(identity);
-    if (!write_all(file, file_text(identity, pkcs8)) || ::rename(aside.c_str(), target.c_str()) != 0) {
+    if (!write_all(file.get(), bytes_of(file_text(identity, pkcs8))) ||
+        ::rename(aside.c_str(), target.c_str()) != 0) {
         ::unlink(aside.c_str());
     }
 }

@@ -38,6 +38,10 @@ std::string socket_path(const std::string& folder) {
     return folder + "/pcscd.comm";
 }
 
+std::string reader_at(std::size_t index) {
+    return fmt::format("Virtual PCD 00 {:02X}", index);
+}
+
 /// Made before the daemon, which then serves it at once.
 UniqueFd listen_at(const std::string& path) {
     UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -61,6 +65,9 @@ std::string last_lines(const std::string& path, std::size_t count) {
     std::ifstream file(path);
     std::deque<std::string> lines;
     for (std::string line; std::getline(file, line);) {
+        if (line.find("ifd-ccid.bundle") != std::string::npos) {
+            continue; // a driver that the rig hid from it, which it never fails to regret
+        }
         lines.push_back(line);
         if (lines.size() > count) {
             lines.pop_front();
@@ -99,9 +106,12 @@ struct Rig::Parts {
 
     void start(const RigOptions& options);
     void check() const;
+    void check_signals() const;
     [[noreturn]] void fail(const std::string& what) const;
     void connect(std::size_t index, std::chrono::milliseconds limit);
-    void wait(std::size_t index, bool present, std::chrono::milliseconds limit);
+    [[nodiscard]] bool left(std::size_t index) const { return links[index] && !links[index]->connected(); }
+    [[nodiscard]] bool wait_until_in(std::size_t index, std::chrono::milliseconds limit);
+    void wait_until_out(std::size_t index, std::chrono::milliseconds limit);
     [[nodiscard]] Launch launch_for(const ClientCommand& command,
                                     const std::map<std::string, std::string>& rig);
 
@@ -121,7 +131,7 @@ Rig::Parts::Parts(std::vector<ReaderCard*> given_cards, const RigOptions& option
     if (cards.empty() || cards.size() > max_vpcd_cards) {
         throw RequestError(fmt::format("{} cards: vpcd has readers for one or two", cards.size()));
     }
-    const PcscHost host = find_pcsc_host();
+    const PcscHost host = find_pcsc_host([this] { check_signals(); });
     folder = make_rig_folder();
     try {
         make_folder(folder + "/readers");
@@ -153,7 +163,8 @@ void Rig::Parts::start(const RigOptions& options) {
     }
     for (std::size_t i = 0; options.cards_in && i < cards.size(); ++i) {
         try {
-            links[i] = std::make_unique<VpcdLink>(keeper->take_connection(static_cast<int>(i)), *cards[i]);
+            links[i] = std::make_unique<VpcdLink>(
+                keeper->take_connection(static_cast<int>(i), [this] { check_signals(); }), *cards[i]);
         } catch (const HostError& error) {
             static_cast<void>(keeper->wait_for_daemon()); // knows better, if the daemon did not start at all
             fail(error.what());
@@ -165,7 +176,7 @@ void Rig::Parts::start(const RigOptions& options) {
     }
     std::vector<std::string> readers;
     for (std::size_t i = 0; i < cards.size(); ++i) {
-        readers.push_back(fmt::format("Virtual PCD 00 {:02X}", i));
+        readers.push_back(reader_at(i));
     }
     try {
         watch.open(readers, start_limit);
@@ -174,7 +185,18 @@ void Rig::Parts::start(const RigOptions& options) {
     }
     keeper->ready();
     for (std::size_t i = 0; options.cards_in && i < cards.size(); ++i) {
-        wait(i, true, start_limit);
+        if (!wait_until_in(i, start_limit)) {
+            notices.push_back(fmt::format(
+                "the card for {} did not start, or left at once: the reader is empty", reader_at(i)));
+        }
+    }
+}
+
+void Rig::Parts::check_signals() const {
+    if (signals != nullptr) {
+        if (const auto event = signals->take()) {
+            throw Interrupted(event->signal);
+        }
     }
 }
 
@@ -183,11 +205,7 @@ void Rig::Parts::check() const {
     if (keeper->daemon_status()) {
         fail("the private pcscd has ended");
     }
-    if (signals != nullptr) {
-        if (const auto event = signals->take()) {
-            throw Interrupted(event->signal);
-        }
-    }
+    check_signals();
     for (const auto& link : links) {
         if (link && link->error()) {
             std::rethrow_exception(link->error());
@@ -203,13 +221,27 @@ void Rig::Parts::fail(const std::string& what) const {
 void Rig::Parts::connect(std::size_t index, std::chrono::milliseconds limit) {
     const auto slot = static_cast<int>(index);
     keeper->request_connections(1U << index, limit);
-    links[index] = std::make_unique<VpcdLink>(keeper->take_connection(slot), *cards[index]);
+    links[index] =
+        std::make_unique<VpcdLink>(keeper->take_connection(slot, [this] { check_signals(); }), *cards[index]);
 }
 
-void Rig::Parts::wait(std::size_t index, bool present, std::chrono::milliseconds limit) {
-    if (!watch.wait_for_card(fmt::format("Virtual PCD 00 {:02X}", index), present, limit)) {
-        fail(fmt::format("PC/SC does not see within {} ms that a card is {}", limit.count(),
-                         present ? "in" : "out"));
+/// False if the card left by itself before anybody saw it.
+bool Rig::Parts::wait_until_in(std::size_t index, std::chrono::milliseconds limit) {
+    if (watch.wait_for_card(reader_at(index), true, limit, [&] { return left(index); })) {
+        return true;
+    }
+    if (!left(index)) {
+        fail(fmt::format("PC/SC does not see within {} ms that a card is in", limit.count()));
+    }
+    if (links[index]->error()) {
+        std::rethrow_exception(links[index]->error());
+    }
+    return false;
+}
+
+void Rig::Parts::wait_until_out(std::size_t index, std::chrono::milliseconds limit) {
+    if (!watch.wait_for_card(reader_at(index), false, limit, [] { return false; })) {
+        fail(fmt::format("PC/SC does not see within {} ms that a card is out", limit.count()));
     }
 }
 
@@ -257,19 +289,19 @@ Rig::~Rig() = default;
 
 std::string Rig::reader_name(std::size_t index) const {
     static_cast<void>(parts_->cards.at(index));
-    return fmt::format("Virtual PCD 00 {:02X}", index);
+    return reader_at(index);
 }
 
-void Rig::insert(std::size_t index, std::chrono::milliseconds limit) {
+bool Rig::insert(std::size_t index, std::chrono::milliseconds limit) {
     if (parts_->links.at(index) && parts_->links[index]->connected()) {
-        return;
+        return true;
     }
     if (parts_->links[index]) {
         // It left by itself: put in before the daemon has seen that, it would never have been away.
         remove(index, limit);
     }
     parts_->connect(index, limit);
-    parts_->wait(index, true, limit);
+    return parts_->wait_until_in(index, limit);
 }
 
 void Rig::remove(std::size_t index, std::chrono::milliseconds limit) {
@@ -277,7 +309,7 @@ void Rig::remove(std::size_t index, std::chrono::milliseconds limit) {
         return;
     }
     parts_->links[index].reset();
-    parts_->wait(index, false, limit);
+    parts_->wait_until_out(index, limit);
 }
 
 bool Rig::inserted(std::size_t index) const {

@@ -65,9 +65,10 @@ public:
 
     /// PC/SC name of a card's reader: what clients are given as CARDRIG_READER, CARDRIG_READER_2, ...
     [[nodiscard]] std::string reader_name(std::size_t index) const;
-    /// Puts a card in and returns when PC/SC clients can see it; throws HostError with the daemon's last
-    /// words if that takes longer than `limit`.
-    void insert(std::size_t index, std::chrono::milliseconds limit = std::chrono::seconds(10));
+    /// Puts a card in and returns true when PC/SC clients can see it, or false if it left by itself before
+    /// that, as one does that is cut off while it starts. Throws HostError with the daemon's last words if
+    /// neither happens within `limit`.
+    bool insert(std::size_t index, std::chrono::milliseconds limit = std::chrono::seconds(10));
     /// Takes it out and returns when PC/SC clients can see that it is gone. Nothing happens if it is out.
     void remove(std::size_t index, std::chrono::milliseconds limit = std::chrono::seconds(10));
     /// Whether a card is in: false after it left by itself.
@@ -79,7 +80,8 @@ public:
     [[nodiscard]] const std::string& folder() const;
     /// What a client needs in its environment: PCSCLITE_CSOCK_NAME, CARDRIG_READER and so on.
     [[nodiscard]] std::map<std::string, std::string> environment() const;
-    /// Things worth telling the user: "namespaces refused: running the daemon plainly".
+    /// Things worth telling the user: that namespaces were refused and the daemon runs plainly, or that a card
+    /// that should be in from the start left by itself.
     [[nodiscard]] std::vector<std::string> notices() const;
 
 private:

@@ -121,7 +121,10 @@ private:
             return;
         }
         trace_.add("reader", 0, {{"event", "inserted"}});
-        rig_.insert(0);
+        if (!rig_.insert(0)) {
+            // A planned fault cut it off while it started: the client meets an empty reader.
+            trace_.add("reader", 0, {{"event", "removed"}});
+        }
     }
 
     void take_out() {

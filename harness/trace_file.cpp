@@ -92,6 +92,24 @@ std::string meaning(const TraceEvent& event, std::size_t most_bytes) {
     return readable_rest(event);
 }
 
+/// In words of ours: the JSON library's are for programmers.
+void check_event(const nlohmann::json& json) {
+    if (!json.is_object()) {
+        throw RequestError("not a trace event: no JSON object");
+    }
+    for (const char* key : {"n", "t", "kind"}) {
+        if (!json.contains(key)) {
+            throw RequestError(fmt::format("not a trace event: it has no '{}'", key));
+        }
+    }
+    if (!json["t"].is_number()) {
+        throw RequestError("not a trace event: 't' is no number");
+    }
+    if (!json["kind"].is_string()) {
+        throw RequestError("not a trace event: 'kind' is no text");
+    }
+}
+
 } // namespace
 
 TraceFile::TraceFile(std::string path) : path_(std::move(path)) {
@@ -116,12 +134,8 @@ TraceFile::~TraceFile() {
 void TraceFile::write(const TraceEvent& event) {
     const std::string line =
         event.to_json().dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
-    for (std::size_t at = 0; at < line.size();) {
-        const ssize_t count = ::write(descriptor_, line.data() + at, line.size() - at);
-        if (count < 0 && errno != EINTR) {
-            refuse(path_, "write");
-        }
-        at += count > 0 ? static_cast<std::size_t>(count) : 0;
+    if (!write_all(descriptor_, {reinterpret_cast<const std::uint8_t*>(line.data()), line.size()})) {
+        refuse(path_, "write");
     }
 }
 
@@ -151,6 +165,7 @@ std::vector<TraceEvent> parse_trace(std::string_view text, const std::string& fi
                             end == std::string_view::npos ? " (the file ends within it)" : ""));
         }
         try {
+            check_event(json);
             events.push_back(TraceEvent::from_json(json));
         } catch (const RequestError& error) {
             throw RequestError(fmt::format("{}:{}: {}", file, number, error.what()));

@@ -1,8 +1,9 @@
 #include "harness/vpcd_link.h"
 
+#include "harness/rig/quiet_thread.h"
+
 #include <array>
 #include <cerrno>
-#include <csignal>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <optional>
@@ -20,17 +21,6 @@ void set_tcp_option(int socket, int option) {
     const int on = 1;
     // Fails on a socket that is not TCP (a test's socket pair), where there is nothing to set.
     static_cast<void>(setsockopt(socket, IPPROTO_TCP, option, &on, sizeof on));
-}
-
-/// Signals are for the thread that waits for them, never for a link's.
-std::thread start_without_signals(auto function) {
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    std::thread thread(function);
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    return thread;
 }
 
 } // namespace

@@ -82,7 +82,7 @@ void Guardian::write_configuration() const {
         ports_.first(), plan_.host.driver);
     file.close();
     if (!file) {
-        throw HostError(fmt::format("cannot write {}", path));
+        throw HostError(fmt::format("cannot write {}: {}", path, std::strerror(errno)));
     }
 }
 
@@ -96,8 +96,11 @@ void Guardian::become_daemon(int failure) const {
         sigaction(signal, &action, nullptr);
     }
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    const int log = open(daemon_log(plan_.folder).c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    const int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    int log = open(daemon_log(plan_.folder).c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (log < 0) {
+        log = null; // its words are lost then, rather than mixed into the rig's own
+    }
     const int listener = fcntl(plan_.listener, F_DUPFD_CLOEXEC, 10);
     const int kept_failure = fcntl(failure, F_DUPFD_CLOEXEC, 10);
     dup2(null, STDIN_FILENO);
@@ -115,8 +118,8 @@ void Guardian::become_daemon(int failure) const {
     argv.push_back(nullptr);
     execv(argv[0], const_cast<char**>(argv.data()));
     const int error = errno;
-    static_cast<void>(write(kept_failure, &error, sizeof error));
-    _exit(127);
+    const bool told = write(kept_failure, &error, sizeof error) == static_cast<ssize_t>(sizeof error);
+    _exit(told ? 127 : 126);
 }
 
 void Guardian::start_daemon() {

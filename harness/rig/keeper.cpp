@@ -14,6 +14,13 @@
 
 namespace cardrig::harness {
 
+namespace {
+
+/// One wait ends after this, to see whether anything else is the matter.
+constexpr int slice_ms = 100;
+
+} // namespace
+
 Keeper::Keeper(const PcscHost& host, const std::string& folder, UniqueFd listener,
                const sigset_t& client_mask) {
     auto [mine, its] = message_pair();
@@ -75,7 +82,7 @@ void Keeper::request_connections(unsigned slots, std::chrono::milliseconds limit
                  {MessageKind::connect, static_cast<int>(slots), static_cast<int>(limit.count()), {}, {}});
 }
 
-UniqueFd Keeper::take_connection(int slot) {
+UniqueFd Keeper::take_connection(int slot, const std::function<void()>& keep_waiting) {
     while (true) {
         const auto early = std::find_if(early_connections_.begin(), early_connections_.end(),
                                         [slot](const Message& message) { return message.value == slot; });
@@ -87,6 +94,10 @@ UniqueFd Keeper::take_connection(int slot) {
                     fmt::format("cannot connect a card to vpcd: {}", std::strerror(message.detail)));
             }
             return std::move(message.files.front());
+        }
+        pollfd wait{guardian_.get(), POLLIN, 0};
+        while (poll(&wait, 1, slice_ms) <= 0) {
+            keep_waiting();
         }
         std::optional<Message> message = receive_message(guardian_.get());
         if (!message) {
@@ -100,7 +111,10 @@ void Keeper::start_client(const Launch& launch, const std::vector<int>& streams)
     const UniqueFd request = launch.to_file();
     std::vector<int> files{request.get()};
     files.insert(files.end(), streams.begin(), streams.end());
-    send_message(line_.get(), {MessageKind::start_client, 0, 0, {}, {}}, files);
+    if (!send_message(line_.get(), {MessageKind::start_client, 0, 0, {}, {}}, files)) {
+        throw HostError(
+            fmt::format("cannot hand the client to the keeper process: {}", std::strerror(errno)));
+    }
 }
 
 void Keeper::stop_client(int signal) {

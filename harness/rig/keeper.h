@@ -6,6 +6,7 @@
 #include "harness/rig/pcsc_host.h"
 
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
 #include <sys/types.h>
@@ -29,9 +30,11 @@ public:
     void ready();
 
     void request_connections(unsigned slots, std::chrono::milliseconds limit);
-    /// The connection to a slot of vpcd, after it was requested. Throws HostError.
-    [[nodiscard]] UniqueFd take_connection(int slot);
+    /// The connection to a slot of vpcd, after it was requested. Throws HostError. `keep_waiting` is called
+    /// now and then meanwhile, and throws to stop it.
+    [[nodiscard]] UniqueFd take_connection(int slot, const std::function<void()>& keep_waiting);
 
+    /// Throws HostError if the keeper is gone or a stream is closed.
     void start_client(const Launch& launch, const std::vector<int>& streams);
     void stop_client(int signal);
 

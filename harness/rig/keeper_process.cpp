@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstring>
 #include <exception>
+#include <fcntl.h>
 #include <optional>
 #include <poll.h>
 #include <string>
@@ -37,6 +38,13 @@ constexpr auto polite_time = 2s;
 constexpr auto kill_interval = 50ms;
 /// A process that even SIGKILL does not end (another user's, or one stuck in the kernel) is given up.
 constexpr auto give_up_time = 5s;
+/// For so long, of that, the keepers of rigs that the client runs are spared: once their own clients are
+/// killed they clean up, which nobody else would do.
+constexpr auto inner_keepers_time = 3s;
+constexpr const char* process_name = "cardrig-keeper";
+
+constexpr const char* why_refused =
+    "as a container without the privilege does, or kernel.apparmor_restrict_unprivileged_userns = 1";
 
 enum class ClientPhase { none, running, settling, asked_to_stop, being_killed };
 
@@ -54,6 +62,7 @@ private:
     void start_client(const Message& message);
     void stop_client(int signal);
     void signal_client(int signal) const;
+    void kill_client(bool inner_keepers_too) const;
     void step_client();
     void end_client();
     void reap();
@@ -77,7 +86,7 @@ private:
 };
 
 void KeeperProcess::run() {
-    prctl(PR_SET_NAME, "cardrig-keeper");
+    prctl(PR_SET_NAME, process_name);
     // A group of its own: the terminal's signals are for the rig and its client. The same session: a client
     // may join the rig's group.
     setpgid(0, 0);
@@ -116,10 +125,11 @@ bool KeeperProcess::start_daemon() {
     if (start == Start::refused) {
         const std::string harm = harm_of_plain_daemon(plan_.daemon);
         notice =
-            fmt::format("this host refuses namespaces ({}): the private pcscd runs without them, and its "
+            fmt::format("this host refuses namespaces ({}; {}): the private pcscd runs without them, and its "
                         "readers can be reached from the network",
-                        trouble);
-        trouble = fmt::format("this host refuses namespaces ({}), and without them {}", trouble, harm);
+                        trouble, why_refused);
+        trouble = fmt::format("this host refuses namespaces ({}; {}), and without them {}", trouble,
+                              why_refused, harm);
         start = harm.empty() ? try_daemon(Isolation::none, trouble) : Start::failed;
     }
     if (start == Start::started) {
@@ -178,7 +188,9 @@ void KeeperProcess::serve() {
         }
         if (ready_until_ && Clock::now() >= *ready_until_) {
             ready_until_.reset();
-            kill(guardian_, SIGTERM);
+            if (guardian_ > 0) { // to -1 it would go to everybody
+                kill(guardian_, SIGTERM);
+            }
         }
         reap();
         step_client();
@@ -204,7 +216,7 @@ void KeeperProcess::take_message() {
 void KeeperProcess::start_client(const Message& message) {
     std::vector<UniqueFd> streams;
     for (std::size_t i = 1; i < message.files.size(); ++i) {
-        streams.emplace_back(dup(message.files[i].get()));
+        streams.emplace_back(fcntl(message.files[i].get(), F_DUPFD_CLOEXEC, 0));
     }
     const Launched launched = launch(Launch::from_file(message.files.at(0).get()), plan_.signals, streams);
     if (launched.pid < 0) {
@@ -221,8 +233,14 @@ void KeeperProcess::start_client(const Message& message) {
 void KeeperProcess::signal_client(int signal) const {
     for (const pid_t process : descendants(guardian_)) {
         kill(process, signal);
-        if (signal != SIGKILL) {
-            kill(process, SIGCONT); // one that is stopped could not act on it
+        kill(process, SIGCONT); // one that is stopped could not act on it
+    }
+}
+
+void KeeperProcess::kill_client(bool inner_keepers_too) const {
+    for (const pid_t process : descendants(guardian_)) {
+        if (inner_keepers_too || name_of(process) != process_name) {
+            kill(process, SIGKILL);
         }
     }
 }
@@ -256,7 +274,7 @@ void KeeperProcess::step_client() {
         give_up_at_ = now + give_up_time;
     }
     if (phase_ == ClientPhase::being_killed) {
-        signal_client(SIGKILL);
+        kill_client(now + give_up_time >= give_up_at_ + inner_keepers_time);
         phase_until_ = now + kill_interval;
         if (now >= give_up_at_) {
             end_client();

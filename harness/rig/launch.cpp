@@ -141,8 +141,8 @@ Launched launch(const Launch& launch, const SignalState& signals, const std::vec
     }
     if (child == 0) {
         const int error = become(launch, signals, streams, parent);
-        static_cast<void>(write(write_end.get(), &error, sizeof error));
-        _exit(127);
+        const bool told = write(write_end.get(), &error, sizeof error) == static_cast<ssize_t>(sizeof error);
+        _exit(told ? 127 : 126);
     }
     write_end.reset();
     int error = 0;

@@ -1,6 +1,7 @@
 // The PC/SC software of this host: which daemon and which vpcd driver the rig will use.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@ struct PcscHost {
 
 /// Looks for pcscd at CARDRIG_PCSCD, else on PATH and in the usual folders for daemons; for the driver at
 /// CARDRIG_VPCD, else where that daemon's drivers are. Throws HostError with the package that is missing.
-[[nodiscard]] PcscHost find_pcsc_host();
+/// `keep_waiting` is called now and then while that pcscd is asked about itself, and throws to stop it.
+[[nodiscard]] PcscHost find_pcsc_host(const std::function<void()>& keep_waiting);
 
 } // namespace cardrig::harness

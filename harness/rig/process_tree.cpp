@@ -58,4 +58,11 @@ std::vector<pid_t> descendants(pid_t except) {
     return found;
 }
 
+std::string name_of(pid_t process) {
+    std::ifstream file(fs::path("/proc") / std::to_string(process) / "comm");
+    std::string name;
+    std::getline(file, name);
+    return name;
+}
+
 } // namespace cardrig::harness

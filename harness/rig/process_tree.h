@@ -1,6 +1,7 @@
 // Processes below this one, as /proc shows them.
 #pragma once
 
+#include <string>
 #include <sys/types.h>
 #include <vector>
 
@@ -9,5 +10,8 @@ namespace cardrig::harness {
 /// All descendants of this process, those of `except` and itself left out; children before grandchildren. One
 /// that is being born or dies meanwhile may be missed: ask again after each death.
 [[nodiscard]] std::vector<pid_t> descendants(pid_t except);
+
+/// A process's own name for itself, 15 characters at most; empty if there is no such process.
+[[nodiscard]] std::string name_of(pid_t process);
 
 } // namespace cardrig::harness

@@ -1,8 +1,10 @@
 #include "harness/rig/reader_watch.h"
 
 #include "harness/errors.h"
+#include "harness/rig/quiet_thread.h"
 
 #include <algorithm>
+#include <future>
 #include <string_view>
 
 #include <fmt/format.h>
@@ -30,6 +32,9 @@ DWORD next_slice(Clock::time_point until) {
 ReaderWatch::ReaderWatch(std::function<void()> keep_waiting) : keep_waiting_(std::move(keep_waiting)) {}
 
 ReaderWatch::~ReaderWatch() {
+    if (thread_.joinable()) {
+        thread_.join();
+    }
     if (open_) {
         SCardReleaseContext(context_);
     }
@@ -54,14 +59,27 @@ std::vector<std::string> ReaderWatch::list() const {
     return readers;
 }
 
-void ReaderWatch::open(const std::vector<std::string>& readers, std::chrono::milliseconds limit) {
-    const auto until = Clock::now() + limit;
-    const LONG established = SCardEstablishContext(SCARD_SCOPE_SYSTEM, nullptr, nullptr, &context_);
+/// On a thread of its own, because the library gives no way to interrupt the wait for a first answer.
+void ReaderWatch::establish() {
+    std::promise<long> promise;
+    std::future<long> answered = promise.get_future();
+    thread_ = start_without_signals([this, answer = std::move(promise)]() mutable {
+        answer.set_value(SCardEstablishContext(SCARD_SCOPE_SYSTEM, nullptr, nullptr, &context_));
+    });
+    while (answered.wait_for(slice) != std::future_status::ready) {
+        keep_waiting_();
+    }
+    const LONG established = answered.get();
     if (established != SCARD_S_SUCCESS) {
         throw HostError(
             fmt::format("the private pcscd does not answer: {}", pcsc_stringify_error(established)));
     }
     open_ = true;
+}
+
+void ReaderWatch::open(const std::vector<std::string>& readers, std::chrono::milliseconds limit) {
+    const auto until = Clock::now() + limit;
+    establish();
     SCARD_READERSTATE state{};
     state.szReader = list_of_readers;
     while (true) {
@@ -81,11 +99,15 @@ void ReaderWatch::open(const std::vector<std::string>& readers, std::chrono::mil
     }
 }
 
-bool ReaderWatch::wait_for_card(const std::string& reader, bool present, std::chrono::milliseconds limit) {
+bool ReaderWatch::wait_for_card(const std::string& reader, bool present, std::chrono::milliseconds limit,
+                                const std::function<bool()>& in_vain) {
     const auto until = Clock::now() + limit;
     SCARD_READERSTATE state{};
     state.szReader = reader.c_str();
     state.dwCurrentState = SCARD_STATE_UNAWARE;
+    if (present) {
+        seen_present_.erase(reader);
+    }
     while (true) {
         const LONG result = SCardGetStatusChange(context_, next_slice(until), &state, 1);
         if (result != SCARD_S_SUCCESS && result != static_cast<LONG>(SCARD_E_TIMEOUT)) {
@@ -100,10 +122,12 @@ bool ReaderWatch::wait_for_card(const std::string& reader, bool present, std::ch
             seen_present_[reader] = count;
             return true;
         }
-        if (!present && !is_present && seen_present_[reader] != count) {
+        // One that left again before the polling saw it has not been counted.
+        const auto seen = seen_present_.find(reader);
+        if (!present && !is_present && (seen == seen_present_.end() || seen->second != count)) {
             return true;
         }
-        if (Clock::now() >= until) {
+        if (Clock::now() >= until || in_vain()) {
             return false;
         }
         keep_waiting_();

@@ -2,16 +2,18 @@
 
 import os
 import re
+import shlex
 import shutil
 import signal
 import stat
 import subprocess
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from rig_processes import (CARDRIG, LIMIT, RunningRig, exec_words, is_alive, mentioning, need, ordinary_user,
+from rig_processes import (CARDRIG, LIMIT, RunningRig, below, exec_words, is_alive, mentioning, need, ordinary_user,
                            read_line, run_exec, wait_until)
 
 OPENSC_TOOL = need("opensc-tool", "opensc")
@@ -33,8 +35,8 @@ def command_for_all(tmp_path_factory):
     shutil.rmtree(folder)
 
 
-def as_ordinary_user(command_for_all, *command, options=()):
-    words = exec_words(*command, options=options)
+def as_ordinary_user(command_for_all, *command, cards=("piv-staff",)):
+    words = exec_words(*command, cards=cards)
     return subprocess.run([*ordinary_user(), command_for_all, *words[1:]], capture_output=True, text=True,
                           timeout=LIMIT, cwd="/", env={**os.environ, "HOME": "/nonexistent"})
 
@@ -86,6 +88,32 @@ def test_streams_are_the_rigs_own():
     assert (got.stdout, got.stderr) == ("typed", "problem\n")
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_is_not_taken_by_a_file_of_the_rigs(tmp_path, closed):
+    """The client has something else there than the rig's own files, and using it fails, as if it were closed."""
+    trace, seen = tmp_path / "trace.jsonl", tmp_path / "seen"
+    client = ("import os, sys\n"
+              "def fails(action):\n"
+              "    try:\n"
+              "        action()\n"
+              "    except OSError:\n"
+              "        return True\n"
+              "uses = [lambda: os.read(0, 1), lambda: os.write(1, b'mark'), lambda: os.write(2, b'mark')]\n"
+              "with open(sys.argv[1], 'w') as file:\n"
+              "    for number, use in enumerate(uses):\n"
+              "        print(os.readlink(f'/proc/self/fd/{number}'), fails(use), file=file)\n")
+    words = exec_words("/usr/bin/python3", "-c", client, str(seen), options=["--trace", str(trace)])
+    got = subprocess.run(["sh", "-c", f'exec "$@" {closed}', "sh", *words], stdin=subprocess.DEVNULL,
+                         capture_output=True, text=True, timeout=LIMIT)
+    assert got.returncode == 0, got.stderr
+    numbers = {"<&-": [0], ">&-": [1], "2>&-": [2]}.get(closed, [0, 1, 2])
+    streams = [line.split() for line in seen.read_text().splitlines()]
+    assert len(streams) == 3
+    for number, (target, failed) in enumerate(streams):
+        assert (target == "/dev/null" and failed == "True") == (number in numbers), streams
+    assert "mark" not in trace.read_text()
+
+
 def test_words_after_the_command_are_the_commands():
     got = run_exec("printf", "%s|", "--card", "--", "-n", "a b")
     assert got.stdout == "--card|--|-n|a b|"
@@ -104,10 +132,14 @@ def test_own_trouble_gives_125_and_says_what_is_wrong(words, message):
     assert not got.stdout
 
 
-def test_an_unknown_option_is_told():
-    got = subprocess.run([CARDRIG, "exec", "--card", "piv-staff", "--bogus", "--", "true"], capture_output=True,
-                         text=True, timeout=LIMIT)
-    assert got.returncode in (2, 125)
+@pytest.mark.parametrize("words", [["--bogus", "--card", "piv-staff", "--", "true"],
+                                   ["--card", "piv-staff", "--bogus", "--", "true"],
+                                   ["--bogus", "rig", "--card", "piv-staff", "--", "true"],
+                                   ["--card", "piv-staff", "--bogus", "rig", "--", "true"],
+                                   ["--card", "piv-staff", "--bogus=rig", "--", "true", "-x"]])
+def test_an_unknown_option_is_told(words):
+    got = subprocess.run([CARDRIG, "exec", *words], capture_output=True, text=True, timeout=LIMIT)
+    assert got.returncode == 125
     assert "--bogus" in got.stderr
 
 
@@ -120,11 +152,47 @@ def test_missing_software_is_named_with_its_package(variable, package):
 
 def test_a_daemon_that_ends_at_once_is_told_with_its_last_words(tmp_path):
     daemon = tmp_path / "pcscd"
-    daemon.write_text('#!/bin/sh\necho "these are my last words"\nexit 3\n')
+    daemon.write_text('#!/bin/sh\necho "cannot stat ifd-ccid.bundle"\necho "these are my last words"\nexit 3\n')
     daemon.chmod(0o755)
     got = run_exec("true", env={**os.environ, "CARDRIG_PCSCD": str(daemon)})
     assert got.returncode == 125
     assert "these are my last words" in got.stderr
+    assert "ifd-ccid" not in got.stderr  # which the rig itself had hidden
+
+
+# Daemons that hang: while they are asked about themselves, before their reader is there, and with it there.
+HANGING_DAEMON = """#!/usr/bin/python3
+import pathlib, re, signal, socket, sys
+kind, state = "KIND", pathlib.Path("STATE")
+if kind != "asked" and "-c" not in sys.argv:
+    sys.exit(0)
+listeners = []
+if kind == "unanswering":
+    text = pathlib.Path(sys.argv[sys.argv.index("-c") + 1], "vpcd").read_text()
+    port = int(re.search(r"CHANNELID (\\S+)", text)[1], 16)
+    listeners = [socket.create_server(("", port)), socket.create_server(("", port + 1))]
+state.write_text("hangs")
+signal.pause()
+"""
+
+
+@pytest.mark.parametrize("kind", ["asked", "readerless", "unanswering"])
+def test_a_signal_ends_the_wait_for_a_daemon_that_hangs(tmp_path, kind):
+    daemon, state = tmp_path / "pcscd", tmp_path / "state"
+    daemon.write_text(HANGING_DAEMON.replace("KIND", kind).replace("STATE", str(state)))
+    daemon.chmod(0o755)
+    words = ["env", "--default-signal", *exec_words("true")]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, start_new_session=True,
+                          env={**os.environ, "CARDRIG_PCSCD": str(daemon), "TMPDIR": str(tmp_path)}) as rig:
+        wait_until(state.exists, "the daemon hangs")
+        parts = below(rig.pid)
+        begin = time.monotonic()
+        rig.terminate()
+        assert rig.wait(LIMIT) == 128 + signal.SIGTERM, rig.stderr.read()
+        # The rig's own limits for a daemon that says nothing are ten seconds.
+        assert time.monotonic() - begin < 7
+        wait_until(lambda: not any(is_alive(pid) for pid in parts), "the rig's processes have ended")
+    assert not list(tmp_path.glob("cardrig-*"))
 
 
 def eight_at_once(run):
@@ -133,16 +201,39 @@ def eight_at_once(run):
         return list(pool.map(run, range(8)))
 
 
-# The card's own serial number would do, too; a file that the client reads through the card is what counts.
-WHOLE_CONVERSATION = ["sh", "-c", f'"{OPENSC_TOOL}" -l; "{OPENSC_TOOL}" -s {SELECT_PIV}; '
+# SP 800-73-4 part 2, 3.1.2, and part 1, table 3: the cardholder unique identifier, with tag 34, the GUID.
+GET_CHUID = "00CB3FFF055C035FC10200"
+WHOLE_CONVERSATION = ["sh", "-c", f'"{OPENSC_TOOL}" -l; "{OPENSC_TOOL}" -s {SELECT_PIV} -s {GET_CHUID}; '
                                   'echo "socket $PCSCLITE_CSOCK_NAME"']
+GUIDS = [f"{0xA0 + number:02X}" * 16 for number in range(8)]
+
+
+@pytest.fixture(scope="session")
+def cards_of_eight():
+    """Eight cards that can be told apart, where an ordinary user can read them."""
+    folder = Path(subprocess.check_output(["mktemp", "-d"], text=True).strip())
+    folder.chmod(0o755)
+    cards = [folder / f"{number}.card" for number in range(8)]
+    for card, guid in zip(cards, GUIDS):
+        subprocess.run([CARDRIG, "card", "new", "piv-staff", "-o", card, "--set", f"guid={guid}"], check=True,
+                       timeout=LIMIT)
+        card.chmod(0o644)
+    yield cards
+    shutil.rmtree(folder)
+
+
+def bytes_shown(output):
+    """What opensc-tool prints of answers, in hexadecimal: lines of bytes, each with their characters behind."""
+    return "".join(line[:48].replace(" ", "") for line in output.splitlines()
+                   if re.match(r"([0-9A-F]{2} )+", line))
 
 
 def check_eight(results):
-    for got in results:
+    for got, own in zip(results, GUIDS):
         assert got.returncode == 0, got.stderr
         assert len(re.findall(r"\bYes\b", got.stdout)) == 1, got.stdout
-        assert "SW1=0x90, SW2=0x00" in got.stdout, got.stdout
+        assert got.stdout.count("SW1=0x90, SW2=0x00") == 2, got.stdout
+        assert [guid for guid in GUIDS if "3410" + guid in bytes_shown(got.stdout)] == [own], got.stdout
     sockets = [re.search(r"socket (.*)", got.stdout)[1] for got in results]
     assert len(set(sockets)) == 8
     for socket in sockets:
@@ -150,21 +241,13 @@ def check_eight(results):
         assert not mentioning(str(Path(socket).parent))
 
 
-def selects_in(trace):
-    return [line for line in trace.read_text().splitlines() if SELECT_PIV in line]
+def test_eight_at_once_each_reach_their_own_card(cards_of_eight):
+    check_eight(eight_at_once(lambda number: run_exec(*WHOLE_CONVERSATION, cards=[cards_of_eight[number]])))
 
 
-def test_eight_at_once_each_reach_their_own_card(tmp_path):
-    traces = [tmp_path / f"{number}.jsonl" for number in range(8)]
-    check_eight(eight_at_once(
-        lambda number: run_exec(*WHOLE_CONVERSATION, options=["--trace", str(traces[number])])))
-    # A client that had reached another's card would be missing here and double there.
-    assert len({len(selects_in(trace)) for trace in traces}) == 1
-    assert selects_in(traces[0])
-
-
-def test_eight_at_once_as_an_ordinary_user(command_for_all):
-    check_eight(eight_at_once(lambda number: as_ordinary_user(command_for_all, *WHOLE_CONVERSATION)))
+def test_eight_at_once_as_an_ordinary_user(command_for_all, cards_of_eight):
+    check_eight(eight_at_once(lambda number: as_ordinary_user(command_for_all, *WHOLE_CONVERSATION,
+                                                              cards=[cards_of_eight[number]])))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
@@ -189,6 +272,20 @@ def test_nothing_is_left_when_the_rig_is_killed():
         rig.process.kill()
         rig.end()
         rig.assert_nothing_left()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_nothing_is_left_of_a_rig_in_a_rig(number):
+    deaf = shlex.join(exec_words("sh", "-c", "trap '' TERM; dirname \"$PCSCLITE_CSOCK_NAME\"; "
+                                             "while :; do sleep 1000; done"))
+    with RunningRig(body=f"{deaf} &", lines=1) as rig:
+        inner = Path(rig.lines[0])
+        assert inner.is_dir() and str(inner) != rig.folder
+        rig.process.send_signal(number)
+        rig.end()
+        rig.assert_nothing_left()
+        assert not inner.exists()
+        assert not mentioning(str(inner))
 
 
 def test_nothing_is_left_when_an_ordinary_users_rig_is_killed(command_for_all):

@@ -17,7 +17,7 @@ class FixedCard final : public ReaderCard {
 public:
     explicit FixedCard(std::string_view atr = "3B8B0180F9A0000003080000100048")
         : atr_(cardrig::apdu::from_hex(atr).value()) {}
-    void power_on() override { powered_ = true; }
+    void power_on() override { powered_ = !dead_; }
     void power_off() override { powered_ = false; }
     void reset() override { ++resets_; }
     Bytes atr() override { return powered_ ? atr_ : Bytes{}; }
@@ -29,10 +29,14 @@ public:
         return command.size() > 1 && command[1] == 0xA4 ? Bytes{0x6A, 0x82} : Bytes{0x90, 0x00};
     }
     int commands() const { return commands_; }
+    /// Does not start any more.
+    void die() { dead_ = true; }
+    void revive() { dead_ = false; }
 
 private:
     Bytes atr_;
     std::atomic<bool> powered_ = false;
+    std::atomic<bool> dead_ = false;
     std::atomic<int> commands_ = 0;
     std::atomic<int> resets_ = 0;
 };
@@ -74,6 +78,37 @@ BOOST_AUTO_TEST_CASE(a_client_reaches_the_card_that_was_inserted) {
         BOOST_TEST(rig.inserted(0));
     }
     BOOST_TEST(!std::filesystem::exists(folder));
+}
+
+BOOST_AUTO_TEST_CASE(a_card_that_does_not_start_is_out_and_can_come_back) {
+    FixedCard card;
+    RigOptions options;
+    options.cards_in = true;
+    Rig rig({&card}, options);
+    rig.remove(0);
+    card.die();
+    for (int i = 0; i < 2; ++i) {
+        BOOST_TEST(!rig.insert(0));
+        BOOST_TEST(!rig.inserted(0));
+        BOOST_TEST(run(rig, {"opensc-tool", "-s", "00CB3FFF"}).result.exit_status.value_or(-1) != 0);
+    }
+    card.revive();
+    BOOST_TEST(rig.insert(0));
+    const Run got = run(rig, {"opensc-tool", "-s", "00CB3FFF"});
+    BOOST_TEST(got.output.find("SW1=0x90, SW2=0x00") != std::string::npos, got.output);
+}
+
+BOOST_AUTO_TEST_CASE(a_card_that_never_starts_is_told) {
+    FixedCard card;
+    card.die();
+    RigOptions options;
+    options.cards_in = true;
+    Rig rig({&card}, options);
+    BOOST_TEST(!rig.inserted(0));
+    BOOST_REQUIRE(rig.notices().size() == 1);
+    BOOST_TEST(rig.notices().front().find(rig.reader_name(0)) != std::string::npos, rig.notices().front());
+    card.revive();
+    BOOST_TEST(rig.insert(0));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
