@@ -33,7 +33,9 @@ ClientOutput::ClientOutput(Trace& trace, std::vector<std::string> secrets)
 }
 
 void ClientOutput::add(std::string_view chunk) {
-    text_ += chunk.substr(0, most_text - std::min(most_text, text_.size()));
+    const std::string_view kept = chunk.substr(0, most_text - text_.size());
+    text_ += kept;
+    cut_ = cut_ || kept.size() < chunk.size();
     partial_ += chunk;
     std::size_t end = 0;
     while ((end = partial_.find('\n')) != std::string::npos) {

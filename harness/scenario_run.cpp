@@ -178,7 +178,7 @@ private:
         const std::string act = fmt::format("run {} ({})", number, run.place);
         const RunOutcome outcome{result.timed_out ? std::nullopt : result.exit_status,
                                  describe_end(result, command.argv.front(), run.client.limit), output.text(),
-                                 card_.pending_faults()};
+                                 output.cut(), card_.pending_faults()};
         card_.plan({});
         report_.last_output = output.last_lines();
         output_ += fmt::format("--- {}: {}\n{}\n", act, outcome.ending, output.text());
