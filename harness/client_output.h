@@ -11,8 +11,8 @@
 
 namespace cardrig::harness {
 
-/// Replaces each secret by "..".
-[[nodiscard]] std::string without_secrets(std::string text, const std::vector<std::string>& secrets);
+/// Replaces each secret by "..", also where one is part of another.
+[[nodiscard]] std::string without_secrets(std::string text, std::vector<std::string> secrets);
 
 class ClientOutput {
 public:

@@ -63,23 +63,26 @@ def test_reports_are_well_formed_and_hold_no_passcode(tmp_path):
     write(tmp_path, "right")
     write(tmp_path, "wrong", answer="867530")
     write(tmp_path, "control", client='printf "a\\033[31mb\\001\\n"', output="b", tries=1)
+    # One secret is the beginning of another: the unblocking code begins with the passcode.
+    write(tmp_path, "both", client="echo code 12345678", output="code 12345678")
     names = {name: tmp_path / name for name in ("junit.xml", "run.json", "run.jsonl")}
     result = run(tmp_path, "--junit", names["junit.xml"], "--json", names["run.json"], "--trace",
                  names["run.jsonl"], "--keep", tmp_path / "kept")
     assert result.returncode == 1, result.stdout + result.stderr
     suite = xml.etree.ElementTree.parse(names["junit.xml"]).getroot().find("testsuite")
-    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("3", "2", "0")
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("4", "2", "0")
     verdicts = {one["title"]: one["verdict"] for one in json.loads(names["run.json"].read_text())["scenarios"]}
-    assert verdicts == {"right": "passed", "wrong": "failed", "control": "failed"}
+    assert verdicts == {"right": "passed", "wrong": "failed", "control": "failed", "both": "passed"}
     for line in names["run.jsonl"].read_text().splitlines():
         assert {"n", "t", "kind"} <= json.loads(line).keys()
     assert names["run.jsonl"].stat().st_mode & 0o777 == 0o600
     kept = [path for path in (tmp_path / "kept").rglob("*") if path.suffix in (".txt", ".jsonl")]
-    assert len(kept) == 9
+    assert len(kept) == 12
     for path in [*names.values(), *kept]:
         text = path.read_text()
         for passcode in ("867530", "383637353330", "123456", "313233343536"):
             assert passcode not in text, (path, passcode)
+    assert "code ..\n" in (tmp_path / "kept" / str(tmp_path / "both").replace("/", "-") / "output.txt").read_text()
     shown = subprocess.run([CARDRIG, "trace", "show", names["run.jsonl"]], capture_output=True, text=True,
                            check=False)
     assert shown.returncode == 0 and "wrong, 2 tries left" in shown.stdout
