@@ -153,6 +153,12 @@ private:
         // The header of glibc 2.36 declares pidfd_open without C linkage.
         UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
         ::fcntl(reading.get(), F_SETFL, O_NONBLOCK);
+        if (!process) { // without it nobody would see its end
+            const int error = errno;
+            ::kill(pid, SIGKILL);
+            ::waitpid(pid, nullptr, 0);
+            throw HostError(fmt::format("cannot watch a scenario's process: {}", std::strerror(error)));
+        }
         running_.push_back({index, pid, std::move(reading), std::move(process), {}, Clock::now(), false});
     }
 
