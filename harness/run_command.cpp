@@ -36,7 +36,7 @@ struct RunArguments {
     std::string trace;
     std::string client;
     std::string keep;
-    unsigned timeout = 300;
+    std::optional<unsigned> timeout;
 };
 
 /// A command's words: blanks part them, quotes keep them together.
@@ -167,9 +167,11 @@ ExitStatus exit_status(const std::vector<ScenarioReport>& reports) {
     if (any(Verdict::host_cannot)) {
         return ExitStatus::host_cannot;
     }
-    const bool all = std::ranges::all_of(
-        reports, [](const ScenarioReport& report) { return report.verdict == Verdict::passed; });
-    return all ? ExitStatus::all_held : ExitStatus::something_did_not;
+    if (any(Verdict::failed)) {
+        return ExitStatus::something_did_not;
+    }
+    // Our own trouble, or no time: nobody knows what holds.
+    return any(Verdict::timed_out) || any(Verdict::crashed) ? ExitStatus::incomplete : ExitStatus::all_held;
 }
 
 RunOptions run_options(const RunArguments& arguments) {
@@ -220,9 +222,12 @@ int run_all(const RunArguments& arguments) {
     const bool colour = colour_wanted();
     const auto begin = std::chrono::steady_clock::now();
     const SignalWatch signals;
-    const PoolResult result =
-        run_pool(scenarios, options, {job_count(arguments), std::chrono::seconds(arguments.timeout), signals},
-                 [colour](const ScenarioReport& report) { print_row(report, colour); });
+    PoolOptions pool{job_count(arguments), {}, signals};
+    if (arguments.timeout) {
+        pool.limit = std::chrono::seconds(*arguments.timeout);
+    }
+    const PoolResult result = run_pool(scenarios, options, pool,
+                                       [colour](const ScenarioReport& report) { print_row(report, colour); });
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
     print_failures(result.reports);
     const auto passed = std::ranges::count(result.reports, Verdict::passed, &ScenarioReport::verdict);
@@ -255,10 +260,12 @@ void add_run_command(CLI::App& app, int& status) {
                     "placeholders hold");
     run->add_option("--keep", arguments->keep,
                     "keep images, trace, output and report of each in this folder");
-    run->add_option("--timeout", arguments->timeout, "seconds that one scenario may take (300)")
+    run->add_option("--timeout", arguments->timeout,
+                    "seconds that one scenario may take (the sum of its clients' limits, and 180)")
         ->check(CLI::Range(1, 86400));
     run->footer("A scenario file runs commands: treat it as code.\n"
-                "Exit status: 0 all held, 1 something did not, 2 the request was wrong, 3 this host cannot.\n"
+                "Exit status: 0 all held, 1 something did not, 2 the request was wrong, 3 this host cannot,\n"
+                "4 incomplete (a scenario took too long, or what ran it crashed).\n"
                 "Examples:\n"
                 "  cardrig run\n"
                 "  cardrig run scenarios/locked.yaml --trace run.jsonl --keep /tmp/run\n"

@@ -88,6 +88,14 @@ std::vector<std::string> Scenario::passcodes() const {
     return found;
 }
 
+std::chrono::seconds Scenario::longest() const {
+    std::chrono::seconds sum{0};
+    for (const Act& act : acts) {
+        sum += act.run ? act.run->client.limit : std::chrono::seconds(0);
+    }
+    return sum;
+}
+
 Scenario load_scenario(const std::string& file) {
     const apdu::Bytes bytes = read_file(file);
     Scenario scenario = parse_scenario({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, file);

@@ -84,6 +84,8 @@ struct Scenario {
     /// Every passcode that may be the card's at some time: the answers that could be one, and the expected
     /// ones.
     [[nodiscard]] std::vector<std::string> passcodes() const;
+    /// What its runs may take, one after the other.
+    [[nodiscard]] std::chrono::seconds longest() const;
 };
 
 /// Throws RequestError with file:line:column and the offending word.

@@ -24,7 +24,7 @@ enum class Verdict : std::uint8_t {
     passed,
     failed,        ///< something did not hold
     crashed,       ///< the process that ran it ended without a verdict
-    timed_out,     ///< it took longer than it may, and was ended
+    timed_out,     ///< it was ended before it was through: it took longer than it may
     wrong_request, ///< the scenario cannot be run as it is written
     host_cannot,   ///< this host cannot run it
 };

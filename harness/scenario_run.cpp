@@ -88,6 +88,9 @@ public:
             // What happened until then is worth as much as the message.
             report_.verdict = Verdict::host_cannot;
             report_.message = error.what();
+        } catch (const Interrupted& error) {
+            report_.verdict = Verdict::timed_out;
+            report_.message = fmt::format("ended by signal {}", error.signal());
         }
         finish(std::chrono::steady_clock::now() - begin);
         return std::move(report_);
@@ -171,16 +174,17 @@ private:
         command.on_output = [&output](std::string_view chunk) { output.add(chunk); };
         const ClientResult result = rig_.run(command);
         output.finish();
+        const std::string act = fmt::format("run {} ({})", number, run.place);
+        report_.last_output = output.last_lines();
         if (result.stopped_by != 0) {
+            output_ += fmt::format("--- {}: ended with the scenario\n{}\n", act, output.text());
             throw Interrupted(result.stopped_by);
         }
 
-        const std::string act = fmt::format("run {} ({})", number, run.place);
         const RunOutcome outcome{result.timed_out ? std::nullopt : result.exit_status,
                                  describe_end(result, command.argv.front(), run.client.limit), output.text(),
                                  output.cut(), card_.pending_faults()};
         card_.plan({});
-        report_.last_output = output.last_lines();
         output_ += fmt::format("--- {}: {}\n{}\n", act, outcome.ending, output.text());
         if (result.left_processes) {
             report_.notices.push_back(act + ": the client left processes behind, which were ended");

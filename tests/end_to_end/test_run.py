@@ -8,6 +8,8 @@ import xml.etree.ElementTree
 
 import pytest
 
+from rig_processes import mentioning
+
 CARDRIG = os.environ["CARDRIG"]
 
 # A client in one line of shell: yubico-piv-tool checks the passcode that stands on its standard input.
@@ -125,6 +127,32 @@ def test_a_client_that_hangs_or_does_not_exist_fails(tmp_path):
     assert result.returncode == 1, result.stdout + result.stderr
     assert "after its limit of 1 seconds" in result.stdout
     assert "'/none/such' was not found" in result.stdout
+
+
+def test_a_scenario_that_takes_too_long_is_incomplete_and_shows_what_was_seen(tmp_path):
+    hanging = write(tmp_path, "hanging", client=f"{VERIFY}; echo here; exec tail -f /dev/null")
+    result = run(hanging, "--timeout", "8", "--trace", tmp_path / "run.jsonl", "--keep", tmp_path / "kept")
+    assert result.returncode == 4, result.stdout + result.stderr
+    for part in ("timed-out", "it took longer than 8 seconds", "verify passcode", "here", "last APDUs"):
+        assert part in result.stdout, part
+    events = [json.loads(line) for line in (tmp_path / "run.jsonl").read_text().splitlines()]
+    assert [event for event in events if event["kind"] == "client" and event["line"] == "here"]
+    kept, = (tmp_path / "kept").iterdir()
+    assert {path.name for path in kept.iterdir()} == {"start.card", "end.card", "output.txt", "report.txt",
+                                                      "trace.jsonl"}
+    assert "here" in (kept / "output.txt").read_text()
+    assert not mentioning(str(tmp_path))
+
+
+def test_a_rig_that_crashes_is_incomplete(tmp_path):
+    # The client is a child of the rig's keeper, which is a child of the process that runs the scenario.
+    crash = "read -r a b c d rest < /proc/$PPID/stat; echo here; kill -9 $d"
+    path = write(tmp_path, "crash", client=crash)
+    good = write(tmp_path, "good")
+    result = run(path, good)
+    assert result.returncode == 4, result.stdout + result.stderr
+    assert "ended by signal 9" in result.stdout
+    assert "1 of 2 scenarios passed" in result.stdout
 
 
 def test_mistakes_in_files_are_told_before_anything_runs(tmp_path):

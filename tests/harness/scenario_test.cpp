@@ -74,6 +74,7 @@ BOOST_AUTO_TEST_CASE(every_key_is_read) {
     const ScenarioRun& run = *read.acts[0].run;
     BOOST_TEST(run.client.command.size() == 3U);
     BOOST_TEST(run.client.limit.count() == 30);
+    BOOST_TEST(read.longest().count() == 60);
     BOOST_TEST(run.answers[0] == "123456");
     BOOST_TEST(run.faults[0].place.text() == "put-data signature-certificate #2 write #5");
     BOOST_TEST(run.faults[0].effect.text() == "cut-power prefix one");
