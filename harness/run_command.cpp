@@ -1,12 +1,10 @@
 // cardrig run [SCENARIO|FOLDER ...]
 #include "harness/command_line.h"
 #include "harness/errors.h"
-#include "harness/files.h"
-#include "harness/junit.h"
+#include "harness/report_files.h"
 #include "harness/scenario.h"
 #include "harness/scenario_pool.h"
 #include "harness/scenario_run.h"
-#include "harness/trace_file.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -20,7 +18,6 @@
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 namespace cardrig::harness {
 
@@ -31,11 +28,8 @@ struct RunArguments {
     std::string filter;
     std::size_t jobs = 0;
     std::optional<std::uint64_t> seed;
-    std::string junit;
-    std::string json;
-    std::string trace;
+    ReportFiles files;
     std::string client;
-    std::string keep;
     std::optional<unsigned> timeout;
 };
 
@@ -135,28 +129,6 @@ void print_row(const ScenarioReport& report, bool colour) {
     std::fflush(stdout);
 }
 
-/// A trace of several scenarios: a note opens each.
-void write_traces(const std::string& path, const std::vector<ScenarioReport>& reports) {
-    TraceFile file(path);
-    for (const ScenarioReport& report : reports) {
-        TraceEvent note;
-        note.kind = "note";
-        note.fields = {{"scenario", report.file}, {"title", report.title}, {"verdict", word(report.verdict)}};
-        file.write(note);
-        for (const TraceEvent& event : report.events) {
-            file.write(event);
-        }
-    }
-}
-
-void write_json(const std::string& path, const std::vector<ScenarioReport>& reports) {
-    nlohmann::json json{{"scenarios", nlohmann::json::array()}};
-    for (const ScenarioReport& report : reports) {
-        json["scenarios"].push_back(report.summary());
-    }
-    write_file(path, json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
-}
-
 ExitStatus exit_status(const std::vector<ScenarioReport>& reports) {
     const auto any = [&](Verdict verdict) {
         return std::ranges::find(reports, verdict, &ScenarioReport::verdict) != reports.end();
@@ -178,7 +150,7 @@ RunOptions run_options(const RunArguments& arguments) {
     RunOptions options;
     options.seed = arguments.seed;
     options.client = split_command(arguments.client);
-    options.keep = arguments.keep;
+    options.keep = arguments.files.keep;
     options.reproduce = {"cardrig", "run"};
     if (arguments.seed) {
         options.reproduce.insert(options.reproduce.end(), {"--seed", fmt::format("{}", *arguments.seed)});
@@ -204,21 +176,10 @@ void print_failures(const std::vector<ScenarioReport>& reports) {
     }
 }
 
-void write_reports(const RunArguments& arguments, const std::vector<ScenarioReport>& reports) {
-    if (!arguments.junit.empty()) {
-        write_file(arguments.junit, std::string_view(junit_xml(reports)));
-    }
-    if (!arguments.json.empty()) {
-        write_json(arguments.json, reports);
-    }
-    if (!arguments.trace.empty()) {
-        write_traces(arguments.trace, reports);
-    }
-}
-
 int run_all(const RunArguments& arguments) {
     const std::vector<Scenario> scenarios = load_all(arguments);
     const RunOptions options = run_options(arguments);
+    probe_report_files(arguments.files);
     const bool colour = colour_wanted();
     const auto begin = std::chrono::steady_clock::now();
     const SignalWatch signals;
@@ -232,7 +193,7 @@ int run_all(const RunArguments& arguments) {
     print_failures(result.reports);
     const auto passed = std::ranges::count(result.reports, Verdict::passed, &ScenarioReport::verdict);
     fmt::print("\n{} of {} scenarios passed, in {:.1f} s\n", passed, scenarios.size(), took.count());
-    write_reports(arguments, result.reports);
+    write_report_files(arguments.files, result.reports);
     if (result.interrupted_by != 0) {
         fmt::print(stderr, "cardrig: interrupted\n");
         return 128 + result.interrupted_by;
@@ -251,14 +212,14 @@ void add_run_command(CLI::App& app, int& status) {
     run->add_option("--jobs,-j", arguments->jobs, "how many at a time (one a core, at most 4)")
         ->check(CLI::Range(1, 64));
     run->add_option("--seed", arguments->seed, "makes the cards' keys and random numbers reproducible");
-    run->add_option("--junit", arguments->junit, "write JUnit XML to this file");
-    run->add_option("--json", arguments->json, "write the results to this file");
-    run->add_option("--trace", arguments->trace,
+    run->add_option("--junit", arguments->files.junit, "write JUnit XML to this file");
+    run->add_option("--json", arguments->files.json, "write the results to this file");
+    run->add_option("--trace", arguments->files.trace,
                     "write everything that happened to this file, as JSON lines");
     run->add_option("--client", arguments->client,
                     "run this command line in place of the scenarios' own client; {reader} and the other "
                     "placeholders hold");
-    run->add_option("--keep", arguments->keep,
+    run->add_option("--keep", arguments->files.keep,
                     "keep images, trace, output and report of each in this folder");
     run->add_option("--timeout", arguments->timeout,
                     "seconds that one scenario may take (the sum of its clients' limits, and 180)")

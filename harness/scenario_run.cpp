@@ -242,7 +242,13 @@ private:
         report_.difference = difference();
         report_.reproduce = reproduction(scenario_, options_);
         if (!options_.keep.empty()) {
-            keep();
+            try {
+                keep();
+            } catch (const RequestError& error) {
+                // What came of the scenario is worth more than the folder.
+                report_.verdict = Verdict::wrong_request;
+                report_.message = error.what();
+            }
         }
     }
 

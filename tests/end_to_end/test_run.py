@@ -175,6 +175,30 @@ def test_wrong_requests_are_status_2(tmp_path, arguments):
     assert result.stderr.strip()
 
 
+@pytest.mark.parametrize("option, place", [
+    ("--junit", "none/such/x.xml"), ("--json", "a-file/x.json"), ("--trace", "."), ("--keep", "a-file/x"),
+])
+def test_places_that_cannot_be_written_are_told_before_anything_runs(tmp_path, option, place):
+    marker = tmp_path / "ran"
+    (tmp_path / "a-file").write_text("")
+    path = write(tmp_path, "unrun", client=f"touch {marker}", output=".")
+    result = run(path, option, place, "--json" if option == "--junit" else "--junit", "good", cwd=tmp_path)
+    assert result.returncode == 2
+    assert option in result.stderr and place in result.stderr
+    assert not marker.exists()
+    assert sorted(os.listdir(tmp_path)) == ["a-file", "unrun.yaml"]
+
+
+def test_a_report_that_cannot_be_written_costs_no_other(tmp_path):
+    # The client takes the folder away after the place was found good.
+    path = write(tmp_path, "right", client=f"rmdir {tmp_path}/gone; {VERIFY}")
+    (tmp_path / "gone").mkdir()
+    result = run(path, "--junit", tmp_path / "gone/x.xml", "--json", tmp_path / "x.json")
+    assert result.returncode == 2
+    assert "gone/x.xml" in result.stderr and "1 of 1 scenarios passed" in result.stdout
+    assert json.loads((tmp_path / "x.json").read_text())["scenarios"][0]["verdict"] == "passed"
+
+
 def test_another_client_takes_the_place_of_the_scenarios_own(tmp_path):
     path = write(tmp_path, "other", client="exit 9", output="^mine Virtual PCD 00 00$")
     assert run(path).returncode == 1
