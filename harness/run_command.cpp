@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <regex>
+#include <set>
 #include <thread>
 
 #include <unistd.h>
@@ -168,6 +169,19 @@ std::size_t job_count(const RunArguments& arguments) {
     return std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, 4);
 }
 
+/// Also where all held: a host that refuses namespaces, and a client that leaves processes behind, want
+/// telling.
+void print_notices(const std::vector<ScenarioReport>& reports) {
+    std::set<std::string> told;
+    for (const ScenarioReport& report : reports) {
+        for (const std::string& notice : report.notices) {
+            if (told.insert(notice).second) {
+                fmt::print("{}notice: {}\n", told.size() == 1 ? "\n" : "", notice);
+            }
+        }
+    }
+}
+
 void print_failures(const std::vector<ScenarioReport>& reports) {
     for (const ScenarioReport& report : reports) {
         if (report.verdict != Verdict::passed) {
@@ -190,6 +204,7 @@ int run_all(const RunArguments& arguments) {
     const PoolResult result = run_pool(scenarios, options, pool,
                                        [colour](const ScenarioReport& report) { print_row(report, colour); });
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+    print_notices(result.reports);
     print_failures(result.reports);
     const auto passed = std::ranges::count(result.reports, Verdict::passed, &ScenarioReport::verdict);
     fmt::print("\n{} of {} scenarios passed, in {:.1f} s\n", passed, scenarios.size(), took.count());

@@ -144,6 +144,15 @@ def test_a_scenario_that_takes_too_long_is_incomplete_and_shows_what_was_seen(tm
     assert not mentioning(str(tmp_path))
 
 
+def test_notices_are_shown_where_all_held_too(tmp_path):
+    leaving = write(tmp_path, "leaving", client=f"tail -f {tmp_path}/leaving.yaml & {VERIFY}")
+    result = run(leaving)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.stdout.count("notice: run 1") == 1
+    assert "left processes behind" in result.stdout
+    assert not mentioning(str(tmp_path))
+
+
 def test_a_rig_that_crashes_is_incomplete(tmp_path):
     # The client is a child of the rig's keeper, which is a child of the process that runs the scenario.
     crash = "read -r a b c d rest < /proc/$PPID/stat; echo here; kill -9 $d"
