@@ -2,15 +2,18 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import xml.etree.ElementTree
+from pathlib import Path
 
 import pytest
 
 from rig_processes import mentioning
 
 CARDRIG = os.environ["CARDRIG"]
+SOURCES = Path(__file__).resolve().parents[2]
 
 # A client in one line of shell: yubico-piv-tool checks the passcode that stands on its standard input.
 VERIFY = 'read code; yubico-piv-tool -r "$CARDRIG_READER" -a verify-pin -P "$code" 2>&1'
@@ -206,6 +209,25 @@ def test_a_report_that_cannot_be_written_costs_no_other(tmp_path):
     assert result.returncode == 2
     assert "gone/x.xml" in result.stderr and "1 of 1 scenarios passed" in result.stdout
     assert json.loads((tmp_path / "x.json").read_text())["scenarios"][0]["verdict"] == "passed"
+
+
+@pytest.mark.parametrize("document", ["README.md", "scenarios/README.md"])
+def test_the_scenarios_in_the_documents_run_and_pass(tmp_path, document):
+    blocks = re.findall(r"^```yaml\n(.*?)^```$", (SOURCES / document).read_text(), re.DOTALL | re.MULTILINE)
+    assert blocks
+    library = tmp_path / "scenarios"
+    library.mkdir()
+    (library / "clients").symlink_to(SOURCES / "scenarios/clients")
+    for number, block in enumerate(blocks):
+        (library / f"{number}.yaml").write_text(block)
+    result = run(library)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert f"{len(blocks)} of {len(blocks)} scenarios passed" in result.stdout
+
+
+def test_the_example_of_the_language_is_a_shipped_scenario():
+    text = (SOURCES / "scenarios/README.md").read_text()
+    assert (SOURCES / "scenarios/interrupted-while-writing-certificate.yaml").read_text() in text
 
 
 def test_another_client_takes_the_place_of_the_scenarios_own(tmp_path):
