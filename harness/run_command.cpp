@@ -151,6 +151,13 @@ RunOptions run_options(const RunArguments& arguments) {
     RunOptions options;
     options.seed = arguments.seed;
     options.client = split_command(arguments.client);
+    for (const std::string& word : options.client) {
+        try {
+            check_placeholders(word);
+        } catch (const RequestError& error) {
+            throw RequestError(fmt::format("--client: {}", error.what()));
+        }
+    }
     options.keep = arguments.files.keep;
     options.reproduce = {"cardrig", "run"};
     if (arguments.seed) {

@@ -39,12 +39,8 @@ std::string written(const YamlValue& value) {
 /// A word of a command: placeholders are checked now, filled in later.
 std::string argument(const YamlValue& value) {
     const std::string text = value.text();
-    std::map<std::string, std::string> names;
-    for (const std::string& name : placeholder_names()) {
-        names[name] = "";
-    }
     try {
-        static_cast<void>(fill_placeholders(text, names));
+        check_placeholders(text);
     } catch (const RequestError& error) {
         value.refuse(error.what());
     }

@@ -187,6 +187,15 @@ def test_wrong_requests_are_status_2(tmp_path, arguments):
     assert result.stderr.strip()
 
 
+@pytest.mark.parametrize("client, word", [("x {nope}", "'nope'"), ("x {reder}", "'reader'"), ("x {", "brace"),
+                                          ("x 'y", "--client")])
+def test_another_client_is_checked_before_anything_runs(tmp_path, client, word):
+    result = run(write(tmp_path, "a"), write(tmp_path, "b"), "--client", client)
+    assert result.returncode == 2
+    assert result.stderr.count("--client") == 1 and word in result.stderr
+    assert result.stdout == ""
+
+
 @pytest.mark.parametrize("option, place", [
     ("--junit", "none/such/x.xml"), ("--json", "a-file/x.json"), ("--trace", "."), ("--keep", "a-file/x"),
 ])
