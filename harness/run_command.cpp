@@ -1,6 +1,7 @@
 // cardrig run [SCENARIO|FOLDER ...]
 #include "harness/command_line.h"
 #include "harness/errors.h"
+#include "harness/patterns.h"
 #include "harness/report_files.h"
 #include "harness/scenario.h"
 #include "harness/scenario_pool.h"
@@ -74,9 +75,9 @@ std::optional<std::regex> filter_expression(const std::string& filter) {
         return std::nullopt;
     }
     try {
-        return std::regex(filter, std::regex::ECMAScript);
-    } catch (const std::regex_error& error) {
-        throw RequestError(fmt::format("--filter: '{}' is no regular expression: {}", filter, error.what()));
+        return compile_pattern(filter);
+    } catch (const RequestError& error) {
+        throw RequestError(fmt::format("--filter: {}", error.what()));
     }
 }
 
@@ -90,7 +91,7 @@ std::vector<Scenario> load_all(const RunArguments& arguments) {
     for (const std::string& file : find_scenarios(arguments.paths)) {
         try {
             Scenario scenario = load_scenario(file);
-            if (filter && !std::regex_search(scenario.title, *filter) && !std::regex_search(file, *filter)) {
+            if (filter && !matches_some_line(scenario.title, *filter) && !matches_some_line(file, *filter)) {
                 continue;
             }
             static_cast<void>(make_scenario_card(scenario, now));

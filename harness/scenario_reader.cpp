@@ -23,6 +23,9 @@ constexpr auto slots = std::to_array<std::pair<const char*, emulator::piv::KeyRe
     {"card-authentication", emulator::piv::card_authentication_key},
 });
 
+/// SP 800-73-4 part 2, 2.4.3: what is longer works on no card.
+constexpr std::size_t longest_passcode = 8;
+
 /// One scalar or a list of them.
 std::vector<YamlValue> one_or_more(const YamlValue& value) {
     return value.is_sequence() ? value.sequence() : std::vector<YamlValue>{value};
@@ -202,6 +205,9 @@ CardExpectation read_card(const YamlValue& value) {
     }
     if (const auto passcode = mapping.take("passcode")) {
         card.passcode = passcode->quoted();
+        if (card.passcode->empty() || card.passcode->size() > longest_passcode) {
+            passcode->refuse(fmt::format("a passcode has 1 to {} characters", longest_passcode));
+        }
     }
     if (const auto compare = mapping.take("compare")) {
         card.since_run = compare->word({"start", "run"}) == "run";

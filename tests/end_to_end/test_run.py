@@ -180,8 +180,11 @@ def test_mistakes_in_files_are_told_before_anything_runs(tmp_path):
     assert not marker.exists()
 
 
-@pytest.mark.parametrize("arguments", [["/none/such"], ["--filter", "("], ["--jobs", "0"], ["--nonsense"]])
+@pytest.mark.parametrize("arguments", [["/none/such"], ["--filter", "("], ["--filter", "(" * 2000 + ")" * 2000],
+                                       ["--jobs", "0"], ["--nonsense"]])
 def test_wrong_requests_are_status_2(tmp_path, arguments):
+    (tmp_path / "scenarios").mkdir()
+    write(tmp_path / "scenarios", "unrun", client="echo", output=".")
     result = run(*arguments, cwd=tmp_path)
     assert result.returncode == 2
     assert result.stderr.strip()
