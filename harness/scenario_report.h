@@ -38,7 +38,7 @@ struct ScenarioReport {
     double seconds = 0;
     std::string message; ///< for the last four verdicts: why
     std::vector<Shortfall> shortfalls;
-    std::vector<std::string> windows;     ///< promises that were open for a while, as the scenario says
+    std::vector<std::string> windows;     ///< "run 1: I4: how it was broken, closed by run 2"
     std::vector<std::string> last_apdus;  ///< decoded
     std::vector<std::string> last_output; ///< the client's, secrets taken out
     std::string difference;               ///< the card, from the scenario's beginning to its end

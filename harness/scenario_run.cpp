@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 
 #include <sys/stat.h>
 
@@ -189,11 +190,11 @@ private:
         if (result.left_processes) {
             report_.notices.push_back(act + ": the client left processes behind, which were ended");
         }
-        judge(run, act, outcome, before, first_event);
+        watch_windows(run, number, judge(run, act, outcome, before, first_event));
     }
 
-    void judge(const ScenarioRun& run, const std::string& act, const RunOutcome& outcome,
-               const emulator::CardImage& before, std::size_t first_event) {
+    std::vector<Promise> judge(const ScenarioRun& run, const std::string& act, const RunOutcome& outcome,
+                               const emulator::CardImage& before, std::size_t first_event) {
         const emulator::CardImage after = card_.image();
         const std::vector<TraceEvent> all = trace_.events();
         const std::vector<TraceEvent> events(all.begin() + static_cast<std::ptrdiff_t>(first_event),
@@ -215,11 +216,23 @@ private:
             shortfall.act = act;
             report_.shortfalls.push_back(std::move(shortfall));
         }
+        return promises;
+    }
+
+    /// A run opens windows as it says, and closes those of earlier runs whose promise holds again.
+    void watch_windows(const ScenarioRun& run, std::size_t number, const std::vector<Promise>& promises) {
         for (const Promise& promise : promises) {
+            if (!promise.broken) {
+                for (const std::size_t window : open_windows_[promise.id]) {
+                    report_.windows[window] += fmt::format(", closed by run {}", number);
+                }
+                open_windows_[promise.id].clear();
+                continue;
+            }
             const auto said = run.expect.invariants.find(promise.id);
-            if (promise.broken && said != run.expect.invariants.end() &&
-                said->second == PromiseState::window) {
-                report_.windows.push_back(fmt::format("{}: {}: {}", act, promise.id, *promise.broken));
+            if (said != run.expect.invariants.end() && said->second == PromiseState::window) {
+                open_windows_[promise.id].push_back(report_.windows.size());
+                report_.windows.push_back(fmt::format("run {}: {}: {}", number, promise.id, *promise.broken));
             }
         }
     }
@@ -265,6 +278,7 @@ private:
     std::string authority_;
     std::string output_;
     ScenarioReport report_;
+    std::map<std::string, std::vector<std::size_t>> open_windows_; ///< by promise; places in the report
 };
 
 std::string ScenarioRunner::difference() const {

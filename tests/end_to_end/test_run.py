@@ -235,6 +235,8 @@ def test_the_scenarios_in_the_documents_run_and_pass(tmp_path, document):
     result = run(library)
     assert result.returncode == 0, result.stdout + result.stderr
     assert f"{len(blocks)} of {len(blocks)} scenarios passed" in result.stdout
+    # Both show a window, which the second run closes.
+    assert re.search(r"window: run 1: I4: .*, closed by run 2$", result.stdout, re.MULTILINE)
 
 
 def test_the_example_of_the_language_is_a_shipped_scenario():
