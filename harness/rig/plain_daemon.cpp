@@ -22,8 +22,12 @@ std::string read_text(const fs::path& path) {
 bool somebody_elses_daemon_runs() {
     std::error_code error;
     for (const auto& entry : fs::directory_iterator("/proc", error)) {
-        if (read_text(entry.path() / "comm") == "pcscd\n" &&
-            read_text(entry.path() / "cmdline").find("/cardrig-") == std::string::npos) {
+        if (read_text(entry.path() / "comm") != "pcscd\n") {
+            continue;
+        }
+        // A process has no words while it begins or once it has ended: no daemon that could be disturbed.
+        const std::string words = read_text(entry.path() / "cmdline");
+        if (!words.empty() && words.find("/cardrig-") == std::string::npos) {
             return true;
         }
     }
