@@ -14,7 +14,9 @@ constexpr std::size_t shortest_secret = 4;
 
 } // namespace
 
-std::string without_secrets(std::string text, const std::vector<std::string>& secrets) {
+std::string without_secrets(std::string text, std::vector<std::string> secrets) {
+    // The longest first: one may be part of another, and what it left of that would be shown.
+    std::ranges::sort(secrets, std::ranges::greater{}, &std::string::size);
     for (const std::string& secret : secrets) {
         if (secret.size() < shortest_secret) {
             continue;
@@ -27,13 +29,12 @@ std::string without_secrets(std::string text, const std::vector<std::string>& se
 }
 
 ClientOutput::ClientOutput(Trace& trace, std::vector<std::string> secrets)
-    : trace_(trace), secrets_(std::move(secrets)) {
-    // The longest first: one may be part of another.
-    std::ranges::sort(secrets_, std::ranges::greater{}, &std::string::size);
-}
+    : trace_(trace), secrets_(std::move(secrets)) {}
 
 void ClientOutput::add(std::string_view chunk) {
-    text_ += chunk.substr(0, most_text - std::min(most_text, text_.size()));
+    const std::string_view kept = chunk.substr(0, most_text - text_.size());
+    text_ += kept;
+    cut_ = cut_ || kept.size() < chunk.size();
     partial_ += chunk;
     std::size_t end = 0;
     while ((end = partial_.find('\n')) != std::string::npos) {

@@ -11,8 +11,8 @@
 
 namespace cardrig::harness {
 
-/// Replaces each secret by "..".
-[[nodiscard]] std::string without_secrets(std::string text, const std::vector<std::string>& secrets);
+/// Replaces each secret by "..", also where one is part of another.
+[[nodiscard]] std::string without_secrets(std::string text, std::vector<std::string> secrets);
 
 class ClientOutput {
 public:
@@ -25,6 +25,8 @@ public:
 
     /// As it came; what exceeds 4 MiB is dropped.
     [[nodiscard]] const std::string& text() const { return text_; }
+    /// Whether something was dropped.
+    [[nodiscard]] bool cut() const { return cut_; }
     /// At most twenty, without secrets.
     [[nodiscard]] std::vector<std::string> last_lines() const { return {last_.begin(), last_.end()}; }
 
@@ -34,6 +36,7 @@ private:
     Trace& trace_;
     std::vector<std::string> secrets_;
     std::string text_;
+    bool cut_ = false;
     std::string partial_;
     std::deque<std::string> last_;
 };

@@ -2,9 +2,9 @@
 
 #include "emulator/inspection.h"
 #include "harness/card_diff.h"
+#include "harness/patterns.h"
 
 #include <algorithm>
-#include <regex>
 #include <string_view>
 
 #include <fmt/format.h>
@@ -17,24 +17,8 @@ namespace {
 using emulator::CardState;
 using emulator::SlotState;
 
-/// Expressions are tried on one line at a time, and no further into it than this: the library's matcher
-/// recurses once a character.
-constexpr std::size_t longest_line = 4096;
-
 bool found_in(const std::string& output, const std::string& pattern) {
-    const std::regex expression(pattern, std::regex::ECMAScript);
-    for (std::size_t at = 0; at <= output.size();) {
-        const std::size_t end = std::min(output.find('\n', at), output.size());
-        std::string line = output.substr(at, std::min(end - at, longest_line));
-        if (!line.empty() && line.back() == '\r') {
-            line.pop_back();
-        }
-        if (std::regex_search(line, expression)) {
-            return true;
-        }
-        at = end + 1;
-    }
-    return false;
+    return matches_some_line(output, compile_pattern(pattern));
 }
 
 /// What of a slot is expected and there, as words.
@@ -133,6 +117,11 @@ std::vector<Shortfall> check_outcome(const Expectation& expect, const RunOutcome
         if (found_in(outcome.output, pattern)) {
             shortfalls.push_back({"", "output", fmt::format("no line that matches '{}'", pattern), "one"});
         }
+    }
+    if (outcome.output_cut) {
+        // What was not kept was not searched either, and may hold what must never be there.
+        shortfalls.push_back({"", "output", fmt::format("at most {} bytes", outcome.output.size()),
+                              "more: the client's output was cut there, and the rest was not searched"});
     }
     for (const Fault& fault : outcome.pending) {
         shortfalls.push_back({"", "fault", fmt::format("{} at {}", fault.effect.text(), fault.place.text()),

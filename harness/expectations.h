@@ -16,6 +16,7 @@ struct RunOutcome {
     std::optional<int> exit_status; ///< none: it did not end by itself
     std::string ending;             ///< how it ended, in words
     std::string output;             ///< both streams
+    bool output_cut = false;        ///< there was more, which nobody kept
     std::vector<Fault> pending;     ///< faults that did not happen
 };
 

@@ -133,23 +133,39 @@ std::string why_not_alive(const SlotState& slot, std::chrono::sys_seconds now) {
     return slot.key ? "its key does not fit its certificate" : "its certificate has no key";
 }
 
-/// Whether the card took a passcode or an unblocking code in this run, or may have: an answer that was lost
-/// says nothing.
-bool code_was_accepted(const std::vector<TraceEvent>& trace) {
-    return std::ranges::any_of(trace, [](const TraceEvent& event) {
-        if (event.kind != "apdu" || !event.fields.value("delivered", true)) {
-            return false;
+/// Which counters may be full again after what the card did in a run.
+struct Refilled {
+    bool passcode = false;
+    bool unblocking = false;
+};
+
+/// A command whose answer was lost is judged by the card's own; one that the card was executing when it lost
+/// power has none, and may have got as far as its counters.
+bool may_have_succeeded(const TraceEvent& event) {
+    if (event.kind != "apdu" || !event.fields.value("delivered", true)) {
+        return false;
+    }
+    const std::string detail = event.fields.value("detail", "");
+    const std::string status = event.fields.value("card-status", event.fields.value("status", ""));
+    return detail != "query" && detail != "reset" && (status.empty() || status == "9000");
+}
+
+/// SP 800-73-4 part 2, 3.2.1 to 3.2.3: a code that was right fills its own counter; the unblocking code,
+/// shown to set a new passcode, both.
+Refilled refilled_in(const std::vector<TraceEvent>& trace) {
+    Refilled refilled;
+    for (const TraceEvent& event : trace) {
+        if (!may_have_succeeded(event)) {
+            continue;
         }
         const std::string text = event.fields.value("text", "");
-        const bool asks = text.starts_with("verify") || text.starts_with("change-reference-data") ||
-                          text.starts_with("reset-retry-counter");
-        const std::string detail = event.fields.value("detail", "");
-        if (!asks || detail == "query" || detail == "reset") {
-            return false;
-        }
-        const std::string status = event.fields.value("card-status", event.fields.value("status", ""));
-        return status.empty() || status == "9000";
-    });
+        const bool unblocks = text.starts_with("reset-retry-counter passcode");
+        refilled.passcode = refilled.passcode || unblocks || text.starts_with("verify passcode") ||
+                            text.starts_with("change-reference-data passcode");
+        refilled.unblocking =
+            refilled.unblocking || unblocks || text.starts_with("change-reference-data unblocking-code");
+    }
+    return refilled;
 }
 
 std::optional<std::string> risen(const char* what, const emulator::CounterState& before,
@@ -157,8 +173,9 @@ std::optional<std::string> risen(const char* what, const emulator::CounterState&
     if (after.left <= before.left) {
         return std::nullopt;
     }
-    return fmt::format("{} tries rose from {} to {}, and the card accepted no code in this run", what,
-                       before.left, after.left);
+    return fmt::format(
+        "{} tries rose from {} to {}, and no command that the card accepted in this run does that", what,
+        before.left, after.left);
 }
 
 bool works(const CardImage& image, const std::string& passcode) {
@@ -248,10 +265,13 @@ std::optional<std::string> passcode_broken(const Evidence& evidence) {
     if (!after) {
         return "the card cannot be read: " + after.error().message;
     }
-    if (before && !code_was_accepted(evidence.trace)) {
+    const Refilled refilled = refilled_in(evidence.trace);
+    if (before && !refilled.passcode) {
         if (auto text = risen("passcode", before->passcode, after->passcode)) {
             return text;
         }
+    }
+    if (before && !refilled.unblocking) {
         if (auto text = risen("unblocking", before->unblocking_code, after->unblocking_code)) {
             return text;
         }

@@ -1,12 +1,11 @@
 // cardrig run [SCENARIO|FOLDER ...]
 #include "harness/command_line.h"
 #include "harness/errors.h"
-#include "harness/files.h"
-#include "harness/junit.h"
+#include "harness/patterns.h"
+#include "harness/report_files.h"
 #include "harness/scenario.h"
 #include "harness/scenario_pool.h"
 #include "harness/scenario_run.h"
-#include "harness/trace_file.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -14,13 +13,13 @@
 #include <memory>
 #include <optional>
 #include <regex>
+#include <set>
 #include <thread>
 
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 namespace cardrig::harness {
 
@@ -31,12 +30,9 @@ struct RunArguments {
     std::string filter;
     std::size_t jobs = 0;
     std::optional<std::uint64_t> seed;
-    std::string junit;
-    std::string json;
-    std::string trace;
+    ReportFiles files;
     std::string client;
-    std::string keep;
-    unsigned timeout = 300;
+    std::optional<unsigned> timeout;
 };
 
 /// A command's words: blanks part them, quotes keep them together.
@@ -79,9 +75,9 @@ std::optional<std::regex> filter_expression(const std::string& filter) {
         return std::nullopt;
     }
     try {
-        return std::regex(filter, std::regex::ECMAScript);
-    } catch (const std::regex_error& error) {
-        throw RequestError(fmt::format("--filter: '{}' is no regular expression: {}", filter, error.what()));
+        return compile_pattern(filter);
+    } catch (const RequestError& error) {
+        throw RequestError(fmt::format("--filter: {}", error.what()));
     }
 }
 
@@ -95,7 +91,7 @@ std::vector<Scenario> load_all(const RunArguments& arguments) {
     for (const std::string& file : find_scenarios(arguments.paths)) {
         try {
             Scenario scenario = load_scenario(file);
-            if (filter && !std::regex_search(scenario.title, *filter) && !std::regex_search(file, *filter)) {
+            if (filter && !matches_some_line(scenario.title, *filter) && !matches_some_line(file, *filter)) {
                 continue;
             }
             static_cast<void>(make_scenario_card(scenario, now));
@@ -135,28 +131,6 @@ void print_row(const ScenarioReport& report, bool colour) {
     std::fflush(stdout);
 }
 
-/// A trace of several scenarios: a note opens each.
-void write_traces(const std::string& path, const std::vector<ScenarioReport>& reports) {
-    TraceFile file(path);
-    for (const ScenarioReport& report : reports) {
-        TraceEvent note;
-        note.kind = "note";
-        note.fields = {{"scenario", report.file}, {"title", report.title}, {"verdict", word(report.verdict)}};
-        file.write(note);
-        for (const TraceEvent& event : report.events) {
-            file.write(event);
-        }
-    }
-}
-
-void write_json(const std::string& path, const std::vector<ScenarioReport>& reports) {
-    nlohmann::json json{{"scenarios", nlohmann::json::array()}};
-    for (const ScenarioReport& report : reports) {
-        json["scenarios"].push_back(report.summary());
-    }
-    write_file(path, json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
-}
-
 ExitStatus exit_status(const std::vector<ScenarioReport>& reports) {
     const auto any = [&](Verdict verdict) {
         return std::ranges::find(reports, verdict, &ScenarioReport::verdict) != reports.end();
@@ -167,16 +141,25 @@ ExitStatus exit_status(const std::vector<ScenarioReport>& reports) {
     if (any(Verdict::host_cannot)) {
         return ExitStatus::host_cannot;
     }
-    const bool all = std::ranges::all_of(
-        reports, [](const ScenarioReport& report) { return report.verdict == Verdict::passed; });
-    return all ? ExitStatus::all_held : ExitStatus::something_did_not;
+    if (any(Verdict::failed)) {
+        return ExitStatus::something_did_not;
+    }
+    // Our own trouble, or no time: nobody knows what holds.
+    return any(Verdict::timed_out) || any(Verdict::crashed) ? ExitStatus::incomplete : ExitStatus::all_held;
 }
 
 RunOptions run_options(const RunArguments& arguments) {
     RunOptions options;
     options.seed = arguments.seed;
     options.client = split_command(arguments.client);
-    options.keep = arguments.keep;
+    for (const std::string& word : options.client) {
+        try {
+            check_placeholders(word);
+        } catch (const RequestError& error) {
+            throw RequestError(fmt::format("--client: {}", error.what()));
+        }
+    }
+    options.keep = arguments.files.keep;
     options.reproduce = {"cardrig", "run"};
     if (arguments.seed) {
         options.reproduce.insert(options.reproduce.end(), {"--seed", fmt::format("{}", *arguments.seed)});
@@ -194,6 +177,19 @@ std::size_t job_count(const RunArguments& arguments) {
     return std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, 4);
 }
 
+/// Also where all held: a host that refuses namespaces, and a client that leaves processes behind, want
+/// telling.
+void print_notices(const std::vector<ScenarioReport>& reports) {
+    std::set<std::string> told;
+    for (const ScenarioReport& report : reports) {
+        for (const std::string& notice : report.notices) {
+            if (told.insert(notice).second) {
+                fmt::print("{}notice: {}\n", told.size() == 1 ? "\n" : "", notice);
+            }
+        }
+    }
+}
+
 void print_failures(const std::vector<ScenarioReport>& reports) {
     for (const ScenarioReport& report : reports) {
         if (report.verdict != Verdict::passed) {
@@ -202,32 +198,25 @@ void print_failures(const std::vector<ScenarioReport>& reports) {
     }
 }
 
-void write_reports(const RunArguments& arguments, const std::vector<ScenarioReport>& reports) {
-    if (!arguments.junit.empty()) {
-        write_file(arguments.junit, std::string_view(junit_xml(reports)));
-    }
-    if (!arguments.json.empty()) {
-        write_json(arguments.json, reports);
-    }
-    if (!arguments.trace.empty()) {
-        write_traces(arguments.trace, reports);
-    }
-}
-
 int run_all(const RunArguments& arguments) {
     const std::vector<Scenario> scenarios = load_all(arguments);
     const RunOptions options = run_options(arguments);
+    probe_report_files(arguments.files);
     const bool colour = colour_wanted();
     const auto begin = std::chrono::steady_clock::now();
     const SignalWatch signals;
-    const PoolResult result =
-        run_pool(scenarios, options, {job_count(arguments), std::chrono::seconds(arguments.timeout), signals},
-                 [colour](const ScenarioReport& report) { print_row(report, colour); });
+    PoolOptions pool{job_count(arguments), {}, signals};
+    if (arguments.timeout) {
+        pool.limit = std::chrono::seconds(*arguments.timeout);
+    }
+    const PoolResult result = run_pool(scenarios, options, pool,
+                                       [colour](const ScenarioReport& report) { print_row(report, colour); });
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+    print_notices(result.reports);
     print_failures(result.reports);
     const auto passed = std::ranges::count(result.reports, Verdict::passed, &ScenarioReport::verdict);
     fmt::print("\n{} of {} scenarios passed, in {:.1f} s\n", passed, scenarios.size(), took.count());
-    write_reports(arguments, result.reports);
+    write_report_files(arguments.files, result.reports);
     if (result.interrupted_by != 0) {
         fmt::print(stderr, "cardrig: interrupted\n");
         return 128 + result.interrupted_by;
@@ -246,19 +235,21 @@ void add_run_command(CLI::App& app, int& status) {
     run->add_option("--jobs,-j", arguments->jobs, "how many at a time (one a core, at most 4)")
         ->check(CLI::Range(1, 64));
     run->add_option("--seed", arguments->seed, "makes the cards' keys and random numbers reproducible");
-    run->add_option("--junit", arguments->junit, "write JUnit XML to this file");
-    run->add_option("--json", arguments->json, "write the results to this file");
-    run->add_option("--trace", arguments->trace,
+    run->add_option("--junit", arguments->files.junit, "write JUnit XML to this file");
+    run->add_option("--json", arguments->files.json, "write the results to this file");
+    run->add_option("--trace", arguments->files.trace,
                     "write everything that happened to this file, as JSON lines");
     run->add_option("--client", arguments->client,
                     "run this command line in place of the scenarios' own client; {reader} and the other "
                     "placeholders hold");
-    run->add_option("--keep", arguments->keep,
+    run->add_option("--keep", arguments->files.keep,
                     "keep images, trace, output and report of each in this folder");
-    run->add_option("--timeout", arguments->timeout, "seconds that one scenario may take (300)")
+    run->add_option("--timeout", arguments->timeout,
+                    "seconds that one scenario may take (the sum of its clients' limits, and 180)")
         ->check(CLI::Range(1, 86400));
     run->footer("A scenario file runs commands: treat it as code.\n"
-                "Exit status: 0 all held, 1 something did not, 2 the request was wrong, 3 this host cannot.\n"
+                "Exit status: 0 all held, 1 something did not, 2 the request was wrong, 3 this host cannot,\n"
+                "4 incomplete (a scenario took too long, or what ran it crashed).\n"
                 "Examples:\n"
                 "  cardrig run\n"
                 "  cardrig run scenarios/locked.yaml --trace run.jsonl --keep /tmp/run\n"

@@ -46,6 +46,13 @@ void search(const fs::path& folder, std::set<std::string>& found) {
     }
 }
 
+/// The names that a client's words may hold.
+const std::vector<std::string>& placeholder_names() {
+    static const std::vector<std::string> names{"scenarios", "folder", "authority", "reader",
+                                                "management-key"};
+    return names;
+}
+
 } // namespace
 
 std::string ExitExpectation::text() const {
@@ -88,6 +95,14 @@ std::vector<std::string> Scenario::passcodes() const {
     return found;
 }
 
+std::chrono::seconds Scenario::longest() const {
+    std::chrono::seconds sum{0};
+    for (const Act& act : acts) {
+        sum += act.run ? act.run->client.limit : std::chrono::seconds(0);
+    }
+    return sum;
+}
+
 Scenario load_scenario(const std::string& file) {
     const apdu::Bytes bytes = read_file(file);
     Scenario scenario = parse_scenario({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, file);
@@ -128,12 +143,6 @@ std::vector<std::string> find_scenarios(const std::vector<std::string>& paths) {
     return files;
 }
 
-const std::vector<std::string>& placeholder_names() {
-    static const std::vector<std::string> names{"scenarios", "folder", "authority", "reader",
-                                                "management-key"};
-    return names;
-}
-
 std::string fill_placeholders(std::string_view text, const std::map<std::string, std::string>& values) {
     std::string filled;
     for (std::size_t at = 0; at < text.size(); ++at) {
@@ -165,6 +174,14 @@ std::string fill_placeholders(std::string_view text, const std::map<std::string,
         at = end;
     }
     return filled;
+}
+
+void check_placeholders(std::string_view text) {
+    std::map<std::string, std::string> names;
+    for (const std::string& name : placeholder_names()) {
+        names[name] = "";
+    }
+    static_cast<void>(fill_placeholders(text, names));
 }
 
 } // namespace cardrig::harness

@@ -84,6 +84,8 @@ struct Scenario {
     /// Every passcode that may be the card's at some time: the answers that could be one, and the expected
     /// ones.
     [[nodiscard]] std::vector<std::string> passcodes() const;
+    /// What its runs may take, one after the other.
+    [[nodiscard]] std::chrono::seconds longest() const;
 };
 
 /// Throws RequestError with file:line:column and the offending word.
@@ -98,7 +100,7 @@ struct Scenario {
 /// Replaces {name} by its value; {{ and }} stand for braces. Throws RequestError for an unknown name.
 [[nodiscard]] std::string fill_placeholders(std::string_view text,
                                             const std::map<std::string, std::string>& values);
-/// The names that fill_placeholders is given when a client is run.
-[[nodiscard]] const std::vector<std::string>& placeholder_names();
+/// Throws RequestError where a client's word could not be filled: the names are known before the values are.
+void check_placeholders(std::string_view text);
 
 } // namespace cardrig::harness

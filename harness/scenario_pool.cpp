@@ -28,6 +28,8 @@ using Clock = std::chrono::steady_clock;
 
 /// How long a process that was asked to end may take to put its things away.
 constexpr std::chrono::seconds grace{10};
+/// For all but the clients: making the card, starting the rig, moving the card, judging.
+constexpr std::chrono::seconds time_for_the_rest{180};
 
 ScenarioReport without_verdict(const Scenario& scenario, const RunOptions& options, Verdict verdict,
                                std::string message) {
@@ -48,7 +50,7 @@ ScenarioReport guarded_run(const Scenario& scenario, const RunOptions& options) 
     } catch (const HostError& error) {
         return without_verdict(scenario, options, Verdict::host_cannot, error.what());
     } catch (const Interrupted& error) {
-        return without_verdict(scenario, options, Verdict::crashed,
+        return without_verdict(scenario, options, Verdict::timed_out,
                                fmt::format("ended by signal {}", error.signal()));
     } catch (const std::exception& error) {
         return without_verdict(scenario, options, Verdict::crashed, error.what());
@@ -153,6 +155,12 @@ private:
         // The header of glibc 2.36 declares pidfd_open without C linkage.
         UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
         ::fcntl(reading.get(), F_SETFL, O_NONBLOCK);
+        if (!process) { // without it nobody would see its end
+            const int error = errno;
+            ::kill(pid, SIGKILL);
+            ::waitpid(pid, nullptr, 0);
+            throw HostError(fmt::format("cannot watch a scenario's process: {}", std::strerror(error)));
+        }
         running_.push_back({index, pid, std::move(reading), std::move(process), {}, Clock::now(), false});
     }
 
@@ -185,10 +193,15 @@ private:
         }
     }
 
-    [[nodiscard]] Clock::time_point deadline(const Job& job) const {
-        return job.begin + pool_.limit + (job.timed_out ? grace : std::chrono::seconds(0));
+    [[nodiscard]] std::chrono::seconds limit(const Job& job) const {
+        return pool_.limit.value_or(scenarios_[job.index].longest() + time_for_the_rest);
     }
 
+    [[nodiscard]] Clock::time_point deadline(const Job& job) const {
+        return job.begin + limit(job) + (job.timed_out ? grace : std::chrono::seconds(0));
+    }
+
+    /// It is asked to end first: then it reports what it has seen so far.
     static void expire(Job& job) {
         ::kill(job.pid, job.timed_out ? SIGKILL : SIGTERM);
         job.timed_out = true;
@@ -216,11 +229,15 @@ private:
     }
 
     [[nodiscard]] ScenarioReport judge(const Job& job, const Scenario& scenario, int status) const {
-        if (job.timed_out) {
-            return without_verdict(
-                scenario, options_, Verdict::timed_out,
-                fmt::format("it took longer than {} seconds, and was ended", pool_.limit.count()));
+        ScenarioReport report = reported(job, scenario, status);
+        if (job.timed_out && (report.verdict == Verdict::timed_out || report.verdict == Verdict::crashed)) {
+            report.verdict = Verdict::timed_out;
+            report.message = fmt::format("it took longer than {} seconds, and was ended", limit(job).count());
         }
+        return report;
+    }
+
+    [[nodiscard]] ScenarioReport reported(const Job& job, const Scenario& scenario, int status) const {
         if (WIFSIGNALED(status)) {
             return without_verdict(
                 scenario, options_, Verdict::crashed,

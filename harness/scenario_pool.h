@@ -9,13 +9,15 @@
 
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <vector>
 
 namespace cardrig::harness {
 
 struct PoolOptions {
     std::size_t jobs = 1;
-    std::chrono::seconds limit{300}; ///< for one scenario; then its process is ended
+    /// For one scenario; then its process is ended. None: what its clients may take, and time for the rest.
+    std::optional<std::chrono::seconds> limit;
     const SignalWatch& signals;
 };
 

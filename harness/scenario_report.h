@@ -24,7 +24,7 @@ enum class Verdict : std::uint8_t {
     passed,
     failed,        ///< something did not hold
     crashed,       ///< the process that ran it ended without a verdict
-    timed_out,     ///< it took longer than it may, and was ended
+    timed_out,     ///< it was ended before it was through: it took longer than it may
     wrong_request, ///< the scenario cannot be run as it is written
     host_cannot,   ///< this host cannot run it
 };
@@ -38,7 +38,7 @@ struct ScenarioReport {
     double seconds = 0;
     std::string message; ///< for the last four verdicts: why
     std::vector<Shortfall> shortfalls;
-    std::vector<std::string> windows;     ///< promises that were open for a while, as the scenario says
+    std::vector<std::string> windows;     ///< "run 1: I4: how it was broken, closed by run 2"
     std::vector<std::string> last_apdus;  ///< decoded
     std::vector<std::string> last_output; ///< the client's, secrets taken out
     std::string difference;               ///< the card, from the scenario's beginning to its end

@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 
 #include <sys/stat.h>
 
@@ -88,6 +89,9 @@ public:
             // What happened until then is worth as much as the message.
             report_.verdict = Verdict::host_cannot;
             report_.message = error.what();
+        } catch (const Interrupted& error) {
+            report_.verdict = Verdict::timed_out;
+            report_.message = fmt::format("ended by signal {}", error.signal());
         }
         finish(std::chrono::steady_clock::now() - begin);
         return std::move(report_);
@@ -174,25 +178,26 @@ private:
         command.on_output = [&output](std::string_view chunk) { output.add(chunk); };
         const ClientResult result = rig_.run(command);
         output.finish();
+        const std::string act = fmt::format("run {} ({})", number, run.place);
+        report_.last_output = output.last_lines();
         if (result.stopped_by != 0) {
+            output_ += fmt::format("--- {}: ended with the scenario\n{}\n", act, output.text());
             throw Interrupted(result.stopped_by);
         }
 
-        const std::string act = fmt::format("run {} ({})", number, run.place);
         const RunOutcome outcome{result.timed_out ? std::nullopt : result.exit_status,
                                  describe_end(result, command.argv.front(), run.client.limit), output.text(),
-                                 card_.pending_faults()};
+                                 output.cut(), card_.pending_faults()};
         card_.plan({});
-        report_.last_output = output.last_lines();
         output_ += fmt::format("--- {}: {}\n{}\n", act, outcome.ending, output.text());
         if (result.left_processes) {
             report_.notices.push_back(act + ": the client left processes behind, which were ended");
         }
-        judge(run, act, outcome, before, first_event);
+        watch_windows(run, number, judge(run, act, outcome, before, first_event));
     }
 
-    void judge(const ScenarioRun& run, const std::string& act, const RunOutcome& outcome,
-               const emulator::CardImage& before, std::size_t first_event) {
+    std::vector<Promise> judge(const ScenarioRun& run, const std::string& act, const RunOutcome& outcome,
+                               const emulator::CardImage& before, std::size_t first_event) {
         const emulator::CardImage after = card_.image();
         const std::vector<TraceEvent> all = trace_.events();
         const std::vector<TraceEvent> events(all.begin() + static_cast<std::ptrdiff_t>(first_event),
@@ -214,11 +219,23 @@ private:
             shortfall.act = act;
             report_.shortfalls.push_back(std::move(shortfall));
         }
+        return promises;
+    }
+
+    /// A run opens windows as it says, and closes those of earlier runs whose promise holds again.
+    void watch_windows(const ScenarioRun& run, std::size_t number, const std::vector<Promise>& promises) {
         for (const Promise& promise : promises) {
+            if (!promise.broken) {
+                for (const std::size_t window : open_windows_[promise.id]) {
+                    report_.windows[window] += fmt::format(", closed by run {}", number);
+                }
+                open_windows_[promise.id].clear();
+                continue;
+            }
             const auto said = run.expect.invariants.find(promise.id);
-            if (promise.broken && said != run.expect.invariants.end() &&
-                said->second == PromiseState::window) {
-                report_.windows.push_back(fmt::format("{}: {}: {}", act, promise.id, *promise.broken));
+            if (said != run.expect.invariants.end() && said->second == PromiseState::window) {
+                open_windows_[promise.id].push_back(report_.windows.size());
+                report_.windows.push_back(fmt::format("run {}: {}: {}", number, promise.id, *promise.broken));
             }
         }
     }
@@ -241,7 +258,13 @@ private:
         report_.difference = difference();
         report_.reproduce = reproduction(scenario_, options_);
         if (!options_.keep.empty()) {
-            keep();
+            try {
+                keep();
+            } catch (const RequestError& error) {
+                // What came of the scenario is worth more than the folder.
+                report_.verdict = Verdict::wrong_request;
+                report_.message = error.what();
+            }
         }
     }
 
@@ -258,6 +281,7 @@ private:
     std::string authority_;
     std::string output_;
     ScenarioReport report_;
+    std::map<std::string, std::vector<std::size_t>> open_windows_; ///< by promise; places in the report
 };
 
 std::string ScenarioRunner::difference() const {

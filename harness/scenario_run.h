@@ -29,7 +29,8 @@ struct RunOptions {
 [[nodiscard]] std::string reproduction(const Scenario& scenario, const RunOptions& options);
 
 /// Makes a Rig: once in a process, while it has one thread. Never throws for what a client or a card does;
-/// throws HostError and RequestError as those that it uses do, and Interrupted.
+/// throws HostError and RequestError as those that it uses do, and Interrupted while the rig is made. A
+/// signal later ends the scenario: the report then says timed_out, and holds what was seen until then.
 [[nodiscard]] ScenarioReport run_scenario(const Scenario& scenario, const RunOptions& options);
 
 } // namespace cardrig::harness

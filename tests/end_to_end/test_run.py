@@ -2,13 +2,18 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import xml.etree.ElementTree
+from pathlib import Path
 
 import pytest
 
+from rig_processes import mentioning, read_line
+
 CARDRIG = os.environ["CARDRIG"]
+SOURCES = Path(__file__).resolve().parents[2]
 
 # A client in one line of shell: yubico-piv-tool checks the passcode that stands on its standard input.
 VERIFY = 'read code; yubico-piv-tool -r "$CARDRIG_READER" -a verify-pin -P "$code" 2>&1'
@@ -63,23 +68,26 @@ def test_reports_are_well_formed_and_hold_no_passcode(tmp_path):
     write(tmp_path, "right")
     write(tmp_path, "wrong", answer="867530")
     write(tmp_path, "control", client='printf "a\\033[31mb\\001\\n"', output="b", tries=1)
+    # One secret is the beginning of another: the unblocking code begins with the passcode.
+    write(tmp_path, "both", client="echo code 12345678", output="code 12345678")
     names = {name: tmp_path / name for name in ("junit.xml", "run.json", "run.jsonl")}
     result = run(tmp_path, "--junit", names["junit.xml"], "--json", names["run.json"], "--trace",
                  names["run.jsonl"], "--keep", tmp_path / "kept")
     assert result.returncode == 1, result.stdout + result.stderr
     suite = xml.etree.ElementTree.parse(names["junit.xml"]).getroot().find("testsuite")
-    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("3", "2", "0")
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("4", "2", "0")
     verdicts = {one["title"]: one["verdict"] for one in json.loads(names["run.json"].read_text())["scenarios"]}
-    assert verdicts == {"right": "passed", "wrong": "failed", "control": "failed"}
+    assert verdicts == {"right": "passed", "wrong": "failed", "control": "failed", "both": "passed"}
     for line in names["run.jsonl"].read_text().splitlines():
         assert {"n", "t", "kind"} <= json.loads(line).keys()
     assert names["run.jsonl"].stat().st_mode & 0o777 == 0o600
     kept = [path for path in (tmp_path / "kept").rglob("*") if path.suffix in (".txt", ".jsonl")]
-    assert len(kept) == 9
+    assert len(kept) == 12
     for path in [*names.values(), *kept]:
         text = path.read_text()
         for passcode in ("867530", "383637353330", "123456", "313233343536"):
             assert passcode not in text, (path, passcode)
+    assert "code ..\n" in (tmp_path / "kept" / str(tmp_path / "both").replace("/", "-") / "output.txt").read_text()
     shown = subprocess.run([CARDRIG, "trace", "show", names["run.jsonl"]], capture_output=True, text=True,
                            check=False)
     assert shown.returncode == 0 and "wrong, 2 tries left" in shown.stdout
@@ -124,6 +132,41 @@ def test_a_client_that_hangs_or_does_not_exist_fails(tmp_path):
     assert "'/none/such' was not found" in result.stdout
 
 
+def test_a_scenario_that_takes_too_long_is_incomplete_and_shows_what_was_seen(tmp_path):
+    hanging = write(tmp_path, "hanging", client=f"{VERIFY}; echo here; exec tail -f /dev/null")
+    result = run(hanging, "--timeout", "8", "--trace", tmp_path / "run.jsonl", "--keep", tmp_path / "kept")
+    assert result.returncode == 4, result.stdout + result.stderr
+    for part in ("timed-out", "it took longer than 8 seconds", "verify passcode", "here", "last APDUs"):
+        assert part in result.stdout, part
+    events = [json.loads(line) for line in (tmp_path / "run.jsonl").read_text().splitlines()]
+    assert [event for event in events if event["kind"] == "client" and event["line"] == "here"]
+    kept, = (tmp_path / "kept").iterdir()
+    assert {path.name for path in kept.iterdir()} == {"start.card", "end.card", "output.txt", "report.txt",
+                                                      "trace.jsonl"}
+    assert "here" in (kept / "output.txt").read_text()
+    assert not mentioning(str(tmp_path))
+
+
+def test_notices_are_shown_where_all_held_too(tmp_path):
+    leaving = write(tmp_path, "leaving", client=f"tail -f {tmp_path}/leaving.yaml & {VERIFY}")
+    result = run(leaving)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.stdout.count("notice: run 1") == 1
+    assert "left processes behind" in result.stdout
+    assert not mentioning(str(tmp_path))
+
+
+def test_a_rig_that_crashes_is_incomplete(tmp_path):
+    # The client is a child of the rig's keeper, which is a child of the process that runs the scenario.
+    crash = "read -r a b c d rest < /proc/$PPID/stat; echo here; kill -9 $d"
+    path = write(tmp_path, "crash", client=crash)
+    good = write(tmp_path, "good")
+    result = run(path, good)
+    assert result.returncode == 4, result.stdout + result.stderr
+    assert "ended by signal 9" in result.stdout
+    assert "1 of 2 scenarios passed" in result.stdout
+
+
 def test_mistakes_in_files_are_told_before_anything_runs(tmp_path):
     marker = tmp_path / "ran"
     write(tmp_path, "a-good-one", client=f"touch {marker}", output=".")
@@ -137,11 +180,68 @@ def test_mistakes_in_files_are_told_before_anything_runs(tmp_path):
     assert not marker.exists()
 
 
-@pytest.mark.parametrize("arguments", [["/none/such"], ["--filter", "("], ["--jobs", "0"], ["--nonsense"]])
+@pytest.mark.parametrize("arguments", [["/none/such"], ["--filter", "("], ["--filter", "(" * 2000 + ")" * 2000],
+                                       ["--jobs", "0"], ["--nonsense"]])
 def test_wrong_requests_are_status_2(tmp_path, arguments):
+    (tmp_path / "scenarios").mkdir()
+    write(tmp_path / "scenarios", "unrun", client="echo", output=".")
     result = run(*arguments, cwd=tmp_path)
     assert result.returncode == 2
     assert result.stderr.strip()
+
+
+@pytest.mark.parametrize("client, word", [("x {nope}", "'nope'"), ("x {reder}", "'reader'"), ("x {", "brace"),
+                                          ("x 'y", "--client")])
+def test_another_client_is_checked_before_anything_runs(tmp_path, client, word):
+    result = run(write(tmp_path, "a"), write(tmp_path, "b"), "--client", client)
+    assert result.returncode == 2
+    assert result.stderr.count("--client") == 1 and word in result.stderr
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize("option, place", [
+    ("--junit", "none/such/x.xml"), ("--json", "a-file/x.json"), ("--trace", "."), ("--keep", "a-file/x"),
+])
+def test_places_that_cannot_be_written_are_told_before_anything_runs(tmp_path, option, place):
+    marker = tmp_path / "ran"
+    (tmp_path / "a-file").write_text("")
+    path = write(tmp_path, "unrun", client=f"touch {marker}", output=".")
+    result = run(path, option, place, "--json" if option == "--junit" else "--junit", "good", cwd=tmp_path)
+    assert result.returncode == 2
+    assert option in result.stderr and place in result.stderr
+    assert not marker.exists()
+    assert sorted(os.listdir(tmp_path)) == ["a-file", "unrun.yaml"]
+
+
+def test_a_report_that_cannot_be_written_costs_no_other(tmp_path):
+    # The client takes the folder away after the place was found good.
+    path = write(tmp_path, "right", client=f"rmdir {tmp_path}/gone; {VERIFY}")
+    (tmp_path / "gone").mkdir()
+    result = run(path, "--junit", tmp_path / "gone/x.xml", "--json", tmp_path / "x.json")
+    assert result.returncode == 2
+    assert "gone/x.xml" in result.stderr and "1 of 1 scenarios passed" in result.stdout
+    assert json.loads((tmp_path / "x.json").read_text())["scenarios"][0]["verdict"] == "passed"
+
+
+@pytest.mark.parametrize("document", ["README.md", "scenarios/README.md"])
+def test_the_scenarios_in_the_documents_run_and_pass(tmp_path, document):
+    blocks = re.findall(r"^```yaml\n(.*?)^```$", (SOURCES / document).read_text(), re.DOTALL | re.MULTILINE)
+    assert blocks
+    library = tmp_path / "scenarios"
+    library.mkdir()
+    (library / "clients").symlink_to(SOURCES / "scenarios/clients")
+    for number, block in enumerate(blocks):
+        (library / f"{number}.yaml").write_text(block)
+    result = run(library)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert f"{len(blocks)} of {len(blocks)} scenarios passed" in result.stdout
+    # Both show a window, which the second run closes.
+    assert re.search(r"window: run 1: I4: .*, closed by run 2$", result.stdout, re.MULTILINE)
+
+
+def test_the_example_of_the_language_is_a_shipped_scenario():
+    text = (SOURCES / "scenarios/README.md").read_text()
+    assert (SOURCES / "scenarios/interrupted-while-writing-certificate.yaml").read_text() in text
 
 
 def test_another_client_takes_the_place_of_the_scenarios_own(tmp_path):
@@ -157,10 +257,10 @@ def test_ctrl_c_ends_everything(tmp_path):
     os.mkfifo(begun)
     with subprocess.Popen([CARDRIG, "run", path], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           text=True) as rig:
-        assert begun.read_text() == "begun\n"
+        with open(os.open(begun, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0) as fifo:
+            assert read_line(fifo, "the client's beginning") == "begun"
         rig.send_signal(signal.SIGINT)
         _, errors = rig.communicate(timeout=60)
     assert rig.returncode == 130
     assert "interrupted" in errors
-    left = subprocess.run(["pgrep", "-f", str(tmp_path)], capture_output=True, text=True, check=False)
-    assert left.stdout == ""
+    assert not mentioning(str(tmp_path))

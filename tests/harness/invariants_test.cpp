@@ -28,8 +28,8 @@ CardImage without(const CardImage& image, emulator::ObjectId id) {
     });
 }
 
-CardImage with_tries(const CardImage& image, std::uint8_t tries) {
-    return changed(image, [tries](ObjectStore& store) { store.set_counter(piv::passcode_tries, tries); });
+CardImage with_tries(const CardImage& image, emulator::CounterId counter, std::uint8_t tries) {
+    return changed(image, [=](ObjectStore& store) { store.set_counter(counter, tries); });
 }
 
 CardImage with_passcode(const CardImage& image, std::string_view passcode) {
@@ -50,9 +50,17 @@ TraceEvent verified(const char* text, const char* status) {
     return event;
 }
 
-bool tries_may_rise(const std::vector<TraceEvent>& trace) {
-    const CardImage before = with_tries(whole(), 1);
+bool may_rise(emulator::CounterId counter, const std::vector<TraceEvent>& trace) {
+    const CardImage before = with_tries(whole(), counter, 1);
     return !passcode_broken({whole(), before, whole(), trace, {staff_card().passcode}, cardrig::test::now()});
+}
+
+bool passcode_tries_may_rise(const std::vector<TraceEvent>& trace) {
+    return may_rise(piv::passcode_tries, trace);
+}
+
+bool unblocking_tries_may_rise(const std::vector<TraceEvent>& trace) {
+    return may_rise(piv::unblocking_code_tries, trace);
 }
 
 } // namespace
@@ -118,18 +126,45 @@ BOOST_AUTO_TEST_CASE(a_certificate_needs_its_key_somewhere_on_the_card) {
 }
 
 BOOST_AUTO_TEST_CASE(tries_rise_only_with_an_accepted_code) {
-    BOOST_TEST(!tries_may_rise({}));
-    BOOST_TEST(tries_may_rise({verified("verify passcode", "9000")}));
-    BOOST_TEST(tries_may_rise({verified("reset-retry-counter passcode", "9000")}));
-    BOOST_TEST(tries_may_rise({verified("verify passcode", "")})); // its answer was lost
-    BOOST_TEST(!tries_may_rise({verified("verify passcode", "63C2")}));
-    BOOST_TEST(!tries_may_rise({verified("get-data chuid", "9000")}));
+    BOOST_TEST(!passcode_tries_may_rise({}));
+    BOOST_TEST(!unblocking_tries_may_rise({}));
+    BOOST_TEST(!passcode_tries_may_rise({verified("verify passcode", "63C2")}));
+    BOOST_TEST(!passcode_tries_may_rise({verified("get-data chuid", "9000")}));
     TraceEvent query = verified("verify passcode", "9000");
     query.fields["detail"] = "query";
-    BOOST_TEST(!tries_may_rise({query}));
+    BOOST_TEST(!passcode_tries_may_rise({query}));
     TraceEvent undelivered = verified("verify passcode", "9000");
     undelivered.fields["delivered"] = false;
-    BOOST_TEST(!tries_may_rise({undelivered}));
+    BOOST_TEST(!passcode_tries_may_rise({undelivered}));
+}
+
+BOOST_AUTO_TEST_CASE(each_command_fills_its_own_counter) {
+    struct Case {
+        const char* text;
+        bool passcode;
+        bool unblocking;
+    };
+    for (const Case& one :
+         {Case{"verify passcode", true, false}, Case{"verify global-passcode", false, false},
+          Case{"change-reference-data passcode", true, false},
+          Case{"change-reference-data unblocking-code", false, true},
+          Case{"reset-retry-counter passcode", true, true}}) {
+        BOOST_TEST(passcode_tries_may_rise({verified(one.text, "9000")}) == one.passcode, one.text);
+        BOOST_TEST(unblocking_tries_may_rise({verified(one.text, "9000")}) == one.unblocking, one.text);
+        // The card lost power while it executed the command.
+        BOOST_TEST(passcode_tries_may_rise({verified(one.text, "")}) == one.passcode, one.text);
+        BOOST_TEST(unblocking_tries_may_rise({verified(one.text, "")}) == one.unblocking, one.text);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(an_answer_that_was_lost_counts_as_the_card_gave_it) {
+    // A fault replaced or swallowed the answer: what the card did is in the trace all the same.
+    TraceEvent replaced = verified("verify passcode", "9000");
+    replaced.fields["status"] = "63C1";
+    BOOST_TEST(passcode_tries_may_rise({replaced}));
+    replaced.fields["card-status"] = "63C1";
+    replaced.fields["status"] = "9000";
+    BOOST_TEST(!passcode_tries_may_rise({replaced}));
 }
 
 BOOST_AUTO_TEST_CASE(one_of_the_known_passcodes_works) {

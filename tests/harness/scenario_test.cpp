@@ -74,6 +74,7 @@ BOOST_AUTO_TEST_CASE(every_key_is_read) {
     const ScenarioRun& run = *read.acts[0].run;
     BOOST_TEST(run.client.command.size() == 3U);
     BOOST_TEST(run.client.limit.count() == 30);
+    BOOST_TEST(read.longest().count() == 60);
     BOOST_TEST(run.answers[0] == "123456");
     BOOST_TEST(run.faults[0].place.text() == "put-data signature-certificate #2 write #5");
     BOOST_TEST(run.faults[0].effect.text() == "cut-power prefix one");
@@ -125,6 +126,8 @@ BOOST_AUTO_TEST_CASE(each_kind_of_mistake_has_its_place_and_word) {
         {"authentication: {", "authentification: {", "s.yaml:15:", "'authentication'"},
         {"passcode-tries: 2", "passcode-tries: 16", "s.yaml:16:", "16"},
         {"passcode: \"654321\"", "passcode: 654321", "s.yaml:17:", "quotes"},
+        {"passcode: \"654321\"", "passcode: \"867530912\"", "s.yaml:17:", "8 characters"},
+        {"passcode: \"654321\"", "passcode: \"\"", "s.yaml:17:", "8 characters"},
         {"I4: window", "I3: window", "s.yaml:18:", "I3"},
         {"I4: window", "I4: open", "s.yaml:18:", "open"},
         {"- reinsert", "- reinsrt", "s.yaml:20:", "'reinsert'"},
@@ -144,6 +147,8 @@ BOOST_AUTO_TEST_CASE(each_kind_of_mistake_has_its_place_and_word) {
 
 BOOST_AUTO_TEST_CASE(a_refused_passcode_is_not_repeated) {
     BOOST_TEST(refusal(with("[\"123456\", \"y\"]", "[8675309]")).find("8675309") == std::string::npos);
+    BOOST_TEST(refusal(with("passcode: \"654321\"", "passcode: \"867530912\"")).find("867530912") ==
+               std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(placeholders_are_filled_and_braces_doubled) {

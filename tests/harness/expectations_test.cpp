@@ -1,0 +1,74 @@
+#include "harness/expectations.h"
+
+#include "harness/client_output.h"
+#include "harness/errors.h"
+#include "harness/patterns.h"
+
+#include <boost/test/unit_test.hpp>
+
+using namespace cardrig::harness;
+
+namespace {
+
+bool found(const std::string& text, const std::string& pattern) {
+    return matches_some_line(text, compile_pattern(pattern));
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(expectations)
+
+BOOST_AUTO_TEST_CASE(patterns_are_tried_on_each_line) {
+    BOOST_TEST(found("one\ntwo\n", "^two$"));
+    BOOST_TEST(found("one\r\ntwo\r\n", "^two$"));
+    BOOST_TEST(found("10 %\r100 %\rdone", "^100 %$")); // how progress is shown
+    BOOST_TEST(!found("one\ntwo\n", "one.two"));
+    BOOST_TEST(!found("one\r\ntwo", "^$"));
+}
+
+BOOST_AUTO_TEST_CASE(a_long_line_is_searched_to_its_end) {
+    const std::string long_line(50'000, 'x');
+    // Around each border of what the matcher is shown at a time.
+    for (std::size_t before = 4080; before < 4110; ++before) {
+        BOOST_TEST(found(long_line.substr(0, before) + "Success" + long_line, "Success"), before);
+        BOOST_TEST(found(long_line.substr(0, before) + "Success", "Success$"), before);
+    }
+    BOOST_TEST(found(long_line + " Success", "\\bSuccess$"));
+    BOOST_TEST(found("Success" + long_line, "^Success"));
+    for (std::size_t before = 2040; before < 2060; ++before) { // the longest match that is always found
+        BOOST_TEST(found(long_line.substr(0, before) + std::string(2046, 'y') + long_line, "xy+x"), before);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(no_line_begins_or_ends_within_a_long_one) {
+    const std::string long_line(50'000, 'x');
+    BOOST_TEST(!found("a" + long_line + "a", "^x"));
+    BOOST_TEST(!found("a" + long_line + "a", "x$"));
+    BOOST_TEST(!found("a" + long_line + "a", "\\bx"));
+    BOOST_TEST(!found("a" + long_line + "a", "x\\b"));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_no_expression_is_refused) {
+    BOOST_CHECK_THROW(static_cast<void>(compile_pattern("(")), RequestError);
+    BOOST_CHECK_THROW(static_cast<void>(compile_pattern(std::string(1001, 'x'))), RequestError);
+}
+
+BOOST_AUTO_TEST_CASE(output_that_was_cut_fails_the_run) {
+    Trace trace;
+    ClientOutput output(trace, {});
+    const std::string most(4U << 20U, 'x');
+    output.add(most);
+    BOOST_TEST(!output.cut());
+    output.add("Success\n");
+    output.finish();
+    BOOST_TEST(output.cut());
+    BOOST_TEST(output.text() == most);
+    Expectation expect;
+    expect.never = {"Success"};
+    BOOST_TEST(check_outcome(expect, {0, "0", "whole", false, {}}).empty());
+    const auto shortfalls = check_outcome(expect, {0, "0", "cut", true, {}});
+    BOOST_TEST_REQUIRE(shortfalls.size() == 1U);
+    BOOST_TEST(shortfalls[0].there.find("cut") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
