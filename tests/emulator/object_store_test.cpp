@@ -422,14 +422,14 @@ BOOST_AUTO_TEST_CASE(a_geometry_that_is_not_sensible_is_refused_by_name) {
         BOOST_TEST(laid_out.error().message == store.error().message);
         return store.error().message;
     };
-    BOOST_TEST(refusal({0, 8, 128}).find("page of 0 bytes") != std::string::npos);
-    BOOST_TEST(refusal({96, 8, 128}).find("page of 96 bytes") != std::string::npos);
-    BOOST_TEST(refusal({16, 8, 128}).find("page of 16 bytes") != std::string::npos);
-    BOOST_TEST(refusal({8192, 8, 128}).find("page of 8192 bytes") != std::string::npos);
-    BOOST_TEST(refusal({128, 0, 128}).find("0 pages in an erase block") != std::string::npos);
-    BOOST_TEST(refusal({128, 65, 128}).find("65 pages in an erase block") != std::string::npos);
-    BOOST_TEST(refusal({128, 8, 31}).find("31 erase blocks") != std::string::npos);
-    BOOST_TEST(refusal({128, 8, 4097}).find("4097 erase blocks") != std::string::npos);
+    BOOST_TEST(refusal({0, 8, 128}).find("pages of 0 bytes") != std::string::npos);
+    BOOST_TEST(refusal({96, 8, 128}).find("pages of 96 bytes") != std::string::npos);
+    BOOST_TEST(refusal({16, 8, 128}).find("pages of 16 bytes") != std::string::npos);
+    BOOST_TEST(refusal({8192, 8, 128}).find("pages of 8192 bytes") != std::string::npos);
+    BOOST_TEST(refusal({128, 0, 128}).find("0 pages a block") != std::string::npos);
+    BOOST_TEST(refusal({128, 65, 128}).find("65 pages a block") != std::string::npos);
+    BOOST_TEST(refusal({128, 8, 31}).find("31 blocks") != std::string::npos);
+    BOOST_TEST(refusal({128, 8, 4097}).find("4097 blocks") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(the_smallest_geometry_works) {
