@@ -80,8 +80,8 @@ public:
     [[nodiscard]] const std::string& folder() const;
     /// What a client needs in its environment: PCSCLITE_CSOCK_NAME, CARDRIG_READER and so on.
     [[nodiscard]] std::map<std::string, std::string> environment() const;
-    /// Things worth telling the user: that namespaces were refused and the daemon runs plainly, or that a card
-    /// that should be in from the start left by itself.
+    /// Things worth telling the user: that namespaces were refused and the daemon runs plainly, or that a
+    /// card that should be in from the start left by itself.
     [[nodiscard]] std::vector<std::string> notices() const;
 
 private:
