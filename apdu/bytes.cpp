@@ -1,5 +1,7 @@
 #include "apdu/bytes.h"
 
+#include "apdu/printable.h"
+
 #include <fmt/format.h>
 
 namespace cardrig::apdu {
@@ -46,14 +48,16 @@ Result<Bytes> from_hex(std::string_view text) {
         }
         const int high = digit_value(text[i]);
         if (high < 0) {
-            return failure(fmt::format("'{}' at offset {} is no hexadecimal digit", text[i], i));
+            return failure(
+                fmt::format("'{}' at offset {} is no hexadecimal digit", printable(text.substr(i, 1)), i));
         }
         if (i + 1 == text.size() || separates_pairs(text[i + 1])) {
             return failure(fmt::format("half a byte at offset {}", i));
         }
         const int low = digit_value(text[i + 1]);
         if (low < 0) {
-            return failure(fmt::format("'{}' at offset {} is no hexadecimal digit", text[i + 1], i + 1));
+            return failure(fmt::format("'{}' at offset {} is no hexadecimal digit",
+                                       printable(text.substr(i + 1, 1)), i + 1));
         }
         bytes.push_back(static_cast<std::uint8_t>(high * 16 + low));
         i += 2;

@@ -1,6 +1,8 @@
 #include "apdu/decoder.h"
 
 #include "apdu/ber_tlv.h"
+#include "apdu/instructions.h"
+#include "apdu/piv_application_id.h"
 
 #include <algorithm>
 #include <array>
@@ -16,31 +18,6 @@ constexpr std::uint8_t management_key = 0x9B;
 constexpr std::uint8_t secure_messaging_key = 0x04;
 /// Every tag that tells a command's meaning lies within so many bytes of its data.
 constexpr std::size_t head_size = 64;
-
-namespace ins {
-constexpr std::uint8_t verify = 0x20;
-constexpr std::uint8_t change_reference_data = 0x24;
-constexpr std::uint8_t perform_security_operation = 0x2A;
-constexpr std::uint8_t reset_retry_counter = 0x2C;
-constexpr std::uint8_t generate_key_pair = 0x47;
-constexpr std::uint8_t general_authenticate = 0x87;
-constexpr std::uint8_t select = 0xA4;
-constexpr std::uint8_t get_response = 0xC0;
-constexpr std::uint8_t get_data = 0xCB;
-constexpr std::uint8_t put_data = 0xDB;
-constexpr std::uint8_t import_key = 0xFE;
-constexpr std::uint8_t set_management_key = 0xFF;
-} // namespace ins
-
-// SP 800-73-4 part 1, 2.2; a host may leave off what stands on the right (part 2, 3.1.1).
-constexpr std::array<std::uint8_t, 11> piv_aid{0xA0, 0x00, 0x00, 0x03, 0x08, 0x00,
-                                               0x00, 0x10, 0x00, 0x01, 0x00};
-constexpr std::size_t shortest_piv_aid = 5;
-
-bool is_piv_aid(ByteView aid) {
-    return aid.size() >= shortest_piv_aid && aid.size() <= piv_aid.size() &&
-           std::equal(aid.begin(), aid.end(), piv_aid.begin());
-}
 
 bool selects_by_aid(const CommandApdu& command) {
     return command.cla() == 0x00 && command.ins() == ins::select && command.p1() == 0x04;
@@ -121,6 +98,7 @@ void decode_data_object(ByteView head, bool is_put, DecodedCommand& decoded) {
 
 /// The lengths announced in a dynamic authentication template (7C); none for a tag that is not there.
 struct AuthenticationTemplate {
+    ByteView input;                              ///< the challenge as far as it has arrived
     std::optional<std::uint32_t> witness;        // 80
     std::optional<std::uint32_t> challenge;      // 81
     std::optional<std::uint32_t> response;       // 82
@@ -141,6 +119,7 @@ AuthenticationTemplate read_template(ByteView head) {
             break;
         case 0x81:
             found.challenge = object->length;
+            found.input = object->value;
             break;
         case 0x82:
             found.response = object->length;
@@ -188,10 +167,20 @@ std::string_view authentication_words(const AuthenticationTemplate& data, std::u
     return data.response && *data.response > 0 ? "authenticate-response" : "";
 }
 
+/// RFC 8017, 9.2: the encoded message of a PKCS #1 v1.5 signature. While not enough of it is there, it is
+/// taken for none.
+bool begins_as_signature(ByteView input) {
+    static constexpr std::array<std::uint8_t, 3> begin{0x00, 0x01, 0xFF};
+    return input.size() >= begin.size() && std::equal(begin.begin(), begin.end(), input.begin());
+}
+
 void decode_general_authenticate(const CommandApdu& command, ByteView head, DecodedCommand& decoded) {
     decoded.object = fmt::format("{:02X}", command.p2());
-    decoded.detail = authentication_words(read_template(head), command.p1(), command.p2());
-    if (decoded.detail == "decipher" || decoded.detail == "agree") {
+    const AuthenticationTemplate data = read_template(head);
+    decoded.detail = authentication_words(data, command.p1(), command.p2());
+    const bool private_operation = decoded.detail == "sign" || decoded.detail == "decipher";
+    if (decoded.detail == "agree" ||
+        (private_operation && is_rsa(command.p1()) && !begins_as_signature(data.input))) {
         decoded.response_secret = true;
     }
 }
@@ -206,7 +195,7 @@ void decode_verify(const CommandApdu& command, bool has_data, DecodedCommand& de
 
 void decode_select(const CommandApdu& command, ByteView head, DecodedCommand& decoded) {
     if (command.p1() == 0x04) {
-        decoded.object = is_piv_aid(head) ? "piv" : to_hex(head);
+        decoded.object = names_piv_application(head) ? "piv" : to_hex(head);
     } else {
         decoded.object = to_hex(head);
         decoded.detail = "file";
@@ -351,7 +340,7 @@ DecodedCommand Decoder::command(ByteView bytes) {
     decoded.block = chain_->blocks;
     decoded.last_block = !command->chained();
     if (selects_by_aid(*command)) {
-        selecting_piv_ = is_piv_aid(chain_->head);
+        selecting_piv_ = names_piv_application(chain_->head);
     }
     if (decoded.last_block) {
         chain_.reset();

@@ -42,7 +42,9 @@ struct DecodedCommand {
     /// too.
     bool command_secret = false;
     /// True where the answer's data is secret: a management-key exchange, what was deciphered or agreed, an
-    /// object that may hold a secret, and what GET RESPONSE fetches of these.
+    /// object that may hold a secret, and what GET RESPONSE fetches of these. RSA signs and deciphers by one
+    /// and the same command, with any key; its answer is secret unless the input begins as a PKCS #1 v1.5
+    /// signature does. A PSS signature cannot be told from a decipherment, and is kept too.
     bool response_secret = false;
 
     /// "put-data signature-certificate block 3": name, object, and the block where it is not a single one.

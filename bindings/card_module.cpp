@@ -7,6 +7,8 @@
 #include "harness/rigged_card.h"
 
 #include <chrono>
+#include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,6 +17,7 @@
 #include <pybind11/chrono.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
+#include <pybind11/stl/filesystem.h>
 
 namespace py = pybind11;
 
@@ -28,9 +31,31 @@ py::bytes to_python(apdu::ByteView bytes) {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-Bytes from_python(const py::bytes& bytes) {
-    const auto view = static_cast<std::string_view>(bytes);
-    return {view.begin(), view.end()};
+/// Whatever lies in one piece of memory: bytes, bytearray, memoryview.
+Bytes from_python(const py::buffer& buffer) {
+    Py_buffer view{};
+    if (PyObject_GetBuffer(buffer.ptr(), &view, PyBUF_SIMPLE) != 0) {
+        throw py::error_already_set();
+    }
+    const auto* const begin = static_cast<const std::uint8_t*>(view.buf);
+    Bytes bytes(begin, begin + view.len);
+    PyBuffer_Release(&view);
+    return bytes;
+}
+
+/// Values as Python has them; a profile's text writes truth in lower case.
+harness::ProfileOverrides overrides_from_python(const std::map<std::string, py::object>& values) {
+    harness::ProfileOverrides overrides;
+    for (const auto& [key, value] : values) {
+        if (py::isinstance<py::bool_>(value)) {
+            overrides[key] = value.cast<bool>() ? "true" : "false";
+        } else if (py::isinstance<py::str>(value) || py::isinstance<py::int_>(value)) {
+            overrides[key] = py::str(value).cast<std::string>();
+        } else {
+            throw py::type_error(fmt::format("override '{}' is neither str, int nor bool", key));
+        }
+    }
+    return overrides;
 }
 
 /// A date with its time zone: naive ones are read as local time by most of Python.
@@ -64,19 +89,19 @@ class Card {
 public:
     Card(emulator::CardImage image, std::optional<std::uint64_t> seed)
         : card_(std::make_unique<harness::RiggedCard>(0, std::move(image), seed, trace_)) {
-        card_->power_on();
+        power_on();
     }
 
-    static std::unique_ptr<Card> from_profile(const std::string& profile,
-                                              const harness::ProfileOverrides& overrides,
+    static std::unique_ptr<Card> from_profile(const std::filesystem::path& profile,
+                                              const std::map<std::string, py::object>& overrides,
                                               std::optional<std::uint64_t> seed) {
         harness::MakeOptions options;
-        options.overrides = overrides;
+        options.overrides = overrides_from_python(overrides);
         options.now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-        return std::make_unique<Card>(harness::make_card(profile, options).image, seed);
+        return std::make_unique<Card>(harness::make_card(profile.string(), options).image, seed);
     }
 
-    static std::unique_ptr<Card> from_image(const py::bytes& image, std::optional<std::uint64_t> seed) {
+    static std::unique_ptr<Card> from_image(const py::buffer& image, std::optional<std::uint64_t> seed) {
         auto parsed = emulator::CardImage::parse(from_python(image));
         if (!parsed) {
             throw harness::RequestError(parsed.error().message);
@@ -84,8 +109,11 @@ public:
         return std::make_unique<Card>(std::move(*parsed), seed);
     }
 
-    py::bytes transmit(const py::bytes& command) {
+    py::bytes transmit(const py::buffer& command) {
         const Bytes bytes = from_python(command);
+        if (card_->atr().empty()) {
+            throw PowerCutError("the card has no power");
+        }
         std::optional<Bytes> answer;
         {
             const py::gil_scoped_release release;
@@ -116,15 +144,28 @@ public:
 
     void power_on() {
         card_->power_on();
-        if (card_->atr().empty()) {
-            throw CardError("the card stays mute: its memory is no card's any more");
+        const std::optional<harness::Mute> mute = card_->mute();
+        if (mute && mute->power_lost) {
+            throw PowerCutError(
+                fmt::format("the card lost its power in recovery, at memory write {}", card_->writes()));
+        }
+        if (mute) {
+            throw CardError(fmt::format("the card stays mute: {}", mute->reason));
         }
     }
     void power_off() { card_->power_off(); }
     void reset() { card_->reset(); }
     [[nodiscard]] py::bytes atr() { return to_python(card_->atr()); }
     [[nodiscard]] py::bytes image() const { return to_python(card_->image().serialize()); }
-    void save(const std::string& path) const { harness::write_file(path, card_->image().serialize()); }
+    void save(const std::filesystem::path& path) const {
+        const Bytes bytes = card_->image().serialize();
+        try {
+            harness::write_file(path.string(), bytes);
+        } catch (const harness::RequestError& error) {
+            PyErr_SetString(PyExc_OSError, error.what());
+            throw py::error_already_set();
+        }
+    }
     [[nodiscard]] std::uint64_t writes() const { return card_->writes(); }
 
     [[nodiscard]] emulator::CardState state() const {
@@ -163,7 +204,7 @@ public:
     }
 
 private:
-    harness::Trace trace_;
+    harness::Trace trace_{false, harness::Trace::Keep::nothing}; // nobody asks for it here
     std::unique_ptr<harness::RiggedCard> card_;
 };
 
@@ -206,17 +247,18 @@ void bind_card(py::module_& module) {
                      "A card in this process, with power on. Not to be used by two threads at once.")
         .def_static(
             "from_profile", &Card::from_profile, py::arg("profile"), py::kw_only(),
-            py::arg("overrides") = harness::ProfileOverrides{}, py::arg("seed") = py::none(),
-            "Makes a card. profile: a shipped profile's name or a YAML file. overrides: profile keys with "
-            "dots, e.g. {'certificates.9A.expires': '10 days'}. seed: makes keys and random numbers "
-            "reproducible. Raises ValueError with file, line and column.")
-        .def_static("from_image", &Card::from_image, py::arg("image"), py::kw_only(),
-                    py::arg("seed") = py::none(),
-                    "Takes the bytes of a card image. Raises ValueError on what is none.")
+            py::arg("overrides") = py::dict(), py::arg("seed") = py::none(),
+            "Makes a card. profile: a shipped profile's name or a YAML file (str or path). overrides: "
+            "profile "
+            "keys with dots, e.g. {'certificates.9A.expires': '10 days', 'passcode.tries': 5}. seed: makes "
+            "keys and random numbers reproducible. Raises ValueError with file, line and column.")
+        .def_static(
+            "from_image", &Card::from_image, py::arg("image"), py::kw_only(), py::arg("seed") = py::none(),
+            "Takes the bytes of a card image. Raises ValueError on what is none, and CardError where its "
+            "memory is no card's.")
         .def("transmit", &Card::transmit, py::arg("command"),
-             "Sends a command APDU (bytes) and returns the response APDU (bytes: data and status word). "
-             "Raises "
-             "PowerCut if the power goes meanwhile, and while it is off.")
+             "Sends a command APDU (any bytes) and returns the response APDU (bytes: data and status word). "
+             "Raises PowerCut if the power goes meanwhile, and while it is off.")
         .def("cut_power", &Card::cut_power, py::kw_only(), py::arg("at_write"),
              py::arg("tearing") = "prefix half",
              "Plans a loss of power at the n-th memory write from now (from 1). tearing: what the write "
@@ -227,7 +269,9 @@ void bind_card(py::module_& module) {
         .def_property_readonly("power_cut_pending", &Card::power_cut_pending,
                                "whether a planned loss of power has not happened yet")
         .def("power_on", &Card::power_on,
-             "A new power-on over what the memory kept. Raises CardError if the card stays mute.")
+             "A new power-on over what the memory kept. Does nothing while power is on: take it away with "
+             "power_off() first. Raises PowerCut if the power goes again while the card recovers, and "
+             "CardError if the card stays mute because its memory is no card's.")
         .def("power_off", &Card::power_off, "Takes the power away between two commands.")
         .def("reset", &Card::reset, "Warm reset.")
         .def_property_readonly("atr", &Card::atr, "bytes; empty without power")
@@ -238,7 +282,8 @@ void bind_card(py::module_& module) {
         .def("passcode_is", &Card::passcode_is, py::arg("passcode"),
              "Whether this is the card's passcode; costs no try.")
         .def_property_readonly("image", &Card::image, "bytes: the card saved whole")
-        .def("save", &Card::save, py::arg("path"), "Writes the image to a file, aside and renamed.");
+        .def("save", &Card::save, py::arg("path"),
+             "Writes the image to a file (str or path), aside and renamed. Raises OSError.");
 }
 
 } // namespace

@@ -3,8 +3,9 @@
 
 #include "apdu/command_apdu.h"
 #include "apdu/response_apdu.h"
+#include "emulator/command_chain.h"
 
-#include <string_view>
+#include <optional>
 
 namespace cardrig::emulator {
 
@@ -21,17 +22,13 @@ public:
     Application& operator=(const Application&) = delete;
     virtual ~Application() = default;
 
-    /// "piv"
-    [[nodiscard]] virtual std::string_view name() const = 0;
     /// Whether SELECT by this AID means it.
     [[nodiscard]] virtual bool claims(ByteView aid) const = 0;
-    /// Whether commands with this instruction may come as a chain.
-    [[nodiscard]] virtual bool accepts_chain(std::uint8_t ins) const = 0;
-    /// The most bytes that a chained command may gather; more is refused with 6700.
-    [[nodiscard]] virtual std::size_t chain_limit() const = 0;
+    /// How commands with this instruction may come as a chain; none where they may not.
+    [[nodiscard]] virtual std::optional<ChainPolicy> chain_policy(std::uint8_t ins) const = 0;
 
-    /// SELECT by an AID that it claims. `was_selected`: it is the current application already.
-    [[nodiscard]] virtual ResponseApdu select(const CommandApdu& command, bool was_selected) = 0;
+    /// SELECT by an AID that it claims, also where it is the current application already.
+    [[nodiscard]] virtual ResponseApdu select(const CommandApdu& command) = 0;
     /// One whole command, chained blocks put together, class byte of the last block. Never SELECT of an
     /// application nor GET RESPONSE.
     [[nodiscard]] virtual ResponseApdu process(const CommandApdu& command) = 0;

@@ -1,5 +1,6 @@
 #include "emulator/card.h"
 
+#include "apdu/instructions.h"
 #include "emulator/piv/piv_application.h"
 
 #include <algorithm>
@@ -11,26 +12,18 @@ namespace {
 
 namespace sw = apdu::sw;
 
-constexpr std::uint8_t select_instruction = 0xA4;
-constexpr std::uint8_t get_response_instruction = 0xC0;
-constexpr std::uint8_t chained_class = 0x10;
 constexpr std::uint8_t by_application_identifier = 0x04;
 
 /// What a response can carry that is not asked for with extended length.
 constexpr std::size_t short_response = 256;
 
 bool selects_application(const CommandApdu& command) {
-    return command.cla() == 0x00 && command.ins() == select_instruction &&
+    return command.cla() == 0x00 && command.ins() == apdu::ins::select &&
            command.p1() == by_application_identifier;
 }
 
 bool is_get_response(const CommandApdu& command) {
-    return command.cla() == 0x00 && command.ins() == get_response_instruction;
-}
-
-bool continues(const CommandApdu& first, const CommandApdu& next) {
-    return (next.cla() == first.cla() || next.cla() == (first.cla() & ~chained_class)) &&
-           next.ins() == first.ins() && next.p1() == first.p1() && next.p2() == first.p2();
+    return command.cla() == 0x00 && command.ins() == apdu::ins::get_response;
 }
 
 } // namespace
@@ -51,7 +44,7 @@ Card::Card(std::unique_ptr<ObjectStore> store, const CardConfig& config, Environ
 // Everything volatile is in the applications and in the members set here, so that new ones forget it all.
 // SP 800-73-4 part 2, 3.1.1: after a reset, cold or warm, the PIV application is selected.
 void Card::reset() {
-    chain_.reset();
+    chain_.drop();
     pending_.clear();
     applications_.clear();
     applications_.push_back(piv::make_application(*store_, config_.piv, environment_));
@@ -74,46 +67,22 @@ ResponseApdu Card::answer(ByteView bytes) {
         selected_->other_command();
         return sw::wrong_length;
     }
-    // SP 800-73-4 part 2, 2.4.2 (ISO/IEC 7816-4, 5.3.3): a chain that something else breaks into is void, and
-    // that command is served.
-    if (chain_ && !continues(chain_->first, *command)) {
-        drop_chain();
+    CommandChain::Step step = chain_.take(*command, selected_->chain_policy(command->ins()));
+    const bool block_kept = !step.command && step.command.error().ok();
+    if (step.broken_off || (!step.command && !block_kept)) {
+        selected_->other_command();
     }
-    if (chain_ && chain_->data.size() + command->nc() > selected_->chain_limit()) {
-        drop_chain();
-        return sw::wrong_length;
+    if (!step.command) {
+        return step.command.error();
     }
-    if (command->cla() == chained_class && selected_->accepts_chain(command->ins())) {
-        return add_to_chain(*command);
+    if (selects_application(*step.command)) {
+        return split(select(*step.command), *command);
     }
-    if (selects_application(*command)) {
-        return split(select(*command), *command);
-    }
-    return split(selected_->process(take_whole(*command)), *command);
-}
-
-ResponseApdu Card::add_to_chain(const CommandApdu& command) {
-    if (!chain_) {
-        chain_.emplace(Chain{command, {}});
-    }
-    chain_->data.insert(chain_->data.end(), command.data().begin(), command.data().end());
-    return sw::success;
-}
-
-CommandApdu Card::take_whole(const CommandApdu& command) {
-    if (!chain_) {
-        return command;
-    }
-    Bytes data = std::move(chain_->data);
-    chain_.reset();
-    data.insert(data.end(), command.data().begin(), command.data().end());
-    return {command.cla(),   command.ins(), command.p1(),      command.p2(),
-            std::move(data), command.ne(),  command.extended()};
+    return split(selected_->process(*step.command), *command);
 }
 
 void Card::drop_chain() {
-    if (chain_) {
-        chain_.reset();
+    if (chain_.drop()) {
         selected_->other_command();
     }
 }
@@ -135,7 +104,7 @@ ResponseApdu Card::select(const CommandApdu& command) {
         selected_->other_command();
         return sw::file_or_application_not_found;
     }
-    ResponseApdu response = application->select(command, application == selected_);
+    ResponseApdu response = application->select(command);
     if (response.status.ok() && application != selected_) {
         selected_->deselect();
         selected_ = application;

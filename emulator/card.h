@@ -8,18 +8,23 @@
 #include "apdu/response_apdu.h"
 #include "emulator/application.h"
 #include "emulator/card_config.h"
+#include "emulator/command_chain.h"
 #include "emulator/environment.h"
 #include "emulator/nvm.h"
 #include "emulator/object_store.h"
 
 #include <memory>
-#include <optional>
 #include <vector>
 
 namespace cardrig::emulator {
 
-class Card {
+class Card final {
 public:
+    /// Its applications refer to its parts.
+    Card(const Card&) = delete;
+    Card& operator=(const Card&) = delete;
+    ~Card() = default;
+
     /// Power-on: recovers the memory and selects the default application. Fails where the memory is no
     /// card's; a rig shows such a card as mute. `nvm` and the environment's parts outlive the card.
     [[nodiscard]] static Result<std::unique_ptr<Card>> power_on(Nvm& nvm, const CardConfig& config,
@@ -36,15 +41,7 @@ public:
 private:
     Card(std::unique_ptr<ObjectStore> store, const CardConfig& config, Environment environment);
 
-    /// The blocks of a command so far.
-    struct Chain {
-        CommandApdu first;
-        Bytes data;
-    };
     [[nodiscard]] ResponseApdu answer(ByteView bytes);
-    [[nodiscard]] ResponseApdu add_to_chain(const CommandApdu& command);
-    /// The whole command of which this is the last block, or the command as it is.
-    [[nodiscard]] CommandApdu take_whole(const CommandApdu& command);
     void drop_chain();
     [[nodiscard]] ResponseApdu select(const CommandApdu& command);
     [[nodiscard]] Application* find_application(ByteView aid) const;
@@ -57,7 +54,7 @@ private:
     Environment environment_;
     std::vector<std::unique_ptr<Application>> applications_;
     Application* selected_ = nullptr;
-    std::optional<Chain> chain_;
+    CommandChain chain_;
     Bytes pending_; ///< what GET RESPONSE has yet to bring
 };
 

@@ -1,5 +1,7 @@
 #include "emulator/card_config_rules.h"
 
+#include "apdu/printable.h"
+
 #include <algorithm>
 #include <bit>
 
@@ -76,14 +78,8 @@ std::optional<std::string> atr_fault(apdu::ByteView atr) {
 }
 
 std::optional<std::string> geometry_fault(const NvmGeometry& geometry) {
-    if (geometry.page_size < 32 || geometry.page_size > 4096 || !std::has_single_bit(geometry.page_size)) {
-        return fmt::format("pages of {} bytes; they have 32 to 4096, a power of two", geometry.page_size);
-    }
-    if (geometry.pages_per_block < 1 || geometry.pages_per_block > 64) {
-        return fmt::format("{} pages a block; there are 1 to 64", geometry.pages_per_block);
-    }
-    if (geometry.blocks < 32 || geometry.blocks > 4096) {
-        return fmt::format("{} blocks; there are 32 to 4096", geometry.blocks);
+    if (const auto sensible = check(geometry); !sensible) {
+        return sensible.error().message;
     }
     if (geometry.size() > largest_memory) {
         return fmt::format("a memory of {} bytes; a card has at most {}", geometry.size(), largest_memory);
@@ -96,8 +92,7 @@ std::optional<std::string> config_fault(const CardConfig& config) {
         return "a profile's name has 1 to 255 bytes";
     }
     // Names are shown on terminals.
-    if (std::any_of(config.profile.begin(), config.profile.end(),
-                    [](char c) { return (c >= 0 && c < ' ') || c == '\x7F'; })) {
+    if (apdu::has_control_characters(config.profile)) {
         return "a profile's name has no control characters";
     }
     if (auto fault = atr_fault(config.atr)) {

@@ -1,5 +1,6 @@
 #include "emulator/card_image.h"
 
+#include "apdu/printable.h"
 #include "emulator/card_config_rules.h"
 #include "emulator/crypto.h"
 
@@ -216,7 +217,7 @@ Result<CardImage> CardImage::parse(ByteView file) {
     }
     if (*found_version != version) {
         return apdu::failure(fmt::format("a card image of version '{}'; this program reads version {}",
-                                         found_version->substr(0, 20), version));
+                                         apdu::printable(found_version->substr(0, 20)), version));
     }
     const std::string_view config_start = text;
     const auto config_text = take_line(text);
@@ -232,8 +233,8 @@ Result<CardImage> CardImage::parse(ByteView file) {
     }
     const auto config = parse_config(*config_text);
     if (!config) {
-        return apdu::failure(
-            fmt::format("the card image's configuration is wrong: {}", config.error().message));
+        return apdu::failure(fmt::format("the card image's configuration is wrong: {}",
+                                         apdu::printable(config.error().message)));
     }
     auto memory = inflate_exactly(bytes_of(text), config->geometry.size());
     if (!memory) {

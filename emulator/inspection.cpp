@@ -12,9 +12,6 @@ namespace cardrig::emulator {
 
 namespace {
 
-constexpr apdu::Tag chuid_tag = 0x5FC102;
-constexpr std::size_t reference_data_size = 8;
-
 std::vector<piv::KeyReference> key_references() {
     std::vector<piv::KeyReference> references;
     for (piv::KeyReference retired = 0x82; retired <= 0x95; ++retired) {
@@ -46,7 +43,7 @@ public:
         state.profile = config_.profile;
         state.atr = apdu::to_hex(config_.atr);
         state.free_bytes = store_.free_bytes();
-        if (const auto chuid = store_.read(piv::data_object(chuid_tag))) {
+        if (const auto chuid = store_.read(piv::data_object(piv::chuid_tag))) {
             state.guid = guid_in(*chuid);
         }
         if (const auto fault = add_secrets(state)) {
@@ -67,10 +64,10 @@ private:
         const auto passcode = store_.read(piv::passcode_object);
         const auto unblocking = store_.read(piv::unblocking_code_object);
         const auto management = store_.read(piv::management_key_object);
-        if (!passcode || passcode->size() != reference_data_size) {
+        if (!passcode || passcode->size() != piv::code_size) {
             return "the card has no passcode in the form that it keeps one";
         }
-        if (!unblocking || unblocking->size() != reference_data_size) {
+        if (!unblocking || unblocking->size() != piv::code_size) {
             return "the card has no unblocking code in the form that it keeps one";
         }
         const auto algorithm =
@@ -195,9 +192,7 @@ Result<bool> passcode_is(const CardImage& image, std::string_view passcode) {
     if (!held) {
         return apdu::failure("the card has no passcode");
     }
-    Bytes padded(passcode.begin(), passcode.end());
-    padded.resize(std::max(padded.size(), reference_data_size), 0xFF);
-    return equal_in_constant_time(*held, padded);
+    return equal_in_constant_time(*held, piv::padded_code(passcode));
 }
 
 } // namespace cardrig::emulator

@@ -11,14 +11,13 @@ namespace cardrig::emulator {
 apdu::Result<void> check(const NvmGeometry& geometry) {
     if (!std::has_single_bit(geometry.page_size) || geometry.page_size < 32 || geometry.page_size > 4096) {
         return apdu::failure(
-            fmt::format("a page of {} bytes: it must be a power of two from 32 to 4096", geometry.page_size));
+            fmt::format("pages of {} bytes; they have 32 to 4096, a power of two", geometry.page_size));
     }
     if (geometry.pages_per_block < 1 || geometry.pages_per_block > 64) {
-        return apdu::failure(
-            fmt::format("{} pages in an erase block: it must be 1 to 64", geometry.pages_per_block));
+        return apdu::failure(fmt::format("{} pages a block; there are 1 to 64", geometry.pages_per_block));
     }
     if (geometry.blocks < 32 || geometry.blocks > 4096) {
-        return apdu::failure(fmt::format("{} erase blocks: it must be 32 to 4096", geometry.blocks));
+        return apdu::failure(fmt::format("{} blocks; there are 32 to 4096", geometry.blocks));
     }
     return {};
 }

@@ -12,7 +12,6 @@ namespace cardrig::emulator {
 
 namespace {
 
-constexpr apdu::Tag chuid_tag = 0x5FC102;
 constexpr apdu::Tag ccc_tag = 0x5FC107;
 
 std::optional<std::string> code_fault(std::string_view what, const PasscodeRules& rules,
@@ -66,13 +65,6 @@ std::optional<std::string> spec_fault(const CardSpec& spec) {
     return keys_fault(spec);
 }
 
-/// SP 800-73-4 part 2, 2.4.3: padded with FF to eight bytes.
-Bytes padded(std::string_view code) {
-    Bytes bytes(code.begin(), code.end());
-    bytes.resize(8, 0xFF);
-    return bytes;
-}
-
 Bytes management_key_content(const CardSpec& spec) {
     Bytes content{static_cast<std::uint8_t>(spec.management_algorithm)};
     content.insert(content.end(), spec.management_key.begin(), spec.management_key.end());
@@ -103,10 +95,10 @@ bool put_keys(ObjectStore& store, const std::vector<PersonalisedKey>& keys) {
 
 bool fill(ObjectStore& store, const CardSpec& spec) {
     const PivConfig& piv = spec.config.piv;
-    const bool fits = put(store, piv::passcode_object, padded(spec.passcode)) &&
-                      put(store, piv::unblocking_code_object, padded(spec.unblocking_code)) &&
+    const bool fits = put(store, piv::passcode_object, piv::padded_code(spec.passcode)) &&
+                      put(store, piv::unblocking_code_object, piv::padded_code(spec.unblocking_code)) &&
                       put(store, piv::management_key_object, management_key_content(spec)) &&
-                      put(store, piv::data_object(chuid_tag),
+                      put(store, piv::data_object(piv::chuid_tag),
                           piv::card_holder_unique_identifier(spec.guid, spec.expires)) &&
                       put(store, piv::data_object(ccc_tag), piv::card_capability_container(spec.guid)) &&
                       put_keys(store, spec.keys);

@@ -38,6 +38,7 @@ struct RiggedCard::Parts {
     std::optional<Fault> cutting;
     /// The volatile half: there while the card has power, and gone with it.
     std::unique_ptr<emulator::Card> card;
+    std::optional<Mute> mute;
 
     Parts(int reader, emulator::CardImage image, std::optional<std::uint64_t> seed, Trace& events)
         : index(reader), config(std::move(image.config)), memory(config.geometry, std::move(image.memory)),
@@ -80,6 +81,7 @@ struct RiggedCard::Parts {
             trace.add("power", index, {{"event", "off"}});
         }
         card.reset();
+        mute.reset();
         decoder.reset();
         faults.end();
         if (removed) {
@@ -93,6 +95,7 @@ struct RiggedCard::Parts {
         }
         nvm.power_on();
         decoder.reset();
+        mute.reset();
         std::string trouble;
         const bool alive = survives([&] {
             auto made = emulator::Card::power_on(nvm, config, {crypto, entropy, *keys, clock});
@@ -104,7 +107,8 @@ struct RiggedCard::Parts {
         });
         nlohmann::json fields{{"event", "on"}};
         if (!card) {
-            fields["mute"] = alive ? trouble : "power was cut";
+            mute = Mute{!alive, alive ? trouble : "power was cut"};
+            fields["mute"] = mute->reason;
         }
         trace.add("power", index, std::move(fields));
     }
@@ -204,6 +208,11 @@ std::vector<Fault> RiggedCard::pending_faults() const {
 void RiggedCard::power_on() {
     const std::scoped_lock lock(mutex_);
     parts_->power_on();
+}
+
+std::optional<Mute> RiggedCard::mute() const {
+    const std::scoped_lock lock(mutex_);
+    return parts_->mute;
 }
 
 void RiggedCard::power_off() {

@@ -15,9 +15,16 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace cardrig::harness {
+
+/// Why a card with its power switched on says nothing.
+struct Mute {
+    bool power_lost = false; ///< while it recovered its memory: the next power-on goes on from there
+    std::string reason;      ///< what is wrong with its memory, or that power was cut
+};
 
 /// Thread-safe: a reader link drives it while somebody else looks at it or removes it.
 class RiggedCard final : public ReaderCard {
@@ -33,6 +40,8 @@ public:
     [[nodiscard]] std::vector<Fault> pending_faults() const;
 
     void power_on() override;
+    /// Why the last power-on left it without an ATR; none where it has one, and after power_off().
+    [[nodiscard]] std::optional<Mute> mute() const;
     void power_off() override;
     void reset() override;
     [[nodiscard]] Bytes atr() override;

@@ -55,14 +55,18 @@ TraceEvent TraceEvent::from_json(const nlohmann::json& json) {
     }
 }
 
-Trace::Trace(bool show_secrets) : show_secrets_(show_secrets), begin_(std::chrono::steady_clock::now()) {}
+Trace::Trace(bool show_secrets, Keep keep)
+    : show_secrets_(show_secrets), keep_(keep), begin_(std::chrono::steady_clock::now()) {}
 
 void Trace::add(std::string kind, int reader, nlohmann::json fields) {
     const std::scoped_lock lock(mutex_);
     const std::chrono::duration<double> since = std::chrono::steady_clock::now() - begin_;
-    events_.push_back({events_.size() + 1, since.count(), std::move(kind), reader, std::move(fields)});
+    TraceEvent event{++last_number_, since.count(), std::move(kind), reader, std::move(fields)};
     if (listener_) {
-        listener_(events_.back());
+        listener_(event);
+    }
+    if (keep_ == Keep::everything) {
+        events_.push_back(std::move(event));
     }
 }
 

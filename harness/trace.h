@@ -29,9 +29,12 @@ struct TraceEvent {
 /// Thread-safe. Secrets are redacted by whoever adds an event, as `show_secrets` says.
 class Trace {
 public:
-    explicit Trace(bool show_secrets = false);
+    /// Whether events() has them later: without, memory does not grow with what happens.
+    enum class Keep : std::uint8_t { everything, nothing };
+    explicit Trace(bool show_secrets = false, Keep keep = Keep::everything);
 
     void add(std::string kind, int reader, nlohmann::json fields);
+    /// All events so far; none where none are kept.
     [[nodiscard]] std::vector<TraceEvent> events() const;
     [[nodiscard]] bool show_secrets() const { return show_secrets_; }
     /// Called with each event as it is added, under the trace's lock.
@@ -39,8 +42,10 @@ public:
 
 private:
     bool show_secrets_;
+    Keep keep_;
     std::chrono::steady_clock::time_point begin_;
     mutable std::mutex mutex_;
+    std::uint64_t last_number_ = 0;
     std::vector<TraceEvent> events_;
     std::function<void(const TraceEvent&)> listener_;
 };

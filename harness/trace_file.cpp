@@ -1,5 +1,6 @@
 #include "harness/trace_file.h"
 
+#include "apdu/printable.h"
 #include "harness/errors.h"
 #include "harness/files.h"
 
@@ -89,17 +90,6 @@ std::string meaning(const TraceEvent& event, std::size_t most_bytes) {
         return field(event, "line");
     }
     return readable_rest(event);
-}
-
-/// Control characters of whatever a client printed, or of a file that is no trace of ours, must not reach a
-/// terminal.
-std::string printable(const std::string& text) {
-    std::string clean;
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        clean += byte < 0x20 || byte == 0x7F ? fmt::format("\\x{:02X}", byte) : std::string(1, c);
-    }
-    return clean;
 }
 
 /// In words of ours: the JSON library's are for programmers.
@@ -192,7 +182,7 @@ std::vector<TraceEvent> read_trace(const std::string& path) {
 std::string readable(const TraceEvent& event, std::size_t most_bytes) {
     const std::string reader = event.reader >= 0 ? fmt::format("{}", event.reader) : "-";
     return fmt::format("{:>5}  {:>9.4f}  {}  {:<12}  {}", event.number, event.seconds, reader,
-                       printable(event.kind), printable(meaning(event, most_bytes)));
+                       apdu::printable(event.kind), apdu::printable(meaning(event, most_bytes)));
 }
 
 } // namespace cardrig::harness

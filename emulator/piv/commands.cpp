@@ -1,5 +1,7 @@
 #include "emulator/piv/commands.h"
 
+#include "apdu/instructions.h"
+
 #include <algorithm>
 #include <utility>
 
@@ -8,19 +10,11 @@ namespace cardrig::emulator::piv {
 namespace {
 
 using apdu::CommandApdu;
+namespace ins = apdu::ins;
 namespace sw = apdu::sw;
 
-namespace instruction {
-constexpr std::uint8_t verify = 0x20;
-constexpr std::uint8_t change_reference_data = 0x24;
-constexpr std::uint8_t reset_retry_counter = 0x2C;
-constexpr std::uint8_t generate_key_pair = 0x47;
-constexpr std::uint8_t general_authenticate = 0x87;
-constexpr std::uint8_t select = 0xA4;
-constexpr std::uint8_t get_response = 0xC0;
-constexpr std::uint8_t get_data = 0xCB;
-constexpr std::uint8_t put_data = 0xDB;
-} // namespace instruction
+/// More than the largest data object of the data model takes (the facial image, 12,710 bytes).
+constexpr std::size_t longest_data = 16'384;
 
 constexpr std::uint8_t chained_class = 0x10;
 constexpr std::uint8_t secure_messaging_bits = 0x0C;
@@ -216,18 +210,25 @@ Decoded<AuthenticationTemplate> decode_template(ByteView data) {
     return refused(sw::incorrect_data);
 }
 
-Decoded<Command> decode_general_authenticate(const CommandApdu& command) {
+Decoded<Algorithm> decode_algorithm(std::uint8_t p1) {
     // SP 800-78-4, table 6-2: 00 is another name of three-key triple DES.
-    const std::optional<Algorithm> algorithm =
-        command.p1() == 0x00 ? Algorithm::triple_des : algorithm_from_id(command.p1());
-    if (!algorithm) {
-        return refused(sw::incorrect_p1_p2);
+    if (p1 == 0x00) {
+        return Algorithm::triple_des;
     }
-    const bool management = command.p2() == management_key;
-    if (!management && !certificate_tag(command.p2())) {
-        return refused(sw::incorrect_p1_p2);
+    if (const auto algorithm = algorithm_from_id(p1)) {
+        return *algorithm;
     }
-    if (management != is_symmetric(*algorithm)) {
+    return refused(sw::incorrect_p1_p2);
+}
+
+Decoded<Command> decode_general_authenticate(const CommandApdu& command) {
+    Decoded<Algorithm> algorithm = decode_algorithm(command.p1());
+    if (command.p2() == management_key) {
+        // Not refused here: a failed authentication has to be told to whoever keeps its state.
+        if (algorithm && !is_symmetric(*algorithm)) {
+            algorithm = refused(sw::incorrect_p1_p2);
+        }
+    } else if (!certificate_tag(command.p2()) || !algorithm || is_symmetric(*algorithm)) {
         return refused(sw::incorrect_p1_p2);
     }
     return GeneralAuthenticate{*algorithm, command.p2(), decode_template(command.data())};
@@ -326,24 +327,24 @@ Decoded<Command> refuse_parameters(const CommandApdu&) {
     return refused(sw::incorrect_p1_p2);
 }
 
-Decode decoder_for(std::uint8_t ins) {
-    switch (ins) {
-    case instruction::get_data:
+Decode decoder_for(std::uint8_t instruction) {
+    switch (instruction) {
+    case ins::get_data:
         return decode_get_data;
-    case instruction::verify:
+    case ins::verify:
         return decode_verify;
-    case instruction::change_reference_data:
+    case ins::change_reference_data:
         return decode_change_reference_data;
-    case instruction::reset_retry_counter:
+    case ins::reset_retry_counter:
         return decode_reset_retry_counter;
-    case instruction::general_authenticate:
+    case ins::general_authenticate:
         return decode_general_authenticate;
-    case instruction::put_data:
+    case ins::put_data:
         return decode_put_data;
-    case instruction::generate_key_pair:
+    case ins::generate_key_pair:
         return decode_generate_key_pair;
-    case instruction::select:
-    case instruction::get_response:
+    case ins::select:
+    case ins::get_response:
         return refuse_parameters;
     default:
         return nullptr;
@@ -370,9 +371,17 @@ Decoded<Command> decode(const CommandApdu& command) {
     return decode_instruction(command);
 }
 
-bool accepts_chain(std::uint8_t ins) {
-    return ins == instruction::general_authenticate || ins == instruction::put_data ||
-           ins == instruction::generate_key_pair;
+// SP 800-73-4 part 2, 2.4.2: a command that breaks into a chain is served. The limit holds for extended
+// length, too: an object that one form cannot write, the other cannot either.
+std::optional<ChainPolicy> chain_policy(std::uint8_t instruction) {
+    switch (instruction) {
+    case ins::general_authenticate:
+    case ins::put_data:
+    case ins::generate_key_pair:
+        return ChainPolicy{longest_data, sw::not_enough_memory, std::nullopt};
+    default:
+        return std::nullopt;
+    }
 }
 
 } // namespace cardrig::emulator::piv

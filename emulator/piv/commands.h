@@ -10,6 +10,7 @@
 #include "apdu/command_apdu.h"
 #include "apdu/status_word.h"
 #include "emulator/algorithm.h"
+#include "emulator/command_chain.h"
 #include "emulator/piv/piv_memory.h"
 
 #include <array>
@@ -96,7 +97,8 @@ using AuthenticationTemplate =
     std::variant<RequestWitness, RequestChallenge, AnswerChallenge, AnswerWitness, UseKey, AgreeOnSecret>;
 
 struct GeneralAuthenticate {
-    Algorithm algorithm = Algorithm::triple_des;
+    /// Of the management key, what it cannot have is told here; of other keys, decode() refuses it.
+    Decoded<Algorithm> algorithm;
     KeyReference key = 0;
     Decoded<AuthenticationTemplate> data;
 };
@@ -107,7 +109,7 @@ using Command = std::variant<GetData, QueryPasscode, ForgetPasscode, VerifyPassc
 /// One whole command, chained blocks put together. SELECT of an application and GET RESPONSE are the card's.
 [[nodiscard]] Decoded<Command> decode(const apdu::CommandApdu& command);
 
-/// Whether the instruction's data may come in several blocks (SP 800-73-4 part 2, table 2).
-[[nodiscard]] bool accepts_chain(std::uint8_t ins);
+/// Whether the instruction's data may come in several blocks (SP 800-73-4 part 2, table 2), and how.
+[[nodiscard]] std::optional<ChainPolicy> chain_policy(std::uint8_t instruction);
 
 } // namespace cardrig::emulator::piv

@@ -26,7 +26,7 @@ struct ObjectRule {
 // SP 800-73-4 part 1, table 2 (access rules) and table 3 (tags); retired certificates have their own range.
 constexpr std::array object_rules{
     ObjectRule{0x5FC107, ReadRule::always},                 // card capability container
-    ObjectRule{0x5FC102, ReadRule::always},                 // cardholder unique identifier
+    ObjectRule{chuid_tag, ReadRule::always},                // cardholder unique identifier
     ObjectRule{0x5FC105, ReadRule::always},                 // certificate for authentication
     ObjectRule{0x5FC103, ReadRule::passcode},               // fingerprints
     ObjectRule{0x5FC106, ReadRule::always},                 // security object

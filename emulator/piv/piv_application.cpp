@@ -1,5 +1,6 @@
 #include "emulator/piv/piv_application.h"
 
+#include "apdu/piv_application_id.h"
 #include "emulator/piv/commands.h"
 #include "emulator/piv/data_objects.h"
 #include "emulator/piv/key_ring.h"
@@ -8,7 +9,6 @@
 
 #include <algorithm>
 #include <array>
-#include <string_view>
 
 namespace cardrig::emulator::piv {
 
@@ -16,20 +16,12 @@ namespace {
 
 namespace sw = apdu::sw;
 
-constexpr std::array<std::uint8_t, 11> full_identifier{0xA0, 0x00, 0x00, 0x03, 0x08, 0x00,
-                                                       0x00, 0x10, 0x00, 0x01, 0x00};
-/// The registered identifier of NIST: what the application identifier begins with.
-constexpr std::size_t registered_length = 5;
-
-/// More than the largest data object of the data model takes (the facial image, 12,710 bytes).
-constexpr std::size_t longest_chain = 16'384;
-
 // SP 800-73-4 part 2, 3.1.1, table 3, and table 4: what the application is and which algorithms it has.
 Bytes property_template(const std::vector<Algorithm>& algorithms) {
     const ByteView identifier = application_identifier();
     Bytes value;
-    apdu::append_tlv(value, 0x4F, identifier.subspan(registered_length));
-    apdu::append_tlv(value, 0x79, apdu::make_tlv(0x4F, identifier.first(registered_length)));
+    apdu::append_tlv(value, 0x4F, identifier.subspan(apdu::piv_registered_id_size));
+    apdu::append_tlv(value, 0x79, apdu::make_tlv(0x4F, identifier.first(apdu::piv_registered_id_size)));
     Bytes mechanisms;
     for (const Algorithm algorithm : algorithms) {
         const Bytes mechanism{static_cast<std::uint8_t>(algorithm)};
@@ -47,11 +39,11 @@ public:
         : store_(store), config_(config), passcode_(store, config), management_key_(store, environment),
           keys_(store, environment) {}
 
-    [[nodiscard]] std::string_view name() const override { return "piv"; }
     [[nodiscard]] bool claims(ByteView aid) const override;
-    [[nodiscard]] bool accepts_chain(std::uint8_t ins) const override { return piv::accepts_chain(ins); }
-    [[nodiscard]] std::size_t chain_limit() const override { return longest_chain; }
-    [[nodiscard]] ResponseApdu select(const CommandApdu& command, bool was_selected) override;
+    [[nodiscard]] std::optional<ChainPolicy> chain_policy(std::uint8_t ins) const override {
+        return piv::chain_policy(ins);
+    }
+    [[nodiscard]] ResponseApdu select(const CommandApdu& command) override;
     [[nodiscard]] ResponseApdu process(const CommandApdu& command) override;
     void other_command() override;
     void deselect() override;
@@ -68,6 +60,7 @@ private:
     [[nodiscard]] ResponseApdu run(const GenerateKeyPair& command);
 
     [[nodiscard]] ResponseApdu authenticate_host(const GeneralAuthenticate& command);
+    [[nodiscard]] ResponseApdu answer_host(const GeneralAuthenticate& command);
     [[nodiscard]] ResponseApdu use_key_pair(const GeneralAuthenticate& command);
     [[nodiscard]] bool may_use(PasscodePolicy policy) const;
 
@@ -79,11 +72,10 @@ private:
 };
 
 bool PivApplication::claims(ByteView aid) const {
-    return aid.size() >= registered_length && aid.size() <= full_identifier.size() &&
-           std::equal(aid.begin(), aid.end(), full_identifier.begin());
+    return apdu::names_piv_application(aid);
 }
 
-ResponseApdu PivApplication::select(const CommandApdu& command, bool /*was_selected*/) {
+ResponseApdu PivApplication::select(const CommandApdu& command) {
     other_command();
     if (command.p2() != 0x00) {
         return sw::incorrect_p1_p2;
@@ -160,8 +152,27 @@ ResponseApdu PivApplication::run(const GeneralAuthenticate& command) {
     return command.key == management_key ? authenticate_host(command) : use_key_pair(command);
 }
 
+/// Who asks for a witness or a challenge has not tried to prove anything yet.
+bool only_asks(const Decoded<AuthenticationTemplate>& data) {
+    return data &&
+           (std::holds_alternative<RequestWitness>(*data) || std::holds_alternative<RequestChallenge>(*data));
+}
+
+// A failed authentication ends an earlier one, in whatever way it fails: with another algorithm and with a
+// malformed template, too.
 ResponseApdu PivApplication::authenticate_host(const GeneralAuthenticate& command) {
-    if (management_key_.algorithm() != command.algorithm) {
+    ResponseApdu answer = answer_host(command);
+    if (!answer.status.ok() && !only_asks(command.data)) {
+        management_key_.forget();
+    }
+    return answer;
+}
+
+ResponseApdu PivApplication::answer_host(const GeneralAuthenticate& command) {
+    if (!command.algorithm) {
+        return command.algorithm.error();
+    }
+    if (management_key_.algorithm() != *command.algorithm) {
         return sw::incorrect_p1_p2;
     }
     if (!command.data) {
@@ -221,7 +232,7 @@ ResponseApdu PivApplication::use_key_pair(const GeneralAuthenticate& command) {
     if (!command.data) {
         return command.data.error();
     }
-    if (usable.key.algorithm() != command.algorithm) {
+    if (usable.key.algorithm() != *command.algorithm) {
         return sw::incorrect_data;
     }
     if (const auto* const use = std::get_if<UseKey>(&*command.data)) {
@@ -275,7 +286,7 @@ ResponseApdu PivApplication::run(const GenerateKeyPair& command) {
 } // namespace
 
 ByteView application_identifier() {
-    return full_identifier;
+    return apdu::piv_application_id;
 }
 
 std::unique_ptr<Application> make_application(ObjectStore& store, const PivConfig& config,

@@ -1,5 +1,7 @@
 #include "emulator/piv/piv_memory.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 namespace cardrig::emulator::piv {
@@ -10,6 +12,8 @@ constexpr std::uint8_t stored_key_format = 1;
 constexpr std::size_t stored_key_header = 4;
 constexpr std::uint8_t last_passcode_policy = 3;
 
+constexpr std::uint8_t code_padding = 0xFF;
+
 constexpr apdu::Tag certificate = 0x70;
 constexpr apdu::Tag certificate_info = 0x71;
 constexpr apdu::Tag error_detection_code = 0xFE;
@@ -19,6 +23,12 @@ constexpr KeyReference last_retired_key = 0x95;
 constexpr apdu::Tag first_retired_certificate = 0x5FC10D;
 
 } // namespace
+
+Bytes padded_code(std::string_view code) {
+    Bytes bytes(code.begin(), code.end());
+    bytes.resize(std::max(bytes.size(), code_size), code_padding);
+    return bytes;
+}
 
 Bytes StoredKey::encode() const {
     Bytes bytes;

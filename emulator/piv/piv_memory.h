@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 namespace cardrig::emulator::piv {
 
@@ -33,6 +34,14 @@ inline constexpr ObjectId passcode_object{0x0200'0080U};
 inline constexpr ObjectId unblocking_code_object{0x0200'0081U};
 /// Algorithm identifier, then the key.
 inline constexpr ObjectId management_key_object{0x0200'009BU};
+
+/// Bytes of a code as it lies there.
+inline constexpr std::size_t code_size = 8;
+/// A code as it lies there and as it is sent (SP 800-73-4 part 2, 2.4.3). Of up to eight bytes: longer ones
+/// stay as they are, and are no code.
+[[nodiscard]] Bytes padded_code(std::string_view code);
+/// The data object that names the card: the cardholder unique identifier (SP 800-73-4 part 1, table 3).
+inline constexpr apdu::Tag chuid_tag = 0x5FC102;
 
 inline constexpr CounterId passcode_tries{0};
 inline constexpr CounterId unblocking_code_tries{1};

@@ -232,12 +232,20 @@ BOOST_AUTO_TEST_CASE(a_chain_keeps_the_object_of_its_first_block) {
 
 // RSA 2048 as OpenSC sends it: 1087079AFF 7C820106 8200 81820100 ..., then the last eleven bytes.
 BOOST_AUTO_TEST_CASE(a_chained_signature_is_one_signature) {
-    for (const auto& [key, detail, secret] : {std::tuple{"9A", "sign", false},
-                                              {"9C", "sign", false},
-                                              {"9D", "decipher", true},
-                                              {"82", "decipher", true}}) {
+    const std::string signature = "0001FFFF";
+    const std::string cryptogram = "3A5C0042";
+    for (const auto& [key, detail, input, secret] : {std::tuple{"9A", "sign", signature, false},
+                                                     {"9C", "sign", signature, false},
+                                                     {"9E", "sign", signature, false},
+                                                     {"9D", "decipher", signature, false},
+                                                     {"9A", "sign", cryptogram, true},
+                                                     {"9C", "sign", cryptogram, true},
+                                                     {"9E", "sign", cryptogram, true},
+                                                     {"9D", "decipher", cryptogram, true},
+                                                     {"82", "decipher", cryptogram, true}}) {
         Conversation card;
-        const auto first = card.say("108707" + std::string(key) + "FF 7C820106 8200 81820100" + zeros(245));
+        const auto first =
+            card.say("108707" + std::string(key) + "FF 7C820106 8200 81820100" + input + zeros(241));
         BOOST_TEST(first.name == "general-authenticate");
         BOOST_TEST(first.object == key);
         BOOST_TEST(first.detail == detail);
@@ -249,6 +257,31 @@ BOOST_AUTO_TEST_CASE(a_chained_signature_is_one_signature) {
         BOOST_TEST(!last.command_secret);
         BOOST_TEST(card.say("00C0000008").response_secret == secret);
     }
+}
+
+// yubico-piv-tool's test-decipher and pkcs11-tool --decrypt use any RSA key, by the command that signs.
+BOOST_AUTO_TEST_CASE(only_what_begins_as_a_pkcs_1_signature_is_shown_of_rsa) {
+    const auto secret = [](const std::string& p1, const std::string& begin) {
+        const std::string challenge = begin + zeros(128 - begin.size() / 2);
+        return Conversation().say("0087" + p1 + "9A88 7C8185 8200 818180" + challenge + "00").response_secret;
+    };
+    BOOST_TEST(!secret("06", "0001FF"));
+    BOOST_TEST(secret("06", "0002FF")); // enciphered with the same padding's other type
+    BOOST_TEST(secret("06", "000100"));
+    BOOST_TEST(secret("06", "0101FF"));
+    BOOST_TEST(secret("07", "5B0001FF"));
+    BOOST_TEST(secret("05", "00"));
+    BOOST_TEST(!secret("11", "5B00")); // ECDSA only signs
+}
+
+// The answer of the last block counts, and only what arrived by then tells.
+BOOST_AUTO_TEST_CASE(an_rsa_input_in_pieces_is_told_by_its_beginning) {
+    Conversation card;
+    BOOST_TEST(card.say("1087069A09 7C8185 8200 818180 00").response_secret);
+    BOOST_TEST(card.say("1087069A01 01").response_secret);
+    BOOST_TEST(!card.say("1087069A01 FF").response_secret);
+    BOOST_TEST(!card.say("0087069A01 FF", apdu::StatusWord(0x6180)).response_secret);
+    BOOST_TEST(!card.say("00C0000080").response_secret);
 }
 
 BOOST_AUTO_TEST_CASE(a_meaning_that_arrives_in_pieces_is_told_as_soon_as_it_is_there) {

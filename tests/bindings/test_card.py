@@ -1,7 +1,10 @@
 """The module's objects: cards, passcodes, certificates, errors."""
 
 import datetime
+import hashlib
+import json
 import threading
+import zlib
 
 import cardrig
 import pytest
@@ -82,13 +85,76 @@ def test_bytes_that_are_no_image_are_a_value_error():
         cardrig.Card.from_image(b"not a card")
 
 
+def test_an_image_whose_memory_is_erased_is_a_card_error(card):
+    # Layout of an image: magic and version, configuration, SHA-256 of configuration and memory with its length, each
+    # a line; then the memory, deflated.
+    first, config, _, _ = card.image.split(b"\n", 3)
+    geometry = json.loads(config)["memory"]
+    size = geometry["page"] * geometry["pages-per-block"] * geometry["blocks"]
+    memory = zlib.compress(b"\xff" * size)
+    digest = hashlib.sha256(config + b"\n" + memory).hexdigest().upper()
+    checksum = f"{digest} {len(memory)}".encode()
+    with pytest.raises(cardrig.CardError, match="erased"):
+        cardrig.Card.from_image(b"\n".join([first, config, checksum, memory]))
+
+
+def test_paths_buffers_and_numbers_are_taken_as_python_has_them(card, tmp_path):
+    card.save(tmp_path / "card.image")
+    assert (tmp_path / "card.image").read_bytes() == card.image
+    select = bytes.fromhex("00A4040009A00000030800001000")
+    assert card.transmit(bytearray(select)) == card.transmit(memoryview(select)) == card.transmit(select)
+    assert cardrig.Card.from_image(bytearray(card.image)).image == card.image
+    assert cardrig.Card.from_profile("piv-staff", overrides={"passcode.tries": 5}).passcode.tries == 5
+    with pytest.raises(ValueError, match="nowhere.yaml"):
+        cardrig.Card.from_profile(tmp_path / "nowhere.yaml")
+    with pytest.raises(TypeError, match="passcode.tries"):
+        cardrig.Card.from_profile("piv-staff", overrides={"passcode.tries": 5.0})
+
+
+def test_an_image_that_cannot_be_saved_is_an_os_error(card):
+    with pytest.raises(OSError, match="/nonexistent/x"):
+        card.save("/nonexistent/x")
+
+
 def test_without_power_there_is_no_answer(card):
     card.power_off()
     assert card.atr == b""
-    with pytest.raises(cardrig.PowerCut):
+    with pytest.raises(cardrig.PowerCut, match="no power"):
         card.transmit(bytes.fromhex("00A4040009A00000030800001000"))
     card.power_on()
     assert card.atr[0] == 0x3B
+
+
+def write_object(card):
+    renewal.select(card)
+    renewal.authenticate(card)
+    content = bytes.fromhex("7003010203")
+    renewal.command(card, 0xDB, 0x3F, 0xFF, renewal.tlv("5C", bytes.fromhex("5FC120")) + renewal.tlv("53", content))
+
+
+def test_power_lost_in_recovery_is_a_power_cut_and_the_next_power_on_recovers(card):
+    image = card.image
+    write_object(card)
+    writes = card.writes
+    cut_in_recovery = 0
+    for write in range(1, writes + 1):
+        again = cardrig.Card.from_image(image, seed=1)
+        again.cut_power(at_write=write, tearing="erase-block")
+        with pytest.raises(cardrig.PowerCut, match="memory write"):
+            write_object(again)
+        again.cut_power(at_write=1, tearing="erase-block")
+        try:
+            again.power_on()
+        except cardrig.PowerCut as cut:
+            assert "recovery" in str(cut)
+            assert again.atr == b""
+            cut_in_recovery += 1
+            again.power_on()
+        again = cardrig.Card.from_image(again.image, seed=1)  # without a cut that had nothing to cut
+        assert again.atr == card.atr
+        assert again.passcode_is("123456")
+        write_object(again)
+    assert cut_in_recovery > 0
 
 
 def test_a_cut_counts_from_one_and_names_a_wrong_tearing(card):

@@ -123,6 +123,7 @@ BOOST_AUTO_TEST_CASE(each_kind_of_wrong_file_has_its_name) {
                         "not a card image"));
     BOOST_TEST(contains(of("cardrig card image 2\n{}\n"), "version '2'; this program reads version 1"));
     BOOST_TEST(contains(of("cardrig card image \n"), "version ''"));
+    BOOST_TEST(contains(of("cardrig card image \x1B[2J\n"), "version '\\x1B[2J'"));
     BOOST_TEST(contains(of("cardrig card image " + std::string(100'000, '1')), "damaged"));
 
     Bytes damaged = sample().serialize();
@@ -147,12 +148,17 @@ BOOST_AUTO_TEST_CASE(a_configuration_that_no_card_has_is_refused) {
     BOOST_TEST(contains(of("\"journal\"", "\"magic\""), "'magic'"));
     BOOST_TEST(contains(of("\"p-384\"", "\"p-385\""), "'p-385'"));
     BOOST_TEST(contains(of("\"p-384\"", "\"aes-128\""), "AES-128"));
+    // Words of a foreign file are shown, and no terminal obeys them.
+    BOOST_TEST(contains(of("\"journal\"", "\"\\u001b[2J\""), "'\\x1B[2J'"));
+    BOOST_TEST(contains(of("\"p-384\"", "\"\\u009b2J\""), "'\\xC2\\x9B2J'"));
+    BOOST_TEST(contains(of("3B8B", "\\u001b8B"), "'\\x1B' at offset 0"));
     BOOST_TEST(contains(of("3B8B", "3C8B"), "3C"));
     BOOST_TEST(contains(of("3B8B", "zz8B"), "ATR is no hex"));
     BOOST_TEST(contains(of("\"tries\":5", "\"tries\":16"), "16 tries"));
     BOOST_TEST(contains(of("\"tries\":5", "\"tries\":0"), "0 tries"));
     BOOST_TEST(contains(of("\"min\":4", "\"min\":8"), "8 to 7"));
     BOOST_TEST(contains(of("\"sample\"", "\"\\u001b[2J\""), "control characters"));
+    BOOST_TEST(contains(of("\"sample\"", "\"\\u009b2J\""), "control characters"));
     BOOST_TEST(contains(refusal(forge("[]", memory)), "configuration is wrong"));
     BOOST_TEST(contains(refusal(forge("{", memory)), "configuration is wrong"));
     BOOST_TEST(contains(refusal(forge(std::string(60'000, '['), memory)), "configuration is wrong"));

@@ -217,8 +217,32 @@ BOOST_AUTO_TEST_CASE(a_chain_that_never_ends_is_refused) {
         status = card.send(piece).status.value();
         ++blocks;
     }
-    BOOST_TEST(status == 0x6700);
+    BOOST_TEST(status == 0x6A84);
     BOOST_TEST(blocks > 12'710U / 255U); // the facial image is the largest object of the data model
+}
+
+BOOST_AUTO_TEST_CASE(one_limit_holds_for_chains_and_for_extended_length) {
+    test::Setup setup;
+    setup.config.geometry = {128, 8, 512}; // there is room for more
+    PivCard card(setup);
+    BOOST_REQUIRE_EQUAL(card.authenticate(), 0x9000);
+    const auto put = [](std::size_t size) {
+        return CommandApdu(0x00, 0xDB, 0x3F, 0xFF, test::put_data_field(certificate, pattern(size)));
+    };
+    // 5C035FC105 and 53823FF7 make nine bytes.
+    BOOST_TEST(card.send(put(16'375)).status.value() == 0x9000);
+    BOOST_TEST(card.chained(put(16'375)).status.value() == 0x9000);
+    BOOST_TEST(card.send(put(16'376)).status.value() == 0x6A84);
+    BOOST_TEST(card.chained(put(16'376)).status.value() == 0x6A84);
+    BOOST_TEST(card.send(put(20'000)).status.value() == 0x6A84);
+    BOOST_TEST(card.get_data(certificate).data == apdu::make_tlv(0x53, pattern(16'375)));
+}
+
+BOOST_AUTO_TEST_CASE(a_refused_command_that_is_too_long_makes_a_challenge_void) {
+    PivCard card;
+    BOOST_REQUIRE_EQUAL(card.status("0087039B047C028100"), 0x9000);
+    BOOST_REQUIRE_EQUAL(card.send(CommandApdu(0x00, 0xDB, 0x3F, 0xFF, Bytes(20'000))).status.value(), 0x6A84);
+    BOOST_TEST(card.status("0087039B0C7C0A82080000000000000000") == 0x6985);
 }
 
 BOOST_AUTO_TEST_CASE(select_by_an_unknown_identifier_changes_nothing) {

@@ -1,6 +1,7 @@
 #include "tests/emulator/piv_card.h"
 
 #include "apdu/ber_tlv.h"
+#include "emulator/card_config_rules.h"
 
 #include <algorithm>
 #include <stdexcept>
@@ -57,7 +58,7 @@ Bytes make_key(Algorithm algorithm) {
 
 Setup::Setup() {
     config.profile = "test";
-    config.atr = hex("3B8B0180F9A000000308000010000048");
+    config.atr = hex("3B8B0180F9A0000003080000100048");
 }
 
 Bytes management_key(Algorithm algorithm) {
@@ -88,7 +89,11 @@ void personalise(emulator::Nvm& nvm, const Setup& setup) {
 }
 
 CardSession::CardSession(const Setup& setup, emulator::KeySource* keys)
-    : setup_(setup), crypto_(setup.seed), keys_(keys != nullptr ? *keys : fresh_keys_) {}
+    : setup_(setup), crypto_(setup.seed), keys_(keys != nullptr ? *keys : fresh_keys_) {
+    if (const auto fault = emulator::config_fault(setup.config)) {
+        throw std::runtime_error(*fault); // a card that nobody could make would be tested
+    }
+}
 
 apdu::Result<void> CardSession::power_on(emulator::Nvm& nvm) {
     card_.reset();

@@ -7,6 +7,8 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <string_view>
+
 namespace test = cardrig::tests;
 namespace apdu = cardrig::apdu;
 namespace emulator = cardrig::emulator;
@@ -244,6 +246,25 @@ BOOST_AUTO_TEST_CASE(a_failed_signature_uses_the_passcode_up_too) {
 }
 
 // Deviates from SP 800-73-4 part 1, table 4b, unless the card is configured to the letter.
+BOOST_AUTO_TEST_CASE(changing_the_passcode_verifies_it_but_gives_no_signature_of_its_own) {
+    KeyCard card;
+    (void)card.generate(0x9A, Algorithm::p256);
+    (void)card.generate(0x9C, Algorithm::p256);
+    const auto change = [&card](std::string_view from, std::string_view to) {
+        return card.status("0024008010" + test::block(from) + test::block(to));
+    };
+    const auto signs = [&card](std::uint8_t slot) {
+        return card.sign(slot, Algorithm::p256, digest).status.value();
+    };
+    BOOST_REQUIRE_EQUAL(change("123456", "654321"), 0x9000);
+    BOOST_TEST(signs(0x9A) == 0x9000);
+    BOOST_TEST(signs(0x9C) == 0x6982);
+    BOOST_REQUIRE_EQUAL(card.verify("654321"), 0x9000);
+    BOOST_REQUIRE_EQUAL(change("654321", "123456"), 0x9000);
+    BOOST_TEST(signs(0x9C) == 0x9000); // what VERIFY gave is still there
+    BOOST_TEST(signs(0x9C) == 0x6982);
+}
+
 BOOST_AUTO_TEST_CASE(commands_between_verify_and_signature_matter_to_a_strict_card_only) {
     for (const bool strict : {false, true}) {
         test::Setup setup;

@@ -197,6 +197,41 @@ BOOST_AUTO_TEST_CASE(a_wrong_response_ends_an_earlier_authentication) {
     BOOST_TEST(!host.authenticated());
 }
 
+BOOST_AUTO_TEST_CASE(any_authentication_that_fails_ends_an_earlier_one) {
+    struct Failure {
+        const char* command;
+        std::uint16_t status;
+    };
+    for (const Failure& failure :
+         {Failure{"0087039B", 0x6A80}, Failure{"0087039B027C00", 0x6A80}, Failure{"0087039B0200FF", 0x6A80},
+          Failure{"0087039B0C7C0A82080000000000000000", 0x6985},  // unasked
+          Failure{"0087039B047C028200", 0x6A80},                  // an empty response
+          Failure{"0087039B087C068200850204FF", 0x6A80},          // nothing to agree on
+          Failure{"0087039B077C05820081015A", 0x6A80},            // no block
+          Failure{"0087089B0C7C0A82080000000000000000", 0x6A86},  // AES, and the key is none
+          Failure{"0087079B0C7C0A82080000000000000000", 0x6A86},  // RSA
+          Failure{"0087559B0C7C0A82080000000000000000", 0x6A86}}) // nothing known
+    {
+        Host host;
+        BOOST_REQUIRE_EQUAL(host.respond(host.encrypt(host.challenge())), 0x9000);
+        BOOST_REQUIRE(host.authenticated());
+        BOOST_TEST_CONTEXT(failure.command) {
+            BOOST_TEST(host.card().status(failure.command) == failure.status);
+            BOOST_TEST(!host.authenticated());
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(asking_and_other_keys_leave_an_authentication_alone) {
+    for (const char* other : {"0087039B047C028000", "0087039B047C028100", "0087089B047C028100",
+                              "0087119A027C00", "0087079C027C00", "0087039A027C00"}) {
+        Host host;
+        BOOST_REQUIRE_EQUAL(host.respond(host.encrypt(host.challenge())), 0x9000);
+        (void)host.card().status(other);
+        BOOST_TEST(host.authenticated(), other);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(lengths_other_than_a_block_are_refused) {
     Host host;
     Bytes response = host.encrypt(host.challenge());

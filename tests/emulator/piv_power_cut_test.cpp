@@ -33,6 +33,8 @@ constexpr std::string_view factory_passcode = test::passcode;
 constexpr std::string_view old_passcode = "24681357";
 constexpr std::string_view new_passcode = "654321";
 constexpr std::string_view wrong_passcode = "999999";
+constexpr std::string_view new_unblocking_code = "ABCDEFGH";
+constexpr std::string_view wrong_unblocking_code = "99999999";
 constexpr std::uint8_t all_tries = 3;
 constexpr cardrig::apdu::Tag certificate = 0x5FC105;
 constexpr auto select_piv = "00A4040009A00000030800001000";
@@ -41,16 +43,18 @@ Bytes certificate_object(std::size_t size, std::uint8_t fill) {
     return piv::certificate_container(Bytes(size, fill));
 }
 
-/// What may raise the number of tries left.
-enum class Licence {
-    none,
-    passcode_shown, ///< the right one: it may be full again at any time
-    unblocked,      ///< the unblocking code: with the new passcode only
+/// What an operation shows of a code: what may happen to its tries.
+enum class Shown {
+    nothing, ///< they stay as they are
+    wrong,   ///< one is spent, or not yet
+    right,   ///< one is spent, or not yet, or all are there again
 };
 
 struct Operation {
     std::string name;
-    Licence licence;
+    Shown passcode = Shown::nothing;
+    Shown unblocking_code = Shown::nothing;
+    bool unblocks = false;                     ///< all tries come back, but with the new passcode only
     std::function<void(CardSession&)> prepare; ///< with power
     std::function<void(CardSession&)> run;     ///< its writes are cut
 };
@@ -79,50 +83,96 @@ void authenticate(CardSession& card) {
     require_status(card.authenticate(), 0x9000);
 }
 
+std::string unblock_command(std::string_view code) {
+    return "002C008010" + test::block(code) + test::block(new_passcode);
+}
+
+void lose_one_unblocking_try(CardSession& card) {
+    require_status(card.status(unblock_command(wrong_unblocking_code)), 0x63C2);
+}
+
 Operation passcode_change() {
-    return {"passcode change", Licence::passcode_shown, lose_one_try, [](CardSession& card) {
+    return {.name = "passcode change",
+            .passcode = Shown::right,
+            .prepare = lose_one_try,
+            .run = [](CardSession& card) {
                 require_status(
                     card.status("0024008010" + test::block(old_passcode) + test::block(new_passcode)),
                     0x9000);
             }};
 }
 
+Operation unblocking_code_change() {
+    return {.name = "unblocking-code change",
+            .unblocking_code = Shown::right,
+            .prepare = lose_one_unblocking_try,
+            .run = [](CardSession& card) {
+                require_status(card.status("0024008110" + test::block(test::unblocking_code) +
+                                           test::block(new_unblocking_code)),
+                               0x9000);
+            }};
+}
+
 void unblock_card(CardSession& card) {
-    require_status(card.status("002C008010" + test::block(test::unblocking_code) + test::block(new_passcode)),
-                   0x9000);
+    require_status(card.status(unblock_command(test::unblocking_code)), 0x9000);
 }
 
 Operation unblock_of_blocked() {
-    return {"unblock", Licence::unblocked, block_passcode, unblock_card};
+    return {.name = "unblock",
+            .unblocking_code = Shown::right,
+            .unblocks = true,
+            .prepare = block_passcode,
+            .run = unblock_card};
 }
 
 Operation unblock_with_tries_left() {
-    return {"unblock with tries left", Licence::unblocked, lose_one_try, unblock_card};
+    return {.name = "unblock with tries left",
+            .unblocking_code = Shown::right,
+            .unblocks = true,
+            .prepare =
+                [](CardSession& card) {
+                    lose_one_try(card);
+                    lose_one_unblocking_try(card);
+                },
+            .run = unblock_card};
+}
+
+Operation wrong_unblock() {
+    return {.name = "wrong unblock",
+            .unblocking_code = Shown::wrong,
+            .prepare = lose_one_unblocking_try,
+            .run = [](CardSession& card) {
+                require_status(card.status(unblock_command(wrong_unblocking_code)), 0x63C1);
+            }};
 }
 
 Operation key_generation() {
-    return {"key generation", Licence::none, authenticate,
-            [](CardSession& card) { require_status(card.status("0047009A05AC0380011100"), 0x9000); }};
+    return {.name = "key generation", .prepare = authenticate, .run = [](CardSession& card) {
+                require_status(card.status("0047009A05AC0380011100"), 0x9000);
+            }};
 }
 
 Operation certificate_write() {
-    return {"certificate write", Licence::none, authenticate, [](CardSession& card) {
+    return {.name = "certificate write", .prepare = authenticate, .run = [](CardSession& card) {
                 require_status(card.put_data(certificate, certificate_object(900, 0x22)), 0x9000);
             }};
 }
 
 Operation certificate_deletion() {
-    return {"certificate deletion", Licence::none, authenticate,
-            [](CardSession& card) { require_status(card.put_data(certificate, {}), 0x9000); }};
+    return {.name = "certificate deletion", .prepare = authenticate, .run = [](CardSession& card) {
+                require_status(card.put_data(certificate, {}), 0x9000);
+            }};
 }
 
 Operation wrong_try() {
-    return {"wrong try", Licence::none, nothing, lose_one_try};
+    return {.name = "wrong try", .passcode = Shown::wrong, .prepare = nothing, .run = lose_one_try};
 }
 
 Operation right_try() {
-    return {"right try", Licence::passcode_shown, lose_one_try,
-            [](CardSession& card) { require_status(card.verify(old_passcode), 0x9000); }};
+    return {.name = "right try",
+            .passcode = Shown::right,
+            .prepare = lose_one_try,
+            .run = [](CardSession& card) { require_status(card.verify(old_passcode), 0x9000); }};
 }
 
 /// Stands between card and memory in a negative control.
@@ -283,7 +333,7 @@ private:
         }
         check_answers();
         check_objects();
-        check_tries(operation.licence);
+        check_tries(operation);
         check_statuses_are_gone();
         check_passcodes();
         check_holder_gets_in_again();
@@ -312,17 +362,22 @@ private:
         return session_.card().store().read(piv::passcode_object) != before_.objects.at(piv::passcode_object);
     }
 
-    void check_tries(Licence licence) {
-        const std::uint8_t before = before_.counters.at(0);
-        const bool may_rise =
-            licence == Licence::passcode_shown || (licence == Licence::unblocked && passcode_is_new());
-        if (tries() > (may_rise ? all_tries : before)) {
-            violation(fmt::format("I6 {} tries, {} before", tries(), before));
+    /// One power cut costs no more than the one try that was made.
+    void check_counter(std::string_view code, int left, int before, Shown shown) {
+        const int least = shown == Shown::nothing ? before : before - 1;
+        const int most = shown == Shown::right ? all_tries : before;
+        if (left < least || left > most) {
+            violation(fmt::format("I6 {} tries for the {}, {} before", left, code, before));
         }
-        const std::uint8_t unblocking_tries = session_.card().store().counter(piv::unblocking_code_tries);
-        if (unblocking_tries > all_tries || unblocking_tries + 1 < before_.counters.at(1)) {
-            violation(fmt::format("I6 {} tries for the unblocking code", unblocking_tries));
+    }
+
+    void check_tries(const Operation& operation) {
+        const bool all_are_back = operation.unblocks && passcode_is_new() && tries() == all_tries;
+        if (!all_are_back) {
+            check_counter("passcode", tries(), before_.counters.at(0), operation.passcode);
         }
+        check_counter("unblocking code", session_.card().store().counter(piv::unblocking_code_tries),
+                      before_.counters.at(1), operation.unblocking_code);
     }
 
     void check_statuses_are_gone() {
@@ -350,14 +405,21 @@ private:
         }
     }
 
+    /// Whether a fresh power-on over the remains takes it, and then the passcode that it gives.
+    bool lets_the_holder_in(std::string_view code) {
+        return power_on_remains() && session_.status(unblock_command(code)) == 0x9000 &&
+               session_.verify(new_passcode) == 0x9000;
+    }
+
     void check_holder_gets_in_again() {
-        if (!power_on_remains()) {
-            return;
+        const bool with_new = lets_the_holder_in(new_unblocking_code);
+        const bool with_old = lets_the_holder_in(test::unblocking_code);
+        if (with_new == with_old) {
+            violation(with_new ? "I6 old and new unblocking code work"
+                               : "I6 the unblocking code does not let the holder in");
         }
-        if (session_.status("002C008010" + test::block(test::unblocking_code) + test::block("777777")) !=
-                0x9000 ||
-            session_.verify("777777") != 0x9000) {
-            violation("I6 the unblocking code does not let the holder in");
+        if (!with_old && !lets_the_holder_in(new_unblocking_code)) {
+            return;
         }
         if (session_.status("0087119A267C2482008120" + std::string(64, '5')) != 0x9000) {
             violation("I1 the key does not sign");
@@ -459,9 +521,11 @@ bool mentions(const std::vector<std::string>& violations, std::string_view promi
 }
 
 std::vector<Operation> operations() {
-    return {passcode_change(), unblock_of_blocked(), unblock_with_tries_left(),
-            key_generation(),  certificate_write(),  certificate_deletion(),
-            wrong_try(),       right_try()};
+    return {passcode_change(),    unblocking_code_change(),
+            unblock_of_blocked(), unblock_with_tries_left(),
+            wrong_unblock(),      key_generation(),
+            certificate_write(),  certificate_deletion(),
+            wrong_try(),          right_try()};
 }
 
 } // namespace

@@ -129,4 +129,19 @@ BOOST_AUTO_TEST_CASE(client_output_comes_by_lines_and_without_secrets) {
     BOOST_TEST(output.text() == "Passcode 12345678 and 123456\nyes");
 }
 
+BOOST_AUTO_TEST_CASE(a_trace_that_keeps_nothing_numbers_and_tells_all_the_same) {
+    Trace trace(false, Trace::Keep::nothing);
+    std::vector<std::uint64_t> told;
+    trace.set_listener([&told](const TraceEvent& event) { told.push_back(event.number); });
+    for (int i = 0; i < 3; ++i) {
+        trace.add("note", -1, {{"text", "x"}});
+    }
+    BOOST_TEST(trace.events().empty());
+    BOOST_TEST((told == std::vector<std::uint64_t>{1, 2, 3}));
+
+    Trace keeping;
+    keeping.add("note", -1, {{"text", "x"}});
+    BOOST_TEST(keeping.events().size() == 1U);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

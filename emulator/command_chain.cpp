@@ -1,0 +1,64 @@
+#include "emulator/command_chain.h"
+
+#include <utility>
+
+namespace cardrig::emulator {
+
+namespace {
+
+using apdu::CommandApdu;
+
+/// The class without the bit that announces more blocks.
+std::uint8_t plain_class(const CommandApdu& command) {
+    return static_cast<std::uint8_t>(command.cla() & ~0x10U);
+}
+
+bool continues(const CommandApdu& first, const CommandApdu& next) {
+    return plain_class(next) == plain_class(first) && next.ins() == first.ins() && next.p1() == first.p1() &&
+           next.p2() == first.p2();
+}
+
+} // namespace
+
+CommandChain::Step CommandChain::take(const CommandApdu& command, const std::optional<ChainPolicy>& policy) {
+    bool broken_off = false;
+    if (blocks_ && !continues(blocks_->first, command)) {
+        const std::optional<apdu::StatusWord> answer = blocks_->policy.to_foreign_command;
+        broken_off = drop();
+        if (answer) {
+            return {broken_off, tl::make_unexpected(*answer)};
+        }
+    }
+    if (!policy || plain_class(command) != 0x00) {
+        return {broken_off, command};
+    }
+    const std::size_t so_far = blocks_ ? blocks_->data.size() : 0;
+    if (so_far + command.nc() > policy->limit) {
+        broken_off = drop() || broken_off;
+        return {broken_off, tl::make_unexpected(policy->too_long)};
+    }
+    if (command.chained()) {
+        if (!blocks_) {
+            blocks_.emplace(Blocks{command, *policy, {}});
+        }
+        blocks_->data.insert(blocks_->data.end(), command.data().begin(), command.data().end());
+        return {broken_off, tl::make_unexpected(apdu::sw::success)};
+    }
+    return {broken_off, whole(command)};
+}
+
+CommandApdu CommandChain::whole(const CommandApdu& last) {
+    if (!blocks_) {
+        return last;
+    }
+    apdu::Bytes data = std::move(blocks_->data);
+    blocks_.reset();
+    data.insert(data.end(), last.data().begin(), last.data().end());
+    return {last.cla(), last.ins(), last.p1(), last.p2(), std::move(data), last.ne(), last.extended()};
+}
+
+bool CommandChain::drop() {
+    return std::exchange(blocks_, std::nullopt).has_value();
+}
+
+} // namespace cardrig::emulator

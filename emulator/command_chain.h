@@ -1,0 +1,54 @@
+// Command chaining (ISO/IEC 7816-4, 5.3.3): one command whose data come in several blocks.
+#pragma once
+
+#include "apdu/command_apdu.h"
+#include "apdu/status_word.h"
+
+#include <cstddef>
+#include <optional>
+
+#include <tl/expected.hpp>
+
+namespace cardrig::emulator {
+
+/// How an application takes the data of one of its commands.
+struct ChainPolicy {
+    /// The most bytes, in one piece or put together; up to 65,535.
+    std::size_t limit = 0;
+    /// The answer to more than that.
+    apdu::StatusWord too_long;
+    /// The answer to a command that is not the next block, while a chain is under way; where there is none,
+    /// that command is served. The chain is void either way.
+    std::optional<apdu::StatusWord> to_foreign_command;
+};
+
+/// Puts blocks together.
+class CommandChain final {
+public:
+    struct Step {
+        /// A chain under way came to nothing by this.
+        bool broken_off = false;
+        /// The command as a whole, with the last block's class and Le; or the answer to the block: success
+        /// where more have to follow.
+        tl::expected<apdu::CommandApdu, apdu::StatusWord> command;
+    };
+
+    /// `policy`: for this command's instruction; none where its data come in one piece only. A block of such
+    /// a command, and what has another class byte than 00 and 10, is handed on as it is, for the application
+    /// to refuse.
+    [[nodiscard]] Step take(const apdu::CommandApdu& command, const std::optional<ChainPolicy>& policy);
+    /// Forgets a chain under way; whether there was one.
+    bool drop();
+
+private:
+    struct Blocks {
+        apdu::CommandApdu first;
+        ChainPolicy policy;
+        apdu::Bytes data;
+    };
+    [[nodiscard]] apdu::CommandApdu whole(const apdu::CommandApdu& last);
+
+    std::optional<Blocks> blocks_;
+};
+
+} // namespace cardrig::emulator

@@ -1,0 +1,85 @@
+#include "emulator/command_chain.h"
+
+#include <boost/test/unit_test.hpp>
+
+#include <string_view>
+
+namespace apdu = cardrig::apdu;
+namespace sw = apdu::sw;
+using apdu::CommandApdu;
+using cardrig::emulator::ChainPolicy;
+using cardrig::emulator::CommandChain;
+
+namespace {
+
+const ChainPolicy serves_others{8, sw::wrong_length, {}};
+const ChainPolicy refuses_others{8, sw::not_enough_memory, apdu::StatusWord(0x6900)};
+
+CommandApdu command(std::string_view hex) {
+    return CommandApdu::parse(apdu::from_hex(hex).value()).value();
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(command_chain)
+
+BOOST_AUTO_TEST_CASE(blocks_become_one_command_with_the_last_ones_le) {
+    CommandChain chain;
+    for (const char* block : {"10DB3FFF020102", "10DB3FFF0103"}) {
+        const auto step = chain.take(command(block), serves_others);
+        BOOST_REQUIRE(!step.command);
+        BOOST_TEST(step.command.error().ok());
+        BOOST_TEST(!step.broken_off);
+    }
+    const auto last = chain.take(command("00DB3FFF010400"), serves_others);
+    BOOST_REQUIRE(last.command.has_value());
+    BOOST_CHECK(*last.command == command("00DB3FFF040102030400"));
+    BOOST_TEST(!chain.drop());
+}
+
+BOOST_AUTO_TEST_CASE(one_limit_holds_for_blocks_and_for_a_command_in_one_piece) {
+    const CommandApdu nine = command("00DB3FFF09010203040506070809");
+    CommandChain chain;
+    const auto single = chain.take(nine, serves_others);
+    BOOST_REQUIRE(!single.command);
+    BOOST_TEST(single.command.error().value() == 0x6700);
+    BOOST_TEST(!single.broken_off);
+    BOOST_TEST(chain.take(command("00DB3FFF080102030405060708"), serves_others).command.has_value());
+
+    static_cast<void>(chain.take(command("10DB3FFF080102030405060708"), refuses_others));
+    const auto ninth = chain.take(command("00DB3FFF0109"), refuses_others);
+    BOOST_REQUIRE(!ninth.command);
+    BOOST_TEST(ninth.command.error().value() == 0x6A84);
+    BOOST_TEST(ninth.broken_off);
+    BOOST_TEST(!chain.drop());
+}
+
+BOOST_AUTO_TEST_CASE(a_foreign_command_voids_the_chain_and_is_served_or_refused_as_its_policy_says) {
+    for (const char* foreign : {"00200080", "00DB3FFE0103", "00CB3FFF", "0CDB3FFF0103"}) {
+        BOOST_TEST_CONTEXT(foreign) {
+            CommandChain chain;
+            static_cast<void>(chain.take(command("10DB3FFF020102"), serves_others));
+            const auto served = chain.take(command(foreign), std::nullopt);
+            BOOST_TEST(served.broken_off);
+            BOOST_REQUIRE(served.command.has_value());
+            BOOST_CHECK(*served.command == command(foreign));
+            BOOST_TEST(!chain.drop());
+
+            static_cast<void>(chain.take(command("10DB3FFF020102"), refuses_others));
+            const auto refused = chain.take(command(foreign), std::nullopt);
+            BOOST_TEST(refused.broken_off);
+            BOOST_REQUIRE(!refused.command);
+            BOOST_TEST(refused.command.error().value() == 0x6900);
+            BOOST_TEST(!chain.drop());
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(without_a_policy_and_in_another_class_a_block_is_handed_on) {
+    CommandChain chain;
+    BOOST_CHECK(chain.take(command("10200080"), std::nullopt).command == command("10200080"));
+    BOOST_CHECK(chain.take(command("1CDB3FFF0101"), serves_others).command == command("1CDB3FFF0101"));
+    BOOST_TEST(!chain.drop());
+}
+
+BOOST_AUTO_TEST_SUITE_END()
