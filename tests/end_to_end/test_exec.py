@@ -357,10 +357,18 @@ def test_ctrl_c_is_the_clients_to_decide_on():
         return subprocess.run(["/usr/bin/python3", "-c", script, *exec_words("/usr/bin/python3", "-c", client)],
                               capture_output=True, text=True, timeout=LIMIT)
 
-    wait = "import signal, sys\nprint('waiting', flush=True)\n"
-    handled = at_terminal(wait + "try:\n    signal.pause()\nexcept KeyboardInterrupt:\n    print('handled')\n    sys.exit(9)\n")
+    handled = at_terminal("import signal, sys\n"
+                          "try:\n"
+                          "    print('waiting', flush=True)\n"
+                          "    signal.pause()\n"
+                          "except KeyboardInterrupt:\n"
+                          "    print('handled')\n"
+                          "    sys.exit(9)\n")
     assert handled.returncode == 9 and "handled" in handled.stdout
-    died = at_terminal("import signal\nsignal.signal(signal.SIGINT, signal.SIG_DFL)\n" + wait + "signal.pause()\n")
+    died = at_terminal("import signal\n"
+                       "signal.signal(signal.SIGINT, signal.SIG_DFL)\n"
+                       "print('waiting', flush=True)\n"
+                       "signal.pause()\n")
     assert died.returncode == 128 + signal.SIGINT
 
 
