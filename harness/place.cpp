@@ -8,7 +8,6 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 namespace cardrig::harness {
 
@@ -181,14 +180,15 @@ private:
             wanted = "key reference in hex, such as 9A,";
             break;
         case Takes::reference_data:
-            names = {"passcode", "unblocking-code", "global-passcode", "passcode-status"};
+            names.insert(names.end(), {"passcode", "unblocking-code", "global-passcode", "passcode-status"});
             if (std::ranges::find(names, word) != names.end()) {
                 return std::string(word);
             }
             if (auto reference = hex_word(word, 1, 1)) {
                 return *reference;
             }
-            wanted = fmt::format("one of {}, and no reference in hex", fmt::join(names, ", "));
+            wanted = "'passcode', 'unblocking-code', 'global-passcode' or 'passcode-status', and no "
+                     "reference in hex";
             break;
         case Takes::application:
             if (word == "piv") {
