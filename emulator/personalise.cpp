@@ -29,7 +29,8 @@ std::optional<std::string> keys_fault(const CardSpec& spec) {
     const auto& offered = spec.config.piv.algorithms;
     std::set<piv::KeyReference> seen;
     for (const PersonalisedKey& key : spec.keys) {
-        if (!piv::certificate_tag(key.reference)) {
+        const bool is_token_key = key.reference == piv::attestation_key && spec.config.piv.yubico;
+        if (!piv::certificate_tag(key.reference) && !is_token_key) {
             return fmt::format("{:02X} is no key reference of a key pair", key.reference);
         }
         if (!seen.insert(key.reference).second) {
@@ -65,12 +66,6 @@ std::optional<std::string> spec_fault(const CardSpec& spec) {
     return keys_fault(spec);
 }
 
-Bytes management_key_content(const CardSpec& spec) {
-    Bytes content{static_cast<std::uint8_t>(spec.management_algorithm)};
-    content.insert(content.end(), spec.management_key.begin(), spec.management_key.end());
-    return content;
-}
-
 /// One object a transaction: nobody cuts the power at the issuer's, and a journal need not hold the whole
 /// card.
 bool put(ObjectStore& store, ObjectId id, Bytes content) {
@@ -85,8 +80,9 @@ bool put_keys(ObjectStore& store, const std::vector<PersonalisedKey>& keys) {
         if (!put(store, piv::key_object(key.reference), stored.encode())) {
             return false;
         }
-        if (!key.certificate.empty() && !put(store, piv::data_object(*piv::certificate_tag(key.reference)),
-                                             piv::certificate_container(key.certificate))) {
+        if (!key.certificate.empty() &&
+            !put(store, piv::data_object(*piv::slot_certificate_tag(key.reference)),
+                 piv::certificate_container(key.certificate))) {
             return false;
         }
     }
@@ -97,7 +93,8 @@ bool fill(ObjectStore& store, const CardSpec& spec) {
     const PivConfig& piv = spec.config.piv;
     const bool fits = put(store, piv::passcode_object, piv::padded_code(spec.passcode)) &&
                       put(store, piv::unblocking_code_object, piv::padded_code(spec.unblocking_code)) &&
-                      put(store, piv::management_key_object, management_key_content(spec)) &&
+                      put(store, piv::management_key_object,
+                          piv::management_key_content(spec.management_algorithm, spec.management_key)) &&
                       put(store, piv::data_object(piv::chuid_tag),
                           piv::card_holder_unique_identifier(spec.guid, spec.expires)) &&
                       put(store, piv::data_object(ccc_tag), piv::card_capability_container(spec.guid)) &&

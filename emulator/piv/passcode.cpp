@@ -59,7 +59,7 @@ StatusWord Passcode::verify(const ReferenceBlock& passcode) {
     if (made.outcome != Outcome::right) {
         return refuse(made);
     }
-    store_.set_counter(which.tries, which.rules.tries);
+    store_.set_counter(which.tries, which.limit);
     verified_ = true;
     unused_ = true;
     shown_now_ = true;
@@ -80,7 +80,7 @@ StatusWord Passcode::change(ReferenceData reference_data, const ReferenceBlock& 
         store_.set_counter(which.tries, made.tries_before); // nothing changes, not even the counter
         return sw::incorrect_data;
     }
-    store_.set_counter(which.tries, which.rules.tries);
+    store_.set_counter(which.tries, which.limit);
     if (replace(which.value, replacement) == CommitResult::not_enough_memory) {
         store_.set_counter(which.tries, made.tries_before);
         return sw::not_enough_memory;
@@ -109,12 +109,12 @@ StatusWord Passcode::unblock(const ReferenceBlock& unblocking_code, const Refere
         store_.set_counter(key.tries, made.tries_before);
         return sw::incorrect_data;
     }
-    store_.set_counter(key.tries, key.rules.tries);
+    store_.set_counter(key.tries, key.limit);
     if (replace(lock.value, passcode) == CommitResult::not_enough_memory) {
         store_.set_counter(key.tries, made.tries_before);
         return sw::not_enough_memory;
     }
-    store_.set_counter(lock.tries, lock.rules.tries);
+    store_.set_counter(lock.tries, lock.limit);
     return sw::success; // the verified status stays as it was
 }
 
@@ -130,10 +130,12 @@ void Passcode::use_up() {
 }
 
 Passcode::Reference Passcode::reference(ReferenceData which) const {
+    const RetryLimits limits = retry_limits(store_, config_);
     if (which == ReferenceData::unblocking_code) {
-        return {unblocking_code_object, unblocking_code_tries, config_.unblocking_code};
+        return {unblocking_code_object, unblocking_code_tries, config_.unblocking_code,
+                limits.unblocking_code};
     }
-    return {passcode_object, passcode_tries, config_.passcode};
+    return {passcode_object, passcode_tries, config_.passcode, limits.passcode};
 }
 
 Passcode::Attempt Passcode::attempt(const Reference& which, const ReferenceBlock& shown) {

@@ -4,6 +4,7 @@
 #include "emulator/piv/commands.h"
 #include "emulator/piv/data_objects.h"
 #include "emulator/piv/state.h"
+#include "emulator/piv/yubico/extensions.h"
 
 #include <algorithm>
 #include <array>
@@ -37,9 +38,7 @@ public:
         : state_(store, config, environment) {}
 
     [[nodiscard]] bool claims(ByteView aid) const override;
-    [[nodiscard]] std::optional<ChainPolicy> chain_policy(std::uint8_t ins) const override {
-        return piv::chain_policy(ins);
-    }
+    [[nodiscard]] std::optional<ChainPolicy> chain_policy(std::uint8_t ins) const override;
     [[nodiscard]] ResponseApdu select(const CommandApdu& command) override;
     [[nodiscard]] ResponseApdu process(const CommandApdu& command) override;
     void other_command() override;
@@ -68,6 +67,10 @@ bool PivApplication::claims(ByteView aid) const {
     return apdu::names_piv_application(aid);
 }
 
+std::optional<ChainPolicy> PivApplication::chain_policy(std::uint8_t ins) const {
+    return yubico::has_command(state_.config, ins) ? yubico::chain_policy(ins) : piv::chain_policy(ins);
+}
+
 ResponseApdu PivApplication::select(const CommandApdu& command) {
     other_command();
     if (command.p2() != 0x00) {
@@ -94,6 +97,9 @@ void PivApplication::deselect() {
 
 ResponseApdu PivApplication::process(const CommandApdu& command) {
     other_command();
+    if (yubico::has_command(state_.config, command.ins())) {
+        return yubico::process(state_, command);
+    }
     const Decoded<Command> decoded = decode(command);
     if (!decoded) {
         return decoded.error();
@@ -104,7 +110,7 @@ ResponseApdu PivApplication::process(const CommandApdu& command) {
 // SP 800-73-4 part 2, 3.1.2. The read rule comes before the object's existence: some hosts tell from it
 // whether the passcode is verified.
 ResponseApdu PivApplication::run(const GetData& command) const {
-    const std::optional<ReadRule> rule = read_rule(command.tag);
+    const std::optional<ReadRule> rule = read_rule(state_.config, command.tag);
     if (!rule) {
         return sw::file_or_application_not_found;
     }
@@ -246,7 +252,7 @@ ResponseApdu PivApplication::run(const PutData& command) {
         return command.content.error();
     }
     const PutData::Content& content = *command.content;
-    if (!read_rule(content.tag)) {
+    if (!read_rule(state_.config, content.tag)) {
         return sw::function_not_supported;
     }
     Transaction transaction = state_.store.begin();
@@ -260,6 +266,9 @@ ResponseApdu PivApplication::run(const PutData& command) {
 
 // SP 800-73-4 part 2, 3.3.2. The certificate of the slot is left alone.
 ResponseApdu PivApplication::run(const GenerateKeyPair& command) {
+    if (command.key == attestation_key && !state_.config.yubico) {
+        return sw::incorrect_p1_p2;
+    }
     if (!state_.management_key.authenticated()) {
         return sw::security_status_not_satisfied;
     }
