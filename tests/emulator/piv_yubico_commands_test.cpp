@@ -132,14 +132,17 @@ BOOST_AUTO_TEST_CASE(objects_of_tokens_are_there_with_the_extensions_alone) {
     BOOST_TEST(token.get_data(0x5FFF00).status.value() == 0x6A82);
     BOOST_TEST(token.put_data(0x5FFF00, hex("8000")) == 0x6982);
     BOOST_REQUIRE_EQUAL(token.authenticate(), 0x9000);
-    for (const apdu::Tag tag : {0x5FFF00U, 0x5FFF01U, 0x5FFF10U, 0x5FFF15U, 0x5FFFFFU}) {
+    for (const apdu::Tag tag : {0x5FFF00U, 0x5FFF01U, 0x5FFF10U, 0x5FFF15U, 0x5FFF7FU}) {
         const Bytes content = apdu::make_tlv(0x80, Bytes(300, static_cast<std::uint8_t>(tag)));
         BOOST_TEST(token.put_data(tag, content) == 0x9000);
         BOOST_CHECK(token.get_data(tag).data == apdu::make_tlv(0x53, content));
         BOOST_TEST(token.put_data(tag, {}) == 0x9000);
         BOOST_TEST(token.get_data(tag).status.value() == 0x6A82);
     }
-    BOOST_TEST(token.put_data(0x5FFEFF, hex("8000")) == 0x6A81);
+    // The range ends where its numbers spell no tag of ISO/IEC 7816-4 any more.
+    BOOST_TEST(token.status("00DB3FFF0A5C035FFFFF5303112233") == 0x9000);
+    BOOST_CHECK(token.send("00CB3FFF055C035FFFFF00").data == hex("5303112233"));
+    BOOST_TEST(token.put_data(0x5FFE7F, hex("8000")) == 0x6A81);
 
     PivCard plain;
     BOOST_REQUIRE_EQUAL(plain.authenticate(), 0x9000);

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <span>
+#include <vector>
 
 namespace cardrig::emulator::piv::yubico {
 
@@ -25,7 +25,7 @@ void lower_counter(ObjectStore& store, CounterId counter, std::uint8_t limit) {
     store.set_counter(counter, std::min(store.counter(counter), limit));
 }
 
-/// What a reset takes away: key pairs and data objects by their numbers, and what the extensions keep.
+/// What a reset takes away: key pairs and data objects, by their numbers.
 std::vector<ObjectId> what_goes(const ObjectStore& store) {
     static constexpr auto last_data_object = ObjectId{0xFF'FFFF};
     static constexpr auto first_key = key_object(0x00);
@@ -39,24 +39,6 @@ std::vector<ObjectId> what_goes(const ObjectStore& store) {
         }
     }
     return ids;
-}
-
-/// All at once where one transaction holds that much; else half by half. Certificates have the lower numbers,
-/// so that they go before their keys.
-CommitResult erase(ObjectStore& store, std::span<const ObjectId> ids) {
-    Transaction transaction = store.begin();
-    for (const ObjectId id : ids) {
-        transaction.erase(id);
-    }
-    if (transaction.commit() == CommitResult::committed) {
-        return CommitResult::committed;
-    }
-    if (ids.size() < 2) {
-        return CommitResult::not_enough_memory;
-    }
-    const std::size_t half = ids.size() / 2;
-    const CommitResult first = erase(store, ids.first(half));
-    return first == CommitResult::committed ? erase(store, ids.subspan(half)) : first;
 }
 
 } // namespace
@@ -91,15 +73,15 @@ StatusWord set_retry_limits(State& state, const RetryLimits& limits) {
     return sw::success;
 }
 
-// The order. What the holder had goes first, while both codes are blocked: a cut leaves them so, and the
-// reset can be repeated. Then codes, limits and management key, together. The counters rise last; between the
-// two, the holder has the factory unblocking code to go on with.
+// All goes in one transaction, while both codes are blocked: a cut leaves the card as it was, and the reset
+// can be asked for again. Erasing rewrites no more than the tables of the memory, whatever they list, so that
+// one transaction takes it. The counters rise last, when the codes are the factory's; between the two, the
+// holder has the factory unblocking code to go on with.
 StatusWord reset(State& state) {
-    if (erase(state.store, what_goes(state.store)) == CommitResult::not_enough_memory) {
-        return sw::not_enough_memory;
-    }
-    state.keys.forget();
     Transaction transaction = state.store.begin();
+    for (const ObjectId id : what_goes(state.store)) {
+        transaction.erase(id);
+    }
     put_codes(transaction);
     transaction.put(retry_limits_object, {factory_tries, factory_tries});
     transaction.put(management_key_object, factory_management_key(*state.config.yubico));
@@ -107,6 +89,7 @@ StatusWord reset(State& state) {
     if (transaction.commit() == CommitResult::not_enough_memory) {
         return sw::not_enough_memory;
     }
+    state.keys.forget();
     state.passcode.forget();
     state.management_key.forget();
     state.store.set_counter(unblocking_code_tries, factory_tries);

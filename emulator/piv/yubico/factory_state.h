@@ -26,7 +26,7 @@ inline constexpr std::uint8_t factory_tries = 3;
 
 /// Takes all keys, certificates and objects away and brings codes, limits and management key of the factory
 /// back. The attestation key and its certificate stay. The caller has seen that both codes are blocked; they
-/// stay blocked until all else is done, so that a reset that was cut can be asked for again.
+/// stay blocked until all else is done. 6A84 where memory does not suffice, and then nothing has changed.
 [[nodiscard]] StatusWord reset(State& state);
 
 } // namespace cardrig::emulator::piv::yubico
