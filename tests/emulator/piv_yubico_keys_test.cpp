@@ -275,7 +275,7 @@ BOOST_AUTO_TEST_CASE(a_key_moves_into_an_empty_slot_alone) {
 BOOST_AUTO_TEST_CASE(a_deleted_key_is_gone) {
     Token card(test::yubico_setup(test::firmware_5_7));
     const OutsideKey key(Algorithm::p256);
-    for (const std::uint8_t slot : {0x9A, 0xF9}) {
+    for (const std::uint8_t slot : Bytes{0x9A, 0xF9}) {
         BOOST_REQUIRE_EQUAL(card.import(slot, key), 0x9000);
         const CommandApdu command(0x00, 0xF6, 0xFF, slot);
         BOOST_TEST(card.send(command).status.value() == 0x9000);
