@@ -17,7 +17,7 @@ struct Description {
     std::size_t field_size; ///< asymmetric only
 };
 
-constexpr std::array<Description, 9> descriptions{{
+constexpr std::array<Description, 10> descriptions{{
     {Algorithm::triple_des, "3DES", "3des", 24, 8, 0},
     {Algorithm::rsa3072, "RSA 3072", "rsa-3072", 0, 0, 384},
     {Algorithm::rsa1024, "RSA 1024", "rsa-1024", 0, 0, 128},
@@ -27,6 +27,7 @@ constexpr std::array<Description, 9> descriptions{{
     {Algorithm::aes256, "AES-256", "aes-256", 32, 16, 0},
     {Algorithm::p256, "P-256", "p-256", 0, 0, 32},
     {Algorithm::p384, "P-384", "p-384", 0, 0, 48},
+    {Algorithm::rsa4096, "RSA 4096", "rsa-4096", 0, 0, 512},
 }};
 
 const Description& description(Algorithm algorithm) {

@@ -77,7 +77,8 @@ std::uint64_t CryptoContext::bytes_drawn() const {
 
 Result<Algorithm> algorithm_of(const EVP_PKEY* key) {
     if (EVP_PKEY_is_a(key, "RSA") == 1) {
-        for (const Algorithm algorithm : {Algorithm::rsa1024, Algorithm::rsa2048, Algorithm::rsa3072}) {
+        for (const Algorithm algorithm :
+             {Algorithm::rsa1024, Algorithm::rsa2048, Algorithm::rsa3072, Algorithm::rsa4096}) {
             if (EVP_PKEY_get_bits(key) == static_cast<int>(field_size(algorithm) * 8)) {
                 return algorithm;
             }
@@ -290,6 +291,7 @@ const char* cipher_name(Algorithm algorithm) {
     case Algorithm::rsa1024:
     case Algorithm::rsa2048:
     case Algorithm::rsa3072:
+    case Algorithm::rsa4096:
     case Algorithm::p256:
     case Algorithm::p384:
         break;

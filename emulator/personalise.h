@@ -10,6 +10,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -28,6 +29,8 @@ struct CardSpec {
     CardConfig config;
     std::string passcode = "123456";
     std::string unblocking_code = "12345678";
+    /// Needed where config.piv.global_passcode is there.
+    std::optional<std::string> global_passcode;
     /// 0 to the rules' tries; none: as many as the rules have.
     std::optional<std::uint8_t> passcode_tries_left;
     std::optional<std::uint8_t> unblocking_code_tries_left;
@@ -36,6 +39,9 @@ struct CardSpec {
     std::array<std::uint8_t, 16> guid{};
     std::chrono::sys_days expires; ///< the CHUID's expiration date
     std::vector<PersonalisedKey> keys;
+    /// Further data objects by tag: what stands inside 53, 7E or 7F61. They replace those that the card would
+    /// get otherwise.
+    std::map<apdu::Tag, Bytes> objects;
 };
 
 /// Fails where the specification contradicts itself (a passcode that breaks the card's own rules, a key that

@@ -20,8 +20,9 @@ using std::chrono::seconds;
 constexpr seconds day = std::chrono::hours(24);
 constexpr seconds year = 365 * day;
 
-constexpr auto key_pair_algorithms = std::to_array(
-    {Algorithm::rsa1024, Algorithm::rsa2048, Algorithm::rsa3072, Algorithm::p256, Algorithm::p384});
+constexpr auto key_pair_algorithms =
+    std::to_array({Algorithm::rsa1024, Algorithm::rsa2048, Algorithm::rsa3072, Algorithm::rsa4096,
+                   Algorithm::p256, Algorithm::p384});
 constexpr auto management_algorithms =
     std::to_array({Algorithm::triple_des, Algorithm::aes128, Algorithm::aes192, Algorithm::aes256});
 

@@ -3,9 +3,7 @@
 #include "apdu/piv_application_id.h"
 #include "emulator/piv/commands.h"
 #include "emulator/piv/data_objects.h"
-#include "emulator/piv/key_ring.h"
-#include "emulator/piv/management_key.h"
-#include "emulator/piv/passcode.h"
+#include "emulator/piv/state.h"
 
 #include <algorithm>
 #include <array>
@@ -38,8 +36,7 @@ Bytes property_template(const std::vector<Algorithm>& algorithms) {
 class PivApplication final : public Application {
 public:
     PivApplication(ObjectStore& store, const PivConfig& config, Environment environment)
-        : store_(store), config_(config), passcode_(store, config), management_key_(store, environment),
-          keys_(store, environment) {}
+        : state_(store, config, environment) {}
 
     [[nodiscard]] bool claims(ByteView aid) const override;
     [[nodiscard]] std::optional<ChainPolicy> chain_policy(std::uint8_t ins) const override {
@@ -66,11 +63,7 @@ private:
     [[nodiscard]] ResponseApdu use_key_pair(const GeneralAuthenticate& command);
     [[nodiscard]] bool may_use(PasscodePolicy policy) const;
 
-    ObjectStore& store_;
-    const PivConfig& config_;
-    Passcode passcode_;
-    ManagementKey management_key_;
-    KeyRing keys_;
+    State state_;
 };
 
 bool PivApplication::claims(ByteView aid) const {
@@ -83,22 +76,22 @@ ResponseApdu PivApplication::select(const CommandApdu& command) {
         return sw::incorrect_p1_p2;
     }
     // SP 800-73-4 part 2, 3.1.1: selecting the application again leaves every security status as it is.
-    std::vector<Algorithm> algorithms = config_.algorithms;
-    if (const std::optional<Algorithm> management = management_key_.algorithm()) {
+    std::vector<Algorithm> algorithms = state_.config.algorithms;
+    if (const std::optional<Algorithm> management = state_.management_key.algorithm()) {
         algorithms.push_back(*management);
     }
     return property_template(algorithms);
 }
 
 void PivApplication::other_command() {
-    passcode_.next_command();
-    management_key_.next_command();
+    state_.passcode.next_command();
+    state_.management_key.next_command();
 }
 
 // SP 800-73-4 part 2, 3.1.1: another application makes all that is this application's own unverified.
 void PivApplication::deselect() {
-    passcode_.forget();
-    management_key_.forget();
+    state_.passcode.forget();
+    state_.management_key.forget();
 }
 
 ResponseApdu PivApplication::process(const CommandApdu& command) {
@@ -117,10 +110,10 @@ ResponseApdu PivApplication::run(const GetData& command) const {
     if (!rule) {
         return sw::file_or_application_not_found;
     }
-    if (*rule == ReadRule::passcode && !passcode_.verified()) {
+    if (*rule == ReadRule::passcode && !state_.passcode.verified()) {
         return sw::security_status_not_satisfied;
     }
-    std::optional<Bytes> object = read_data_object(store_, command.tag);
+    std::optional<Bytes> object = read_data_object(state_.store, command.tag);
     if (!object) {
         return sw::file_or_application_not_found;
     }
@@ -128,25 +121,25 @@ ResponseApdu PivApplication::run(const GetData& command) const {
 }
 
 ResponseApdu PivApplication::run(const QueryPasscode& /*command*/) const {
-    return passcode_.query();
+    return state_.passcode.query();
 }
 
 // SP 800-73-4 part 2, 3.2.1: P1 FF.
 ResponseApdu PivApplication::run(const ForgetPasscode& /*command*/) {
-    passcode_.forget();
+    state_.passcode.forget();
     return sw::success;
 }
 
 ResponseApdu PivApplication::run(const VerifyPasscode& command) {
-    return passcode_.verify(command.passcode);
+    return state_.passcode.verify(command.passcode);
 }
 
 ResponseApdu PivApplication::run(const ChangeReferenceData& command) {
-    return passcode_.change(command.reference, command.current, command.replacement);
+    return state_.passcode.change(command.reference, command.current, command.replacement);
 }
 
 ResponseApdu PivApplication::run(const ResetRetryCounter& command) {
-    return passcode_.unblock(command.unblocking_code, command.passcode);
+    return state_.passcode.unblock(command.unblocking_code, command.passcode);
 }
 
 // SP 800-73-4 part 2, 3.2.4.
@@ -165,7 +158,7 @@ bool only_asks(const Decoded<AuthenticationTemplate>& data) {
 ResponseApdu PivApplication::authenticate_host(const GeneralAuthenticate& command) {
     ResponseApdu answer = answer_host(command);
     if (!answer.status.ok() && !only_asks(command.data)) {
-        management_key_.forget();
+        state_.management_key.forget();
     }
     return answer;
 }
@@ -174,13 +167,13 @@ ResponseApdu PivApplication::answer_host(const GeneralAuthenticate& command) {
     if (!command.algorithm) {
         return command.algorithm.error();
     }
-    if (management_key_.algorithm() != *command.algorithm) {
+    if (state_.management_key.algorithm() != *command.algorithm) {
         return sw::incorrect_p1_p2;
     }
     if (!command.data) {
         return command.data.error();
     }
-    return management_key_.authenticate(*command.data);
+    return state_.management_key.authenticate(*command.data);
 }
 
 bool PivApplication::may_use(PasscodePolicy policy) const {
@@ -188,9 +181,9 @@ bool PivApplication::may_use(PasscodePolicy policy) const {
     case PasscodePolicy::never:
         return true;
     case PasscodePolicy::once:
-        return passcode_.verified();
+        return state_.passcode.verified();
     case PasscodePolicy::always:
-        return passcode_.verified_for_single_use();
+        return state_.passcode.verified_for_single_use();
     }
     return false;
 }
@@ -220,7 +213,7 @@ ResponseApdu agree(KeyReference reference, const PrivateKey& key, const AgreeOnS
 }
 
 ResponseApdu PivApplication::use_key_pair(const GeneralAuthenticate& command) {
-    const Decoded<const UsableKey*> found = keys_.find(command.key);
+    const Decoded<const UsableKey*> found = state_.keys.find(command.key);
     if (!found) {
         return found.error();
     }
@@ -229,7 +222,7 @@ ResponseApdu PivApplication::use_key_pair(const GeneralAuthenticate& command) {
         return sw::security_status_not_satisfied;
     }
     if (usable.policy == PasscodePolicy::always) {
-        passcode_.use_up(); // also where the operation fails
+        state_.passcode.use_up(); // also where the operation fails
     }
     if (!command.data) {
         return command.data.error();
@@ -248,7 +241,7 @@ ResponseApdu PivApplication::use_key_pair(const GeneralAuthenticate& command) {
 
 // SP 800-73-4 part 2, 3.3.1: content of length zero takes the object away.
 ResponseApdu PivApplication::run(const PutData& command) {
-    if (!management_key_.authenticated()) {
+    if (!state_.management_key.authenticated()) {
         return sw::security_status_not_satisfied;
     }
     if (!command.content) {
@@ -258,7 +251,7 @@ ResponseApdu PivApplication::run(const PutData& command) {
     if (!read_rule(content.tag)) {
         return sw::function_not_supported;
     }
-    Transaction transaction = store_.begin();
+    Transaction transaction = state_.store.begin();
     if (content.value.empty()) {
         transaction.erase(data_object(content.tag));
     } else {
@@ -269,16 +262,17 @@ ResponseApdu PivApplication::run(const PutData& command) {
 
 // SP 800-73-4 part 2, 3.3.2. The certificate of the slot is left alone.
 ResponseApdu PivApplication::run(const GenerateKeyPair& command) {
-    if (!management_key_.authenticated()) {
+    if (!state_.management_key.authenticated()) {
         return sw::security_status_not_satisfied;
     }
     if (!command.parameters) {
         return command.parameters.error();
     }
-    if (std::ranges::find(config_.algorithms, command.parameters->algorithm) == config_.algorithms.end()) {
+    if (std::ranges::find(state_.config.algorithms, command.parameters->algorithm) ==
+        state_.config.algorithms.end()) {
         return sw::incorrect_data;
     }
-    const std::optional<PrivateKey> key = keys_.generate(command.key, *command.parameters);
+    const std::optional<PrivateKey> key = state_.keys.generate(command.key, *command.parameters);
     if (!key) {
         return sw::not_enough_memory;
     }
