@@ -46,8 +46,9 @@ Card::Card(std::unique_ptr<ObjectStore> store, const CardConfig& config, Environ
 void Card::reset() {
     chain_.drop();
     pending_.clear();
+    global_ = {};
     applications_.clear();
-    applications_.push_back(piv::make_application(*store_, config_.piv, environment_));
+    applications_.push_back(piv::make_application(*store_, config_.piv, environment_, global_));
     selected_ = applications_.front().get();
 }
 

@@ -10,6 +10,7 @@
 #include "emulator/card_config.h"
 #include "emulator/command_chain.h"
 #include "emulator/environment.h"
+#include "emulator/global_status.h"
 #include "emulator/nvm.h"
 #include "emulator/object_store.h"
 
@@ -57,6 +58,7 @@ private:
     std::vector<std::unique_ptr<Application>> applications_;
     Application* selected_ = nullptr;
     CommandChain chain_;
+    GlobalStatus global_;
     Bytes pending_; ///< what GET RESPONSE has yet to bring
 };
 
