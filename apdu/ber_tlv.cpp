@@ -1,5 +1,7 @@
 #include "apdu/ber_tlv.h"
 
+#include <array>
+#include <bit>
 #include <stdexcept>
 #include <utility>
 
@@ -37,6 +39,19 @@ Result<std::pair<Tag, std::size_t>> read_tag(ByteView bytes) {
         }
     }
     return failure(fmt::format("tag {}... has more than three bytes", to_hex(bytes.first(longest_tag))));
+}
+
+void append_tag(Bytes& out, Tag tag) {
+    const std::array<std::uint8_t, sizeof tag> spelled{
+        static_cast<std::uint8_t>(tag >> 24U), static_cast<std::uint8_t>(tag >> 16U & 0xFFU),
+        static_cast<std::uint8_t>(tag >> 8U & 0xFFU), static_cast<std::uint8_t>(tag & 0xFFU)};
+    const std::size_t zeros = tag == 0 ? sizeof tag - 1 : static_cast<std::size_t>(std::countl_zero(tag)) / 8;
+    const ByteView bytes = ByteView(spelled).subspan(zeros);
+    const auto read = read_tag(bytes);
+    if (!read || read->second != bytes.size()) {
+        throw std::invalid_argument(fmt::format("{:X} is no tag", tag));
+    }
+    out.insert(out.end(), bytes.begin(), bytes.end());
 }
 
 } // namespace
@@ -104,12 +119,11 @@ std::optional<ByteView> find_tlv(const std::vector<TlvView>& objects, Tag tag) {
 }
 
 void append_tlv(Bytes& out, Tag tag, ByteView value) {
-    const Bytes tag_bytes = encode_tag(tag);
     if (value.size() > 0xFFFFFFFFU) {
         throw std::invalid_argument("a data object's value is longer than a length can say");
     }
+    append_tag(out, tag);
     const auto length = static_cast<std::uint32_t>(value.size());
-    out.insert(out.end(), tag_bytes.begin(), tag_bytes.end());
     if (length >= 0x80) {
         const unsigned length_bytes =
             length > 0xFFFFFFU ? 4U : (length > 0xFFFFU ? 3U : (length > 0xFFU ? 2U : 1U));
@@ -131,16 +145,7 @@ Bytes make_tlv(Tag tag, ByteView value) {
 
 Bytes encode_tag(Tag tag) {
     Bytes bytes;
-    for (unsigned shift = 32; shift != 0; shift -= 8) {
-        const auto byte = static_cast<std::uint8_t>(tag >> (shift - 8) & 0xFFU);
-        if (byte != 0 || !bytes.empty() || shift == 8) {
-            bytes.push_back(byte);
-        }
-    }
-    const auto read = read_tag(bytes);
-    if (!read || read->second != bytes.size()) {
-        throw std::invalid_argument(fmt::format("{:X} is no tag", tag));
-    }
+    append_tag(bytes, tag);
     return bytes;
 }
 

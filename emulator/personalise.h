@@ -41,7 +41,7 @@ struct CardSpec {
     std::chrono::sys_days expires; ///< the CHUID's expiration date
     std::vector<PersonalisedKey> keys;
     /// Further data objects by tag: what stands inside 53, 7E or 7F61. They replace those that the card would
-    /// get otherwise.
+    /// get otherwise; an empty one leaves such an object away.
     std::map<apdu::Tag, Bytes> objects;
 };
 
