@@ -84,8 +84,8 @@ struct PutDataHead {
     std::size_t size = 0;     ///< of the head itself, in bytes
 };
 
-/// Reads it off the front of data that may come in pieces: none where it is cut short, 6A80 where no further
-/// bytes can mend it.
+/// Reads it off the front of data that may come in pieces: none where it is cut short, 6A80 for what is no
+/// such head.
 [[nodiscard]] Decoded<std::optional<PutDataHead>> read_put_data_head(ByteView data);
 
 /// 6A86 for other parameters than those of GET DATA and PUT DATA.
