@@ -56,8 +56,12 @@ Bytes Card::transmit(ByteView command) {
     return answer(command).encode();
 }
 
+void Card::transmit(ByteView command, Bytes& response) {
+    answer(command).encode_into(response);
+}
+
 ResponseApdu Card::answer(ByteView bytes) {
-    const Result<CommandApdu> command = CommandApdu::parse(bytes);
+    Result<CommandApdu> command = CommandApdu::parse(bytes);
     if (command && is_get_response(*command)) {
         drop_chain();
         return get_response(*command);
@@ -68,7 +72,8 @@ ResponseApdu Card::answer(ByteView bytes) {
         selected_->other_command();
         return sw::wrong_length;
     }
-    CommandChain::Step step = chain_.take(*command, selected_->chain_policy(command->ins()));
+    const std::optional<ChainPolicy> policy = selected_->chain_policy(command->ins());
+    const CommandChain::Step step = chain_.take(std::move(*command), policy);
     const bool block_kept = !step.command && step.command.error().ok();
     if (step.broken_off || (!step.command && !block_kept)) {
         selected_->other_command();
@@ -80,9 +85,9 @@ ResponseApdu Card::answer(ByteView bytes) {
         return take_block(*step.command, *step.block);
     }
     if (selects_application(*step.command)) {
-        return split(select(*step.command), *command);
+        return split(select(*step.command), *step.command);
     }
-    return split(selected_->process(*step.command), *command);
+    return split(selected_->process(*step.command), *step.command);
 }
 
 void Card::drop_chain() {

@@ -36,6 +36,8 @@ public:
     void reset();
     /// One command APDU and its answer, both as on the wire. Never fails: what is malformed is answered 6700.
     [[nodiscard]] Bytes transmit(ByteView command);
+    /// The same into a buffer that is used again and again: what it held is gone, what it has room for stays.
+    void transmit(ByteView command, Bytes& response);
 
     [[nodiscard]] const ObjectStore& store() const { return *store_; }
 

@@ -20,7 +20,7 @@ bool continues(const CommandApdu& first, const CommandApdu& next) {
 
 } // namespace
 
-CommandChain::Step CommandChain::take(const CommandApdu& command, const std::optional<ChainPolicy>& policy) {
+CommandChain::Step CommandChain::take(CommandApdu command, const std::optional<ChainPolicy>& policy) {
     bool broken_off = false;
     if (blocks_ && !continues(blocks_->first, command)) {
         const std::optional<apdu::StatusWord> answer = blocks_->policy.to_foreign_command;
@@ -30,7 +30,7 @@ CommandChain::Step CommandChain::take(const CommandApdu& command, const std::opt
         }
     }
     if (!policy || plain_class(command) != 0x00) {
-        return {broken_off, command, std::nullopt};
+        return {broken_off, std::move(command), std::nullopt};
     }
     const std::size_t so_far = blocks_ ? blocks_->size : 0;
     if (so_far + command.nc() > policy->limit) {
@@ -38,17 +38,19 @@ CommandChain::Step CommandChain::take(const CommandApdu& command, const std::opt
         return {broken_off, tl::make_unexpected(policy->too_long), std::nullopt};
     }
     if (policy->streamed && (blocks_ || command.chained())) {
-        return {broken_off, command, advance(command, *policy)};
+        const BlockPosition position = advance(command, *policy);
+        return {broken_off, std::move(command), position};
     }
     if (command.chained()) {
         if (!blocks_) {
             blocks_.emplace(Blocks{command, *policy, 0, {}});
+            blocks_->data.reserve(policy->limit);
         }
         blocks_->size += command.nc();
         blocks_->data.insert(blocks_->data.end(), command.data().begin(), command.data().end());
         return {broken_off, tl::make_unexpected(apdu::sw::success), std::nullopt};
     }
-    return {broken_off, whole(command), std::nullopt};
+    return {broken_off, whole(std::move(command)), std::nullopt};
 }
 
 BlockPosition CommandChain::advance(const CommandApdu& block, const ChainPolicy& policy) {
@@ -64,7 +66,7 @@ BlockPosition CommandChain::advance(const CommandApdu& block, const ChainPolicy&
     return BlockPosition::last;
 }
 
-CommandApdu CommandChain::whole(const CommandApdu& last) {
+CommandApdu CommandChain::whole(CommandApdu last) {
     if (!blocks_) {
         return last;
     }

@@ -190,7 +190,7 @@ const SlotState* CardState::slot(piv::KeyReference reference) const {
 }
 
 Result<CardState> inspect(const CardImage& image) {
-    MemoryNvm copy(image.config.geometry, image.memory);
+    MemoryNvm copy(image.config.geometry, image.memory, image.weak);
     const auto store = ObjectStore::mount(copy);
     if (!store) {
         return tl::make_unexpected(store.error());
@@ -199,7 +199,7 @@ Result<CardState> inspect(const CardImage& image) {
 }
 
 Result<bool> passcode_is(const CardImage& image, std::string_view passcode) {
-    MemoryNvm copy(image.config.geometry, image.memory);
+    MemoryNvm copy(image.config.geometry, image.memory, image.weak);
     const auto store = ObjectStore::mount(copy);
     if (!store) {
         return tl::make_unexpected(store.error());

@@ -168,7 +168,7 @@ Result<CardImage> personalise(const CardSpec& spec) {
         return apdu::failure(fmt::format("a memory of {} bytes is too small for what the card is to hold",
                                          spec.config.geometry.size()));
     }
-    return CardImage{spec.config, nvm.bytes()};
+    return CardImage{spec.config, nvm.bytes(), {}};
 }
 
 } // namespace cardrig::emulator

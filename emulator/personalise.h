@@ -34,6 +34,7 @@ struct CardSpec {
     /// 0 to the rules' tries; none: as many as the rules have.
     std::optional<std::uint8_t> passcode_tries_left;
     std::optional<std::uint8_t> unblocking_code_tries_left;
+    std::optional<std::uint8_t> global_passcode_tries_left;
     Algorithm management_algorithm = Algorithm::triple_des;
     Bytes management_key; ///< key_size(management_algorithm) bytes
     std::array<std::uint8_t, 16> guid{};

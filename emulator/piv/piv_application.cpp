@@ -19,11 +19,13 @@ namespace sw = apdu::sw;
 Bytes property_template(const std::vector<Algorithm>& algorithms) {
     const ByteView identifier = application_identifier();
     Bytes value;
+    value.reserve(64);
     apdu::append_tlv(value, 0x4F, identifier.subspan(apdu::piv_registered_id_size));
     apdu::append_tlv(value, 0x79, apdu::make_tlv(0x4F, identifier.first(apdu::piv_registered_id_size)));
     Bytes mechanisms;
+    mechanisms.reserve(32);
     for (const Algorithm algorithm : algorithms) {
-        const Bytes mechanism{static_cast<std::uint8_t>(algorithm)};
+        const std::array mechanism{static_cast<std::uint8_t>(algorithm)};
         apdu::append_tlv(mechanisms, 0x80, mechanism);
     }
     static constexpr std::array<std::uint8_t, 1> no_object_identifier{0x00};
