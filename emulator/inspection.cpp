@@ -43,7 +43,7 @@ public:
         state.profile = config_.profile;
         state.atr = apdu::to_hex(config_.atr);
         state.free_bytes = store_.free_bytes();
-        if (const auto chuid = store_.read(piv::data_object(piv::chuid_tag))) {
+        if (const auto chuid = piv::written_object(store_, piv::chuid_tag)) {
             state.guid = guid_in(*chuid);
         }
         if (const auto fault = add_secrets(state)) {
@@ -97,8 +97,16 @@ private:
         SlotState slot;
         slot.reference = reference;
         const std::optional<PrivateKey> key = read_key(slot);
-        const auto content = store_.read(piv::data_object(*piv::slot_certificate_tag(reference)));
-        if (!content || content->empty()) {
+        const apdu::Tag tag = *piv::slot_certificate_tag(reference);
+        const auto content = store_.read(piv::data_object(tag));
+        if (!content) {
+            return slot;
+        }
+        if (!piv::is_written(store_, tag)) {
+            slot.certificate_damage = "it was not written to its end, and counts as absent";
+            return slot;
+        }
+        if (content->empty()) {
             return slot;
         }
         const auto der = piv::certificate_in(*content);
@@ -163,7 +171,8 @@ private:
                 continue;
             }
             if (const auto content = store_.read(id)) {
-                state.objects[number] = {content->size(), digest_of(*content)};
+                state.objects[number] = {content->size(), digest_of(*content),
+                                         !piv::is_written(store_, number)};
             }
         }
     }

@@ -48,6 +48,7 @@ struct CounterState {
 struct ObjectState {
     std::size_t size = 0;
     std::string sha256;
+    bool unfinished = false; ///< being written when the power went, or another command came: counts as absent
 };
 
 struct CardState {

@@ -11,8 +11,6 @@ namespace cardrig::emulator::piv {
 namespace {
 
 constexpr apdu::Tag data_object_value = 0x53;
-constexpr apdu::Tag discovery_object = 0x7E;
-constexpr apdu::Tag biometric_group_template = 0x7F61;
 constexpr apdu::Tag key_history_object = 0x5FC10C;
 
 constexpr KeyReference first_retired_key = 0x82;
@@ -73,7 +71,7 @@ std::uint8_t retired_slots_in_use(const ObjectStore& store) {
     std::uint8_t in_use = 0;
     for (KeyReference key = first_retired_key; key <= last_retired_key; ++key) {
         const std::optional<apdu::Tag> certificate = certificate_tag(key);
-        if (store.contains(key_object(key)) || (certificate && store.contains(data_object(*certificate)))) {
+        if (store.contains(key_object(key)) || (certificate && is_written(store, *certificate))) {
             in_use = static_cast<std::uint8_t>(key - first_retired_key + 1);
         }
     }
@@ -94,7 +92,7 @@ Bytes derived_key_history(const ObjectStore& store) {
 }
 
 std::optional<Bytes> content(const ObjectStore& store, const PivConfig& config, apdu::Tag tag) {
-    if (std::optional<Bytes> written = store.read(data_object(tag))) {
+    if (std::optional<Bytes> written = written_object(store, tag)) {
         return written;
     }
     if (tag == discovery_object) {

@@ -44,6 +44,7 @@ public:
     [[nodiscard]] std::optional<ChainPolicy> chain_policy(std::uint8_t ins) const override;
     [[nodiscard]] ResponseApdu select(const CommandApdu& command) override;
     [[nodiscard]] ResponseApdu process(const CommandApdu& command) override;
+    [[nodiscard]] ResponseApdu take_block(const CommandApdu& block, BlockPosition position) override;
     void other_command() override;
     void deselect() override;
 
@@ -86,6 +87,7 @@ ResponseApdu PivApplication::select(const CommandApdu& command) {
 void PivApplication::other_command() {
     state_.passcode.next_command();
     state_.management_key.next_command();
+    state_.streamed_put.drop();
 }
 
 // SP 800-73-4 part 2, 3.1.1: another application makes all that is this application's own unverified.
@@ -104,6 +106,21 @@ ResponseApdu PivApplication::process(const CommandApdu& command) {
         return decoded.error();
     }
     return std::visit([this](const auto& meaning) { return run(meaning); }, *decoded);
+}
+
+// Only PUT DATA is streamed. Its blocks are one command together: what the first one had to show holds for
+// all, since another command would have ended the chain.
+ResponseApdu PivApplication::take_block(const CommandApdu& block, BlockPosition position) {
+    if (position == BlockPosition::first) {
+        other_command();
+        if (const StatusWord status = check_data_parameters(block); !status.ok()) {
+            return status;
+        }
+        if (!state_.management_key.authenticated()) {
+            return sw::security_status_not_satisfied;
+        }
+    }
+    return state_.streamed_put.take(block.data(), position);
 }
 
 // SP 800-73-4 part 2, 3.1.2. The read rule comes before the object's existence: some hosts tell from it
@@ -162,6 +179,7 @@ ResponseApdu PivApplication::run(const PutData& command) {
         return sw::function_not_supported;
     }
     Transaction transaction = state_.store.begin();
+    transaction.erase(unfinished_mark(content.tag));
     if (content.value.empty()) {
         transaction.erase(data_object(content.tag));
     } else {

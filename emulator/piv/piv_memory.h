@@ -28,6 +28,15 @@ inline constexpr KeyReference attestation_key = 0xF9;
 [[nodiscard]] constexpr ObjectId data_object(apdu::Tag tag) {
     return ObjectId{tag};
 }
+/// There as long as a data object is being written block by block: until it is gone, the object counts as
+/// absent, whatever lies there. Holds how many bytes the object is to have: four, little-endian.
+[[nodiscard]] constexpr ObjectId unfinished_mark(apdu::Tag tag) {
+    return ObjectId{0x0300'0000U | tag};
+}
+/// Whether a data object was written, and to its end.
+[[nodiscard]] bool is_written(const ObjectStore& store, apdu::Tag tag);
+/// What was written under the tag, to its end.
+[[nodiscard]] std::optional<Bytes> written_object(const ObjectStore& store, apdu::Tag tag);
 /// A key pair: see StoredKey.
 [[nodiscard]] constexpr ObjectId key_object(KeyReference key) {
     return ObjectId{0x0100'0000U | key};
