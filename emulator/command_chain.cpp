@@ -20,7 +20,7 @@ bool continues(const CommandApdu& first, const CommandApdu& next) {
 
 } // namespace
 
-CommandChain::Step CommandChain::take(const CommandApdu& command, const std::optional<ChainPolicy>& policy) {
+CommandChain::Step CommandChain::take(CommandApdu command, const std::optional<ChainPolicy>& policy) {
     bool broken_off = false;
     if (blocks_ && !continues(blocks_->first, command)) {
         const std::optional<apdu::StatusWord> answer = blocks_->policy.to_foreign_command;
@@ -30,7 +30,7 @@ CommandChain::Step CommandChain::take(const CommandApdu& command, const std::opt
         }
     }
     if (!policy || plain_class(command) != 0x00) {
-        return {broken_off, command};
+        return {broken_off, std::move(command)};
     }
     const std::size_t so_far = blocks_ ? blocks_->data.size() : 0;
     if (so_far + command.nc() > policy->limit) {
@@ -40,14 +40,15 @@ CommandChain::Step CommandChain::take(const CommandApdu& command, const std::opt
     if (command.chained()) {
         if (!blocks_) {
             blocks_.emplace(Blocks{command, *policy, {}});
+            blocks_->data.reserve(policy->limit);
         }
         blocks_->data.insert(blocks_->data.end(), command.data().begin(), command.data().end());
         return {broken_off, tl::make_unexpected(apdu::sw::success)};
     }
-    return {broken_off, whole(command)};
+    return {broken_off, whole(std::move(command))};
 }
 
-CommandApdu CommandChain::whole(const CommandApdu& last) {
+CommandApdu CommandChain::whole(CommandApdu last) {
     if (!blocks_) {
         return last;
     }

@@ -36,7 +36,7 @@ public:
     /// `policy`: for this command's instruction; none where its data come in one piece only. A block of such
     /// a command, and what has another class byte than 00 and 10, is handed on as it is, for the application
     /// to refuse.
-    [[nodiscard]] Step take(const apdu::CommandApdu& command, const std::optional<ChainPolicy>& policy);
+    [[nodiscard]] Step take(apdu::CommandApdu command, const std::optional<ChainPolicy>& policy);
     /// Forgets a chain under way; whether there was one.
     bool drop();
 
@@ -46,7 +46,7 @@ private:
         ChainPolicy policy;
         apdu::Bytes data;
     };
-    [[nodiscard]] apdu::CommandApdu whole(const apdu::CommandApdu& last);
+    [[nodiscard]] apdu::CommandApdu whole(apdu::CommandApdu last);
 
     std::optional<Blocks> blocks_;
 };

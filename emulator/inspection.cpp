@@ -78,6 +78,14 @@ private:
         state.passcode = {store_.counter(piv::passcode_tries), config_.piv.passcode.tries};
         state.unblocking_code = {store_.counter(piv::unblocking_code_tries),
                                  config_.piv.unblocking_code.tries};
+        if (const auto& rules = config_.piv.global_passcode) {
+            const auto global = store_.read(piv::global_passcode_object);
+            if (!global || global->size() != piv::code_size) {
+                return "the card has no global passcode in the form that it keeps one";
+            }
+            state.global_passcode = {store_.counter(piv::global_passcode_tries), rules->tries};
+            state.global_passcode_digest = digest_of(*global);
+        }
         state.management_algorithm = *algorithm;
         state.passcode_digest = digest_of(*passcode);
         state.unblocking_code_digest = digest_of(*unblocking);
@@ -174,7 +182,7 @@ const SlotState* CardState::slot(piv::KeyReference reference) const {
 }
 
 Result<CardState> inspect(const CardImage& image) {
-    MemoryNvm copy(image.config.geometry, image.memory);
+    MemoryNvm copy(image.config.geometry, image.memory, image.weak);
     const auto store = ObjectStore::mount(copy);
     if (!store) {
         return tl::make_unexpected(store.error());
@@ -183,7 +191,7 @@ Result<CardState> inspect(const CardImage& image) {
 }
 
 Result<bool> passcode_is(const CardImage& image, std::string_view passcode) {
-    MemoryNvm copy(image.config.geometry, image.memory);
+    MemoryNvm copy(image.config.geometry, image.memory, image.weak);
     const auto store = ObjectStore::mount(copy);
     if (!store) {
         return tl::make_unexpected(store.error());

@@ -1,6 +1,7 @@
 #include "harness/profile.h"
 
 #include "emulator/environment.h"
+#include "emulator/piv/issuer_objects.h"
 #include "harness/errors.h"
 #include "harness/files.h"
 #include "harness/key_cache.h"
@@ -42,6 +43,7 @@ public:
             spec.guid = guid();
         }
         spec.expires = std::chrono::floor<std::chrono::days>(options_.now + profile_.card_expires);
+        add_printed_information(spec);
         TestAuthority authority(context("issuing authority"), keys(), authority_validity());
         for (const CertificateProfile& certificate : profile_.certificates) {
             spec.keys.push_back(certify(authority, certificate));
@@ -93,6 +95,16 @@ private:
         guid[6] = static_cast<std::uint8_t>((guid[6] & 0x0FU) | 0x40U);
         guid[8] = static_cast<std::uint8_t>((guid[8] & 0x3FU) | 0x80U);
         return guid;
+    }
+
+    void add_printed_information(emulator::CardSpec& spec) const {
+        if (const auto& printed = profile_.printed_information) {
+            const auto expires = printed->expires.value_or(profile_.card_expires);
+            spec.objects[emulator::piv::printed_information_tag] = emulator::piv::printed_information(
+                {printed->name, printed->affiliation,
+                 std::chrono::floor<std::chrono::days>(options_.now + expires), printed->serial,
+                 printed->issuer});
+        }
     }
 
     /// Long enough for all that it certifies, and for renewals to come.

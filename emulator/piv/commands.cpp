@@ -13,8 +13,8 @@ using apdu::CommandApdu;
 namespace ins = apdu::ins;
 namespace sw = apdu::sw;
 
-/// More than the largest data object of the data model takes (the facial image, 12,710 bytes).
-constexpr std::size_t longest_data = 16'384;
+/// What GENERAL AUTHENTICATE and GENERATE take: more than any key needs.
+constexpr std::size_t longest_template = 16'384;
 
 constexpr std::uint8_t chained_class = 0x10;
 constexpr std::uint8_t secure_messaging_bits = 0x0C;
@@ -51,7 +51,7 @@ std::optional<apdu::Tag> listed_tag(ByteView list) {
 }
 
 // SP 800-73-4 part 2, 3.1.2.
-Decoded<Command> decode_get_data(const CommandApdu& command) {
+Decoded<Command> decode_get_data(const CommandApdu& command, const PivConfig& /*config*/) {
     if (!reads_or_writes_current_file(command)) {
         return refused(sw::incorrect_p1_p2);
     }
@@ -66,48 +66,60 @@ Decoded<Command> decode_get_data(const CommandApdu& command) {
     return GetData{*tag};
 }
 
-// SP 800-73-4 part 2, 3.2.1.
-Decoded<Command> decode_verify(const CommandApdu& command) {
+/// The code that P2 names. The global passcode is there where the discovery object announces it (SP 800-73-4
+/// part 1, 3.3.2); biometrics (96, 97) and the pairing code (98) it never does.
+std::optional<ReferenceData> reference_data(std::uint8_t p2, const PivConfig& config) {
+    switch (const auto reference = static_cast<ReferenceData>(p2)) {
+    case ReferenceData::global_passcode:
+        return config.global_passcode ? std::optional{reference} : std::nullopt;
+    case ReferenceData::passcode:
+    case ReferenceData::unblocking_code:
+        return reference;
+    }
+    return std::nullopt;
+}
+
+// SP 800-73-4 part 2, 3.2.1. The unblocking code is never verified by itself.
+Decoded<Command> decode_verify(const CommandApdu& command, const PivConfig& config) {
     if (command.p1() != 0x00 && command.p1() != 0xFF) {
         return refused(sw::incorrect_p1_p2);
     }
-    // The global passcode (00), biometrics (96, 97), the pairing code (98): the discovery object announces
-    // none. The unblocking code (81) is never verified by itself.
-    if (command.p2() != static_cast<std::uint8_t>(ReferenceData::passcode)) {
+    const std::optional<ReferenceData> reference = reference_data(command.p2(), config);
+    if (!reference || *reference == ReferenceData::unblocking_code) {
         return refused(sw::referenced_data_not_found);
     }
     if (command.p1() == 0xFF) {
         if (command.nc() != 0) {
             return refused(sw::incorrect_data);
         }
-        return ForgetPasscode{};
+        return ForgetPasscode{*reference};
     }
     if (command.nc() == 0) {
-        return QueryPasscode{};
+        return QueryPasscode{*reference};
     }
     if (command.nc() != ReferenceBlock{}.size()) {
         return refused(sw::incorrect_data);
     }
-    return VerifyPasscode{block_at(command, 0)};
+    return VerifyPasscode{*reference, block_at(command, 0)};
 }
 
 // SP 800-73-4 part 2, 3.2.2.
-Decoded<Command> decode_change_reference_data(const CommandApdu& command) {
+Decoded<Command> decode_change_reference_data(const CommandApdu& command, const PivConfig& config) {
     if (command.p1() != 0x00) {
         return refused(sw::incorrect_p1_p2);
     }
-    const auto reference = static_cast<ReferenceData>(command.p2());
-    if (reference != ReferenceData::passcode && reference != ReferenceData::unblocking_code) {
+    const std::optional<ReferenceData> reference = reference_data(command.p2(), config);
+    if (!reference) {
         return refused(sw::referenced_data_not_found);
     }
     if (command.nc() != 2 * ReferenceBlock{}.size()) {
         return refused(sw::incorrect_data);
     }
-    return ChangeReferenceData{reference, block_at(command, 0), block_at(command, 8)};
+    return ChangeReferenceData{*reference, block_at(command, 0), block_at(command, 8)};
 }
 
-// SP 800-73-4 part 2, 3.2.3.
-Decoded<Command> decode_reset_retry_counter(const CommandApdu& command) {
+// SP 800-73-4 part 2, 3.2.3: the global passcode is not the application's to reset.
+Decoded<Command> decode_reset_retry_counter(const CommandApdu& command, const PivConfig& /*config*/) {
     if (command.p1() != 0x00) {
         return refused(sw::incorrect_p1_p2);
     }
@@ -210,28 +222,33 @@ Decoded<AuthenticationTemplate> decode_template(ByteView data) {
     return refused(sw::incorrect_data);
 }
 
-Decoded<Algorithm> decode_algorithm(std::uint8_t p1) {
-    // SP 800-78-4, table 6-2: 00 is another name of three-key triple DES.
+/// P1 of GENERAL AUTHENTICATE with the management key.
+Decoded<std::optional<Algorithm>> decode_symmetric_algorithm(std::uint8_t p1) {
+    // Deviates: SP 800-78-4, table 6-2 has 00 as another name of three-key triple DES, because ISO/IEC
+    // 7816-4, 7.5.5 has it as "the key tells", and hosts that ask for a challenge with it mean that. Of a
+    // triple DES key both are the same.
     if (p1 == 0x00) {
-        return Algorithm::triple_des;
+        return std::optional<Algorithm>{};
     }
-    if (const auto algorithm = algorithm_from_id(p1)) {
-        return *algorithm;
-    }
-    return refused(sw::incorrect_p1_p2);
-}
-
-Decoded<Command> decode_general_authenticate(const CommandApdu& command) {
-    Decoded<Algorithm> algorithm = decode_algorithm(command.p1());
-    if (command.p2() == management_key) {
-        // Not refused here: a failed authentication has to be told to whoever keeps its state.
-        if (algorithm && !is_symmetric(*algorithm)) {
-            algorithm = refused(sw::incorrect_p1_p2);
-        }
-    } else if (!certificate_tag(command.p2()) || !algorithm || is_symmetric(*algorithm)) {
+    const std::optional<Algorithm> algorithm = algorithm_from_id(p1);
+    if (!algorithm || !is_symmetric(*algorithm)) {
         return refused(sw::incorrect_p1_p2);
     }
-    return GeneralAuthenticate{*algorithm, command.p2(), decode_template(command.data())};
+    return algorithm;
+}
+
+Decoded<Command> decode_general_authenticate(const CommandApdu& command, const PivConfig& /*config*/) {
+    if (command.p2() == management_key) {
+        // Not refused here: a failed authentication has to be told to whoever keeps its state.
+        return GeneralAuthenticate{decode_symmetric_algorithm(command.p1()), command.p2(),
+                                   decode_template(command.data())};
+    }
+    // Key 04 is that of secure messaging, which the card does not have (SP 800-73-4 part 2, 4).
+    const std::optional<Algorithm> algorithm = algorithm_from_id(command.p1());
+    if (!certificate_tag(command.p2()) || !algorithm || is_symmetric(*algorithm)) {
+        return refused(sw::incorrect_p1_p2);
+    }
+    return GeneralAuthenticate{algorithm, command.p2(), decode_template(command.data())};
 }
 
 // SP 800-73-4 part 2, 3.3.1, table 11: 5C and 53, but the discovery object and the biometric group template
@@ -256,7 +273,7 @@ Decoded<PutData::Content> decode_content(ByteView data) {
     return PutData::Content{*tag, Bytes(value.begin(), value.end())};
 }
 
-Decoded<Command> decode_put_data(const CommandApdu& command) {
+Decoded<Command> decode_put_data(const CommandApdu& command, const PivConfig& /*config*/) {
     if (!reads_or_writes_current_file(command)) {
         return refused(sw::incorrect_p1_p2);
     }
@@ -313,17 +330,17 @@ Decoded<GenerateKeyPair::Parameters> decode_parameters(ByteView data) {
     return GenerateKeyPair::Parameters{*algorithm, single_byte(passcode_policy).value_or(0)};
 }
 
-Decoded<Command> decode_generate_key_pair(const CommandApdu& command) {
+Decoded<Command> decode_generate_key_pair(const CommandApdu& command, const PivConfig& /*config*/) {
     if (command.p1() != 0x00 || !certificate_tag(command.p2())) {
         return refused(sw::incorrect_p1_p2);
     }
     return GenerateKeyPair{command.p2(), decode_parameters(command.data())};
 }
 
-using Decode = Decoded<Command> (*)(const CommandApdu&);
+using Decode = Decoded<Command> (*)(const CommandApdu&, const PivConfig&);
 
 /// SELECT and GET RESPONSE come here only where the card could not read them as its own.
-Decoded<Command> refuse_parameters(const CommandApdu&) {
+Decoded<Command> refuse_parameters(const CommandApdu&, const PivConfig&) {
     return refused(sw::incorrect_p1_p2);
 }
 
@@ -353,7 +370,7 @@ Decode decoder_for(std::uint8_t instruction) {
 
 } // namespace
 
-Decoded<Command> decode(const CommandApdu& command) {
+Decoded<Command> decode(const CommandApdu& command, const PivConfig& config) {
     const auto without_chaining = static_cast<std::uint8_t>(command.cla() & ~chained_class);
     if (without_chaining == secure_messaging_bits) {
         return refused(sw::secure_messaging_not_supported);
@@ -368,17 +385,18 @@ Decoded<Command> decode(const CommandApdu& command) {
     if (command.chained()) {
         return refused(sw::command_chaining_not_supported);
     }
-    return decode_instruction(command);
+    return decode_instruction(command, config);
 }
 
 // SP 800-73-4 part 2, 2.4.2: a command that breaks into a chain is served. The limit holds for extended
 // length, too: an object that one form cannot write, the other cannot either.
-std::optional<ChainPolicy> chain_policy(std::uint8_t instruction) {
+std::optional<ChainPolicy> chain_policy(std::uint8_t instruction, const PivConfig& config) {
     switch (instruction) {
-    case ins::general_authenticate:
     case ins::put_data:
+        return ChainPolicy{config.longest_object, sw::not_enough_memory, std::nullopt};
+    case ins::general_authenticate:
     case ins::generate_key_pair:
-        return ChainPolicy{longest_data, sw::not_enough_memory, std::nullopt};
+        return ChainPolicy{longest_template, sw::not_enough_memory, std::nullopt};
     default:
         return std::nullopt;
     }

@@ -10,6 +10,7 @@
 #include "apdu/command_apdu.h"
 #include "apdu/status_word.h"
 #include "emulator/algorithm.h"
+#include "emulator/card_config.h"
 #include "emulator/command_chain.h"
 #include "emulator/piv/piv_memory.h"
 
@@ -31,17 +32,27 @@ using Decoded = tl::expected<T, StatusWord>;
 /// Passcode or unblocking code as it comes: eight bytes, padded with FF or not.
 using ReferenceBlock = std::array<std::uint8_t, 8>;
 
-enum class ReferenceData : std::uint8_t { passcode = 0x80, unblocking_code = 0x81 };
+/// What a code is called in P2 (SP 800-73-4 part 1, table 4a).
+enum class ReferenceData : std::uint8_t {
+    global_passcode = 0x00, ///< the card's
+    passcode = 0x80,        ///< the application's own
+    unblocking_code = 0x81,
+};
 
 struct GetData {
     apdu::Tag tag = 0;
 };
 
 /// VERIFY without data: is the passcode verified, and how many tries are left?
-struct QueryPasscode {};
+struct QueryPasscode {
+    ReferenceData reference = ReferenceData::passcode;
+};
 /// VERIFY with P1 FF: take the verified status back.
-struct ForgetPasscode {};
+struct ForgetPasscode {
+    ReferenceData reference = ReferenceData::passcode;
+};
 struct VerifyPasscode {
+    ReferenceData reference = ReferenceData::passcode;
     ReferenceBlock passcode{};
 };
 
@@ -97,8 +108,9 @@ using AuthenticationTemplate =
     std::variant<RequestWitness, RequestChallenge, AnswerChallenge, AnswerWitness, UseKey, AgreeOnSecret>;
 
 struct GeneralAuthenticate {
-    /// Of the management key, what it cannot have is told here; of other keys, decode() refuses it.
-    Decoded<Algorithm> algorithm;
+    /// Of the management key, what it cannot have is told here, and none is the key's own; of other keys,
+    /// decode() refuses it.
+    Decoded<std::optional<Algorithm>> algorithm;
     KeyReference key = 0;
     Decoded<AuthenticationTemplate> data;
 };
@@ -107,9 +119,10 @@ using Command = std::variant<GetData, QueryPasscode, ForgetPasscode, VerifyPassc
                              ResetRetryCounter, GeneralAuthenticate, PutData, GenerateKeyPair>;
 
 /// One whole command, chained blocks put together. SELECT of an application and GET RESPONSE are the card's.
-[[nodiscard]] Decoded<Command> decode(const apdu::CommandApdu& command);
+/// The configuration says which references there are.
+[[nodiscard]] Decoded<Command> decode(const apdu::CommandApdu& command, const PivConfig& config);
 
 /// Whether the instruction's data may come in several blocks (SP 800-73-4 part 2, table 2), and how.
-[[nodiscard]] std::optional<ChainPolicy> chain_policy(std::uint8_t instruction);
+[[nodiscard]] std::optional<ChainPolicy> chain_policy(std::uint8_t instruction, const PivConfig& config);
 
 } // namespace cardrig::emulator::piv

@@ -45,13 +45,21 @@ constexpr std::array object_rules{
 constexpr apdu::Tag first_retired_certificate = 0x5FC10D;
 constexpr apdu::Tag last_retired_certificate = 0x5FC120;
 
-// SP 800-73-4 part 1, 3.3.2: the application identifier, and the passcode usage policy: the application's own
-// passcode and nothing else (40), so that there is no other to prefer (00).
-Bytes derived_discovery_object() {
+/// SP 800-73-4 part 1, 3.3.2, the passcode usage policy. First byte: which passcodes open what is protected,
+/// the application's own (40) and the global one (20). Second: which of two to use, the application's own
+/// (10) or the global one (20); 00 where there is no choice.
+std::array<std::uint8_t, 2> passcode_usage_policy(const PivConfig& config) {
+    if (!config.global_passcode) {
+        return {0x40, 0x00};
+    }
+    return {0x60, static_cast<std::uint8_t>(config.prefers_global_passcode ? 0x20 : 0x10)};
+}
+
+// SP 800-73-4 part 1, 3.3.2.
+Bytes derived_discovery_object(const PivConfig& config) {
     Bytes value;
     apdu::append_tlv(value, 0x4F, application_identifier());
-    static constexpr std::array<std::uint8_t, 2> policy{0x40, 0x00};
-    apdu::append_tlv(value, 0x5F2F, policy);
+    apdu::append_tlv(value, 0x5F2F, passcode_usage_policy(config));
     return value;
 }
 
@@ -80,12 +88,12 @@ Bytes derived_key_history(const ObjectStore& store) {
     return value;
 }
 
-std::optional<Bytes> content(const ObjectStore& store, apdu::Tag tag) {
+std::optional<Bytes> content(const ObjectStore& store, const PivConfig& config, apdu::Tag tag) {
     if (std::optional<Bytes> written = store.read(data_object(tag))) {
         return written;
     }
     if (tag == discovery_object) {
-        return derived_discovery_object();
+        return derived_discovery_object(config);
     }
     if (tag == key_history_object) {
         return derived_key_history(store);
@@ -95,7 +103,7 @@ std::optional<Bytes> content(const ObjectStore& store, apdu::Tag tag) {
 
 } // namespace
 
-std::optional<ReadRule> read_rule(apdu::Tag tag) {
+std::optional<ReadRule> read_rule(const PivConfig& /*config*/, apdu::Tag tag) {
     if (tag >= first_retired_certificate && tag <= last_retired_certificate) {
         return ReadRule::always;
     }
@@ -106,8 +114,8 @@ std::optional<ReadRule> read_rule(apdu::Tag tag) {
     return rule->read;
 }
 
-std::optional<Bytes> read_data_object(const ObjectStore& store, apdu::Tag tag) {
-    const std::optional<Bytes> value = content(store, tag);
+std::optional<Bytes> read_data_object(const ObjectStore& store, const PivConfig& config, apdu::Tag tag) {
+    const std::optional<Bytes> value = content(store, config, tag);
     if (!value) {
         return std::nullopt;
     }

@@ -32,6 +32,8 @@ inline constexpr KeyReference card_authentication_key = 0x9E;
 /// Eight bytes, padded with FF.
 inline constexpr ObjectId passcode_object{0x0200'0080U};
 inline constexpr ObjectId unblocking_code_object{0x0200'0081U};
+/// The card's own passcode, on cards that have one.
+inline constexpr ObjectId global_passcode_object{0x0200'0000U};
 /// Algorithm identifier, then the key.
 inline constexpr ObjectId management_key_object{0x0200'009BU};
 
@@ -45,6 +47,7 @@ inline constexpr apdu::Tag chuid_tag = 0x5FC102;
 
 inline constexpr CounterId passcode_tries{0};
 inline constexpr CounterId unblocking_code_tries{1};
+inline constexpr CounterId global_passcode_tries{2};
 
 enum class KeyOrigin : std::uint8_t { generated = 1, imported = 2 };
 

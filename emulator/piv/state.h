@@ -11,10 +11,10 @@
 
 namespace cardrig::emulator::piv {
 
-/// Refers to the store and to the configuration, which outlive it.
+/// Refers to what it is made of, which outlives it.
 struct State {
-    State(ObjectStore& memory, const PivConfig& settings, Environment given)
-        : store(memory), config(settings), environment(given), passcode(memory, settings),
+    State(ObjectStore& memory, const PivConfig& settings, Environment given, GlobalStatus& global)
+        : store(memory), config(settings), environment(given), passcode(memory, settings, global),
           management_key(memory, given), keys(memory, given) {}
 
     ObjectStore& store;
