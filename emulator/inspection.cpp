@@ -43,7 +43,7 @@ public:
         state.profile = config_.profile;
         state.atr = apdu::to_hex(config_.atr);
         state.free_bytes = store_.free_bytes();
-        if (const auto chuid = store_.read(piv::data_object(piv::chuid_tag))) {
+        if (const auto chuid = piv::written_object(store_, piv::chuid_tag)) {
             state.guid = guid_in(*chuid);
         }
         if (const auto fault = add_secrets(state)) {
@@ -78,6 +78,14 @@ private:
         const piv::RetryLimits limits = piv::retry_limits(store_, config_.piv);
         state.passcode = {store_.counter(piv::passcode_tries), limits.passcode};
         state.unblocking_code = {store_.counter(piv::unblocking_code_tries), limits.unblocking_code};
+        if (const auto& rules = config_.piv.global_passcode) {
+            const auto global = store_.read(piv::global_passcode_object);
+            if (!global || global->size() != piv::code_size) {
+                return "the card has no global passcode in the form that it keeps one";
+            }
+            state.global_passcode = {store_.counter(piv::global_passcode_tries), rules->tries};
+            state.global_passcode_digest = digest_of(*global);
+        }
         state.management_algorithm = *algorithm;
         state.passcode_digest = digest_of(*passcode);
         state.unblocking_code_digest = digest_of(*unblocking);
@@ -89,8 +97,16 @@ private:
         SlotState slot;
         slot.reference = reference;
         const std::optional<PrivateKey> key = read_key(slot);
-        const auto content = store_.read(piv::data_object(*piv::slot_certificate_tag(reference)));
-        if (!content || content->empty()) {
+        const apdu::Tag tag = *piv::slot_certificate_tag(reference);
+        const auto content = store_.read(piv::data_object(tag));
+        if (!content) {
+            return slot;
+        }
+        if (!piv::is_written(store_, tag)) {
+            slot.certificate_damage = "it was not written to its end, and counts as absent";
+            return slot;
+        }
+        if (content->empty()) {
             return slot;
         }
         const auto der = piv::certificate_in(*content);
@@ -155,7 +171,8 @@ private:
                 continue;
             }
             if (const auto content = store_.read(id)) {
-                state.objects[number] = {content->size(), digest_of(*content)};
+                state.objects[number] = {content->size(), digest_of(*content),
+                                         !piv::is_written(store_, number)};
             }
         }
     }
@@ -175,7 +192,7 @@ const SlotState* CardState::slot(piv::KeyReference reference) const {
 }
 
 Result<CardState> inspect(const CardImage& image) {
-    MemoryNvm copy(image.config.geometry, image.memory);
+    MemoryNvm copy(image.config.geometry, image.memory, image.weak);
     const auto store = ObjectStore::mount(copy);
     if (!store) {
         return tl::make_unexpected(store.error());
@@ -184,7 +201,7 @@ Result<CardState> inspect(const CardImage& image) {
 }
 
 Result<bool> passcode_is(const CardImage& image, std::string_view passcode) {
-    MemoryNvm copy(image.config.geometry, image.memory);
+    MemoryNvm copy(image.config.geometry, image.memory, image.weak);
     const auto store = ObjectStore::mount(copy);
     if (!store) {
         return tl::make_unexpected(store.error());

@@ -24,6 +24,14 @@ constexpr apdu::Tag first_retired_certificate = 0x5FC10D;
 
 } // namespace
 
+bool is_written(const ObjectStore& store, apdu::Tag tag) {
+    return store.contains(data_object(tag)) && !store.contains(unfinished_mark(tag));
+}
+
+std::optional<Bytes> written_object(const ObjectStore& store, apdu::Tag tag) {
+    return is_written(store, tag) ? store.read(data_object(tag)) : std::nullopt;
+}
+
 Bytes padded_code(std::string_view code) {
     Bytes bytes(code.begin(), code.end());
     bytes.resize(std::max(bytes.size(), code_size), code_padding);

@@ -28,6 +28,15 @@ inline constexpr KeyReference attestation_key = 0xF9;
 [[nodiscard]] constexpr ObjectId data_object(apdu::Tag tag) {
     return ObjectId{tag};
 }
+/// There as long as a data object is being written block by block: until it is gone, the object counts as
+/// absent, whatever lies there. Holds how many bytes the object is to have: four, little-endian.
+[[nodiscard]] constexpr ObjectId unfinished_mark(apdu::Tag tag) {
+    return ObjectId{0x0300'0000U | tag};
+}
+/// Whether a data object was written, and to its end.
+[[nodiscard]] bool is_written(const ObjectStore& store, apdu::Tag tag);
+/// What was written under the tag, to its end.
+[[nodiscard]] std::optional<Bytes> written_object(const ObjectStore& store, apdu::Tag tag);
 /// A key pair: see StoredKey.
 [[nodiscard]] constexpr ObjectId key_object(KeyReference key) {
     return ObjectId{0x0100'0000U | key};
@@ -35,6 +44,8 @@ inline constexpr KeyReference attestation_key = 0xF9;
 /// Eight bytes, padded with FF.
 inline constexpr ObjectId passcode_object{0x0200'0080U};
 inline constexpr ObjectId unblocking_code_object{0x0200'0081U};
+/// The card's own passcode, on cards that have one.
+inline constexpr ObjectId global_passcode_object{0x0200'0000U};
 /// Algorithm identifier, then the key.
 inline constexpr ObjectId management_key_object{0x0200'009BU};
 /// Of the token extensions: there, and empty, where the management key was set to ask for a touch.
@@ -63,6 +74,7 @@ inline constexpr apdu::Tag chuid_tag = 0x5FC102;
 
 inline constexpr CounterId passcode_tries{0};
 inline constexpr CounterId unblocking_code_tries{1};
+inline constexpr CounterId global_passcode_tries{2};
 
 enum class KeyOrigin : std::uint8_t { generated = 1, imported = 2 };
 

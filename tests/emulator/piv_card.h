@@ -21,6 +21,8 @@ using apdu::ByteView;
 
 inline constexpr std::string_view passcode = "123456";
 inline constexpr std::string_view unblocking_code = "12345678";
+/// Of cards that have one.
+inline constexpr std::string_view global_passcode = "777777";
 
 /// Eight bytes in hex, padded with FF.
 [[nodiscard]] std::string block(std::string_view code);
