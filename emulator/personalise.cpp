@@ -32,7 +32,9 @@ std::optional<std::string> global_passcode_fault(const CardSpec& spec) {
         return rules ? "the card takes a global passcode, and none is given"
                      : "a global passcode is given, and the card takes none";
     }
-    return rules ? code_fault("global passcode", *rules, *spec.global_passcode, std::nullopt) : std::nullopt;
+    return rules
+               ? code_fault("global passcode", *rules, *spec.global_passcode, spec.global_passcode_tries_left)
+               : std::nullopt;
 }
 
 std::optional<std::string> keys_fault(const CardSpec& spec) {
@@ -148,7 +150,8 @@ bool fill(ObjectStore& store, const CardSpec& spec) {
     store.set_counter(piv::unblocking_code_tries,
                       spec.unblocking_code_tries_left.value_or(piv.unblocking_code.tries));
     if (piv.global_passcode) {
-        store.set_counter(piv::global_passcode_tries, piv.global_passcode->tries);
+        store.set_counter(piv::global_passcode_tries,
+                          spec.global_passcode_tries_left.value_or(piv.global_passcode->tries));
     }
     return fits;
 }

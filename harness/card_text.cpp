@@ -1,6 +1,7 @@
 #include "harness/card_text.h"
 
 #include "apdu/decoder.h"
+#include "emulator/card_config_rules.h"
 #include "harness/utc_text.h"
 
 #include <string_view>
@@ -67,6 +68,15 @@ std::vector<std::string_view> algorithm_names(const CardConfig& config) {
         names.push_back(emulator::name(algorithm));
     }
     return names;
+}
+
+/// "T=0", "T=0, T=1"
+std::string protocols_text(const CardConfig& config) {
+    std::string out;
+    for (const int protocol : emulator::protocols(config.atr)) {
+        out += fmt::format("{}T={}", out.empty() ? "" : ", ", protocol);
+    }
+    return out;
 }
 
 std::string key_text(const SlotState& slot) {
@@ -150,6 +160,7 @@ std::string card_text(const CardConfig& config, const CardState& state, sys_seco
     };
     line("profile", state.profile);
     line("ATR", state.atr);
+    line("protocol", protocols_text(config));
     line("GUID", state.guid.empty() ? "none" : state.guid);
     line("passcode", fmt::format("{}; {}", counter_text(state.passcode), rules_text(config.piv.passcode)));
     line("unblocking code",
@@ -200,6 +211,7 @@ nlohmann::json card_json(const CardConfig& config, const CardState& state, sys_s
     }
     return {{"profile", state.profile},
             {"atr", state.atr},
+            {"protocols", emulator::protocols(config.atr)},
             {"guid", state.guid},
             {"passcode", counter_json(state.passcode, config.piv.passcode)},
             {"unblocking-code", counter_json(state.unblocking_code, config.piv.unblocking_code)},
