@@ -38,6 +38,13 @@ private:
     Clock& clock_;
 };
 
+/// One operation with a key, in an environment that need not be a card's.
+inline void take_time_to_use(const Environment& environment, Algorithm algorithm) {
+    if (environment.pace != nullptr) {
+        environment.pace->use(algorithm);
+    }
+}
+
 /// Memory that takes its time to write.
 class PacedNvm final : public Nvm {
 public:

@@ -104,7 +104,8 @@ bool put(ObjectStore& store, ObjectId id, Bytes content) {
 
 bool put_keys(ObjectStore& store, const std::vector<PersonalisedKey>& keys) {
     for (const PersonalisedKey& key : keys) {
-        const piv::StoredKey stored{key.key.algorithm(), piv::KeyOrigin::generated, 0, key.key.to_der()};
+        const piv::StoredKey stored{key.key.algorithm(), piv::KeyOrigin::generated, key.passcode_policy,
+                                    key.key.to_der()};
         if (!put(store, piv::key_object(key.reference), stored.encode())) {
             return false;
         }

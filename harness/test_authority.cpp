@@ -168,10 +168,28 @@ const char* key_usage(const X509* leaf, CertificateUse use) {
     return rsa ? "critical,keyEncipherment" : "critical,keyAgreement";
 }
 
-void add_leaf_extensions(X509* leaf, X509* issuer, CertificateUse use) {
-    add_extension(leaf, issuer, NID_basic_constraints, "critical,CA:FALSE");
-    add_extension(leaf, issuer, NID_key_usage, key_usage(leaf, use));
-    if (use == CertificateUse::authentication) {
+const char* key_usage(const CertificateOrder& order) {
+    switch (order.use) {
+    case CertificateUse::authentication:
+        return "critical,digitalSignature";
+    case CertificateUse::signature:
+        return "critical,digitalSignature,nonRepudiation";
+    case CertificateUse::key_management:
+        return EVP_PKEY_is_a(order.public_key, "RSA") == 1 ? "critical,keyEncipherment"
+                                                           : "critical,keyAgreement";
+    case CertificateUse::attestation:
+        return "critical,keyCertSign";
+    }
+    throw std::logic_error("no such use of a certificate");
+}
+
+void add_leaf_extensions(X509* leaf, X509* issuer, const CertificateOrder& order) {
+    // An attestation key certifies the keys of its card, and no further authority.
+    add_extension(leaf, issuer, NID_basic_constraints,
+                  order.use == CertificateUse::attestation ? "critical,CA:TRUE,pathlen:0"
+                                                           : "critical,CA:FALSE");
+    add_extension(leaf, issuer, NID_key_usage, key_usage(order));
+    if (order.use == CertificateUse::authentication) {
         add_extension(leaf, issuer, NID_ext_key_usage, "clientAuth");
     }
     add_extension(leaf, issuer, NID_subject_key_identifier, "hash");
@@ -226,7 +244,7 @@ Bytes TestAuthority::issue(const CertificateOrder& order) {
                 X509_set_issuer_name(leaf.get(), X509_get_subject_name(issuer.get())) == 1 &&
                 X509_set_pubkey(leaf.get(), order.public_key) == 1,
             "filling a certificate");
-    add_leaf_extensions(leaf.get(), issuer.get(), order.use);
+    add_leaf_extensions(leaf.get(), issuer.get(), order);
     return sign(context_, leaf.get(), key_);
 }
 

@@ -19,6 +19,8 @@ using emulator::ByteView;
 enum class CertificateUse {
     authentication, ///< keyUsage digitalSignature, extendedKeyUsage clientAuth
     signature,      ///< keyUsage digitalSignature and nonRepudiation
+    key_management, ///< keyUsage keyEncipherment with RSA, keyAgreement with elliptic curves
+    attestation,    ///< an authority of its own that certifies keys: basicConstraints CA, keyCertSign
     key_management, ///< keyUsage keyEncipherment for RSA, keyAgreement for elliptic keys
 };
 

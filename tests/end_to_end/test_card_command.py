@@ -59,7 +59,7 @@ def test_show_tells_what_is_on_the_shipped_card(tmp_path):
 
 
 def test_show_tells_the_protocol_that_the_answer_to_reset_offers(folder):
-    assert "protocol         T=0, T=1\n" in cardrig("card", "show", "a.card", cwd=folder).stdout
+    assert "protocol           T=0, T=1\n" in cardrig("card", "show", "a.card", cwd=folder).stdout
     for atr, protocols in (("3B00", [0]), ("3B 8B 01 80 F9 A0 00 00 03 08 00 00 10 00 48", [1])):
         new = ("card", "new", "small.yaml", "-o", "b.card", "--set", f"atr={atr}")
         assert cardrig(*new, cwd=folder).returncode == 0

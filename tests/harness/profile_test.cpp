@@ -378,6 +378,57 @@ BOOST_AUTO_TEST_CASE(the_token_is_new_from_its_box) {
     BOOST_TEST(made.management_key == "010203040506070801020304050607080102030405060708");
 }
 
+BOOST_AUTO_TEST_CASE(a_token_has_a_key_that_vouches_for_others) {
+    for (const char* name : {"piv-yubico", "piv-yubico-5.7"}) {
+        const MadeCard made = make_card(name, at_now());
+        const auto card = emulator::inspect(made.image).value();
+        BOOST_REQUIRE_EQUAL(card.slots.size(), 1U);
+        const emulator::SlotState& slot = card.slots[0];
+        BOOST_TEST(slot.reference == emulator::piv::attestation_key);
+        BOOST_CHECK(slot.key == emulator::Algorithm::rsa2048);
+        BOOST_REQUIRE(slot.certificate.has_value());
+        BOOST_TEST(slot.certificate->matches_key);
+        BOOST_TEST(slot.certificate->subject == fmt::format("UID={:012},CN=cardrig test token attestation",
+                                                            made.image.config.piv.yubico->serial));
+        BOOST_TEST(slot.certificate->issuer == "CN=cardrig test issuing authority");
+    }
+    // One that has no RSA vouches with what it has.
+    const auto small = make_card("piv-yubico", at_now({{"algorithms", "[p-384]"}})).image;
+    BOOST_CHECK(emulator::inspect(small).value().slots.at(0).key == emulator::Algorithm::p384);
+    BOOST_TEST(
+        emulator::inspect(make_card("piv-yubico", at_now({{"yubico", "none"}})).image).value().slots.empty());
+}
+
+BOOST_AUTO_TEST_CASE(the_strict_card_is_filled_and_goes_by_the_letter) {
+    const MadeCard made = make_card("piv-strict", at_now());
+    const emulator::PivConfig& piv = made.image.config.piv;
+    BOOST_TEST(piv.strict_signature_passcode);
+    BOOST_TEST(!piv.yubico.has_value());
+    BOOST_TEST(piv.longest_object == 12'800U);
+    const auto card = emulator::inspect(made.image).value();
+    BOOST_CHECK(card.management_algorithm == emulator::Algorithm::aes256);
+    BOOST_TEST(card.objects.contains(0x5FC109));
+    BOOST_REQUIRE_EQUAL(card.slots.size(), 5U);
+    for (const emulator::SlotState& slot : card.slots) {
+        BOOST_REQUIRE(slot.certificate.has_value());
+        BOOST_TEST(slot.certificate->matches_key);
+        BOOST_TEST((slot.certificate->not_after < now) == (slot.reference == 0x82));
+    }
+}
+
+BOOST_FIXTURE_TEST_CASE(a_key_may_ask_for_the_passcode_otherwise_than_its_slot_does, Fixture) {
+    const auto policy = [this](const char* word) {
+        return state({{"certificates.9A.passcode", word}}).slot(0x9A)->passcode_policy;
+    };
+    // As in the template of GENERATE (tag AA): 01 never, 02 once, 03 always.
+    BOOST_TEST(policy("default") == 0);
+    BOOST_TEST(policy("never") == 1);
+    BOOST_TEST(policy("once") == 2);
+    BOOST_TEST(policy("always") == 3);
+    BOOST_TEST(state().slot(0x9A)->passcode_policy == 0);
+    BOOST_TEST(contains(refused({{"certificates.9A.passcode", "sometimes"}}), "'sometimes' is unknown"));
+}
+
 BOOST_AUTO_TEST_CASE(a_name_that_is_neither_file_nor_profile_is_refused_with_those_there_are) {
     const std::string message = refusal([] { static_cast<void>(open_card("piv-staf", at_now())); });
     BOOST_TEST(contains(message, "piv-staf: there is no such file"));
