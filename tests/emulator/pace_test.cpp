@@ -1,6 +1,7 @@
 #include "emulator/pace.h"
 
 #include "emulator/card.h"
+#include "emulator/personalise.h"
 
 #include <chrono>
 #include <memory>
@@ -88,11 +89,11 @@ private:
 
 using Waits = std::vector<microseconds>;
 
-constexpr std::string_view select = "00A4040005A000000308";
-constexpr std::string_view verify = "0020008008313233343536FFFF";
-constexpr std::string_view wrong = "0020008008393939393939FFFF";
+constexpr std::string_view select_piv = "00A4040005A000000308";
+constexpr std::string_view right_passcode = "0020008008313233343536FFFF";
+constexpr std::string_view wrong_passcode = "0020008008393939393939FFFF";
 /// 9A signs 32 bytes.
-constexpr std::string_view sign = "0087119A247C2282008120"
+constexpr std::string_view sign = "0087119A267C2482008120"
                                   "01010101010101010101010101010101"
                                   "01010101010101010101010101010101";
 constexpr std::string_view generate = "0047009E05AC03800111";
@@ -103,9 +104,9 @@ BOOST_AUTO_TEST_SUITE(pace)
 
 BOOST_AUTO_TEST_CASE(a_card_without_timing_never_waits) {
     TimedCard card{Timing{}};
-    BOOST_CHECK(card.waits_for(select, "9000").empty());
-    BOOST_CHECK(card.waits_for(wrong, "63C2").empty());
-    BOOST_CHECK(card.waits_for(verify, "9000").empty());
+    BOOST_CHECK(card.waits_for(select_piv, "9000").empty());
+    BOOST_CHECK(card.waits_for(wrong_passcode, "63C2").empty());
+    BOOST_CHECK(card.waits_for(right_passcode, "9000").empty());
     BOOST_CHECK(card.waits_for(sign, "9000").empty());
     card.authenticate();
     BOOST_CHECK(card.waits_for(generate, "9000").empty());
@@ -116,7 +117,7 @@ BOOST_AUTO_TEST_CASE(each_byte_of_a_command_and_its_answer_takes_its_time) {
     timing.command = 5ms;
     timing.byte = 90us;
     TimedCard card{timing};
-    const Waits waits = card.waits_for(select, "9000");
+    const Waits waits = card.waits_for(select_piv, "9000");
     const auto answer = static_cast<int>(card.answer_size());
     BOOST_CHECK((waits == Waits{5ms + 10 * 90us, answer * 90us}));
     BOOST_CHECK((card.waits_for("00", "6700") == Waits{5ms + 90us, 2 * 90us}));
@@ -129,8 +130,9 @@ BOOST_AUTO_TEST_CASE(each_write_of_a_page_takes_its_time) {
     Timing timing;
     timing.memory_write = 3ms;
     TimedCard card{timing};
-    BOOST_CHECK(card.waits_for(select, "9000").empty());
-    const Waits waits = card.waits_for(wrong, "63C2"); // the counter goes down, before the comparison
+    BOOST_CHECK(card.waits_for(select_piv, "9000").empty());
+    const Waits waits =
+        card.waits_for(wrong_passcode, "63C2"); // the counter goes down, before the comparison
     BOOST_REQUIRE(!waits.empty());
     BOOST_CHECK(waits == Waits(waits.size(), 3ms));
     card.power_cycle();
@@ -143,7 +145,7 @@ BOOST_AUTO_TEST_CASE(work_with_keys_takes_its_time) {
     timing.use = {{Algorithm::p256, 90ms}, {Algorithm::aes128, 1ms}};
     TimedCard card{timing};
     BOOST_CHECK(card.waits_for(sign, "6982").empty()); // refused before it begins
-    BOOST_CHECK(card.waits_for(verify, "9000").empty());
+    BOOST_CHECK(card.waits_for(right_passcode, "9000").empty());
     BOOST_CHECK((card.waits_for(sign, "9000") == Waits{90ms}));
     BOOST_CHECK(card.waits_for("0087089B047C028100", "9000").empty()); // a challenge is a random number
     BOOST_CHECK((card.waits_for("0087089B047C028000", "9000") == Waits{1ms})); // a witness is encrypted

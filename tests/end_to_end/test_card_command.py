@@ -115,6 +115,43 @@ def test_diff_tells_differences_by_meaning(folder):
     assert [entry["what"] for entry in as_json] == ["passcode tries", "9A certificate"]
 
 
+def test_diff_tells_what_the_cards_are(folder):
+    made = cardrig("card", "new", "small.yaml", "-o", "b.card", "--set", "put-data=streamed",
+                   "--set", "timing.command=5 ms", "--set", "global-passcode.value=24681357",
+                   "--set", "printed-information=true", cwd=folder)
+    assert made.returncode == 0, made.stderr
+    done = cardrig("card", "diff", "a.card", "b.card", cwd=folder)
+    assert done.returncode == 1
+    assert done.stdout.splitlines() == [
+        "global passcode rules: none -> 6 to 8 digits",
+        "PUT DATA: buffered -> streamed",
+        "timing: instant -> takes its time",
+        "time of a command: none -> 5 ms",
+        "global passcode: added",
+        "printed-information: added (58 bytes)",
+    ]
+    as_json = json.loads(cardrig("card", "diff", "a.card", "b.card", "--json", cwd=folder).stdout)
+    assert [entry["after"] for entry in as_json[:2]] == ["6 to 8 digits", "streamed"]
+    assert "24681357" not in done.stdout + json.dumps(as_json)
+    shown = json.loads(cardrig("card", "show", "b.card", "--json", cwd=folder).stdout)
+    assert shown["put-data"] == "streamed"
+    assert shown["timing-microseconds"]["command"] == 5000
+    assert shown["global-passcode"]["tries-left"] == 3
+
+
+def test_a_refused_image_is_left_as_it_was(folder):
+    image = (folder / "a.card").read_bytes()
+    for content in (image[:-1], image[:200], image[:-1] + bytes([image[-1] ^ 1]), b"\x7fELF\0"):
+        (folder / "b.card").write_bytes(content)
+        refused("card", "show", "b.card", cwd=folder)
+        refused("card", "diff", "a.card", "b.card", cwd=folder)
+        assert (folder / "b.card").read_bytes() == content
+    # A profile that is wrong leaves the image that it was to replace.
+    refused("card", "new", "small.yaml", "-o", "b.card", "--set", "timing=fast", cwd=folder)
+    assert (folder / "b.card").read_bytes() == content
+    assert sorted(path.name for path in folder.iterdir()) == ["a.card", "b.card", "small.yaml"]
+
+
 def test_fresh_keys_are_other_keys(folder):
     assert cardrig("card", "new", "small.yaml", "-o", "b.card", "--fresh-keys", cwd=folder).returncode == 0
     done = cardrig("card", "diff", "a.card", "b.card", cwd=folder)

@@ -34,7 +34,7 @@ void check_power_on(const CardImage& image, bool readable) {
     }
     for (const std::string_view command : {"00A4040005A000000308", "0020008008313233343536FFFF",
                                            "00CB3FFF055C035FC10500", "00CB3FFF055C035FC10200",
-                                           "0087119A247C2282008120" // 9A signs what follows
+                                           "0087119A267C2482008120" // 9A signs what follows
                                            "0101010101010101010101010101010101010101010101010101010101010101"
                                            "00"}) {
         fuzz::require((*card)->transmit(*apdu::from_hex(command)).size() >= 2, "a card answers");

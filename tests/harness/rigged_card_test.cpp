@@ -309,7 +309,7 @@ BOOST_AUTO_TEST_CASE(one_seed_gives_the_same_random_numbers) {
 
 BOOST_AUTO_TEST_CASE(weak_bits_are_saved_with_the_card_and_go_on_as_in_the_rig) {
     Fixture rig;
-    rig.plan("verify #1 write #1", "cut-power weak-bits 5");
+    rig.plan("verify write #1", "cut-power weak-bits 5");
     BOOST_TEST(rig.status(wrong_passcode) == "none");
     const auto saved = emulator::CardImage::parse(rig.card.image().serialize()).value();
     BOOST_REQUIRE(!saved.weak.masks.empty());
