@@ -31,20 +31,6 @@ apdu::Bytes hash(std::string_view text) {
     return emulator::sha256({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
 }
 
-CertificateUse use_of(emulator::piv::KeyReference reference) {
-    switch (reference) {
-    case emulator::piv::signature_key:
-        return CertificateUse::signature;
-    case emulator::piv::authentication_key:
-    case emulator::piv::card_authentication_key:
-        return CertificateUse::authentication;
-    case emulator::piv::attestation_key:
-        return CertificateUse::attestation;
-    default: // 9D and the retired keys that were in its place
-        return CertificateUse::key_management;
-    }
-}
-
 /// Keys, GUID and authority of one card about to be made. Test keys are always the same for one profile; each
 /// comes from a context of its own, so that a certificate more or less changes no other key.
 class Issuer final {
@@ -144,7 +130,7 @@ private:
         order.common_name = subject.name;
         order.number = subject.number;
         order.validity = {options_.now + certificate.issued, options_.now + certificate.expires};
-        order.use = use_of(certificate.reference);
+        order.use = certificate_use(certificate.reference);
         if (!options_.fresh_keys) {
             order.serial = serial(slot, order);
         }

@@ -159,6 +159,8 @@ const char* key_usage(const X509* leaf, CertificateUse use) {
         return "critical,digitalSignature";
     case CertificateUse::signature:
         return "critical,digitalSignature,nonRepudiation";
+    case CertificateUse::attestation:
+        return "critical,keyCertSign";
     case CertificateUse::key_management:
         break;
     }
@@ -168,28 +170,12 @@ const char* key_usage(const X509* leaf, CertificateUse use) {
     return rsa ? "critical,keyEncipherment" : "critical,keyAgreement";
 }
 
-const char* key_usage(const CertificateOrder& order) {
-    switch (order.use) {
-    case CertificateUse::authentication:
-        return "critical,digitalSignature";
-    case CertificateUse::signature:
-        return "critical,digitalSignature,nonRepudiation";
-    case CertificateUse::key_management:
-        return EVP_PKEY_is_a(order.public_key, "RSA") == 1 ? "critical,keyEncipherment"
-                                                           : "critical,keyAgreement";
-    case CertificateUse::attestation:
-        return "critical,keyCertSign";
-    }
-    throw std::logic_error("no such use of a certificate");
-}
-
-void add_leaf_extensions(X509* leaf, X509* issuer, const CertificateOrder& order) {
+void add_leaf_extensions(X509* leaf, X509* issuer, CertificateUse use) {
     // An attestation key certifies the keys of its card, and no further authority.
     add_extension(leaf, issuer, NID_basic_constraints,
-                  order.use == CertificateUse::attestation ? "critical,CA:TRUE,pathlen:0"
-                                                           : "critical,CA:FALSE");
-    add_extension(leaf, issuer, NID_key_usage, key_usage(order));
-    if (order.use == CertificateUse::authentication) {
+                  use == CertificateUse::attestation ? "critical,CA:TRUE,pathlen:0" : "critical,CA:FALSE");
+    add_extension(leaf, issuer, NID_key_usage, key_usage(leaf, use));
+    if (use == CertificateUse::authentication) {
         add_extension(leaf, issuer, NID_ext_key_usage, "clientAuth");
     }
     add_extension(leaf, issuer, NID_subject_key_identifier, "hash");
@@ -220,6 +206,8 @@ CertificateUse certificate_use(emulator::piv::KeyReference key) {
     case emulator::piv::authentication_key:
     case emulator::piv::card_authentication_key:
         return CertificateUse::authentication;
+    case emulator::piv::attestation_key:
+        return CertificateUse::attestation;
     default:
         return CertificateUse::key_management;
     }
@@ -244,7 +232,7 @@ Bytes TestAuthority::issue(const CertificateOrder& order) {
                 X509_set_issuer_name(leaf.get(), X509_get_subject_name(issuer.get())) == 1 &&
                 X509_set_pubkey(leaf.get(), order.public_key) == 1,
             "filling a certificate");
-    add_leaf_extensions(leaf.get(), issuer.get(), order);
+    add_leaf_extensions(leaf.get(), issuer.get(), order.use);
     return sign(context_, leaf.get(), key_);
 }
 
