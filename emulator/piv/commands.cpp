@@ -302,6 +302,20 @@ bool policy_within(const std::optional<ByteView>& value, std::uint8_t highest) {
     return !value || (policy && *policy <= highest);
 }
 
+} // namespace
+
+// Deviates: SP 800-73-4 part 2, table 13 has no AA (passcode policy) and AB (touch policy), because key
+// management tools send them. A card without a button can only promise not to ask for a touch.
+Decoded<std::uint8_t> key_policies(const std::vector<apdu::TlvView>& elements) {
+    const auto passcode_policy = apdu::find_tlv(elements, 0xAA);
+    if (!policy_within(passcode_policy, 3) || !policy_within(apdu::find_tlv(elements, 0xAB), 1)) {
+        return refused(sw::incorrect_data);
+    }
+    return single_byte(passcode_policy).value_or(0);
+}
+
+namespace {
+
 // SP 800-73-4 part 2, 3.3.2, table 13: the mechanism (80), and for RSA perhaps the exponent (81).
 Decoded<GenerateKeyPair::Parameters> decode_parameters(ByteView data) {
     const auto outer = apdu::parse_tlvs(data);
@@ -324,11 +338,9 @@ Decoded<GenerateKeyPair::Parameters> decode_parameters(ByteView data) {
     if (exponent && (!is_rsa(*algorithm) || !std::ranges::equal(*exponent, only_exponent))) {
         return refused(sw::incorrect_data);
     }
-    // Deviates: part 2, table 13 has no AA (passcode policy) and AB (touch policy), because key management
-    // tools send them. A card without a button can only promise not to ask for a touch.
-    const auto passcode_policy = apdu::find_tlv(*inner, 0xAA);
-    if (!policy_within(passcode_policy, 3) || !policy_within(apdu::find_tlv(*inner, 0xAB), 1)) {
-        return refused(sw::incorrect_data);
+    const Decoded<std::uint8_t> passcode_policy = key_policies(*inner);
+    if (!passcode_policy) {
+        return refused(passcode_policy.error());
     }
     const bool only_known = std::ranges::all_of(*inner, [](const apdu::TlvView& object) {
         return object.tag == 0x80 || object.tag == 0x81 || object.tag == 0xAA || object.tag == 0xAB;
@@ -336,11 +348,12 @@ Decoded<GenerateKeyPair::Parameters> decode_parameters(ByteView data) {
     if (!only_known) {
         return refused(sw::incorrect_data);
     }
-    return GenerateKeyPair::Parameters{*algorithm, single_byte(passcode_policy).value_or(0)};
+    return GenerateKeyPair::Parameters{*algorithm, *passcode_policy};
 }
 
 Decoded<Command> decode_generate_key_pair(const CommandApdu& command, const PivConfig& /*config*/) {
-    if (command.p1() != 0x00 || !certificate_tag(command.p2())) {
+    // Whether the card has an attestation key is told by those who know the card.
+    if (command.p1() != 0x00 || !slot_certificate_tag(command.p2())) {
         return refused(sw::incorrect_p1_p2);
     }
     return GenerateKeyPair{command.p2(), decode_parameters(command.data())};
@@ -412,13 +425,20 @@ Decoded<std::optional<PutDataHead>> read_put_data_head(ByteView data) {
     return PutDataHead{*tag, (*second)->length, list_end + (*second)->size};
 }
 
-Decoded<Command> decode(const CommandApdu& command, const PivConfig& config) {
+std::optional<StatusWord> class_refusal(const CommandApdu& command) {
     const auto without_chaining = static_cast<std::uint8_t>(command.cla() & ~chained_class);
     if (without_chaining == secure_messaging_bits) {
-        return refused(sw::secure_messaging_not_supported);
+        return sw::secure_messaging_not_supported;
     }
     if (without_chaining != 0x00) {
-        return refused(sw::class_not_supported);
+        return sw::class_not_supported;
+    }
+    return std::nullopt;
+}
+
+Decoded<Command> decode(const CommandApdu& command, const PivConfig& config) {
+    if (const auto refusal = class_refusal(command)) {
+        return refused(*refusal);
     }
     const Decode decode_instruction = decoder_for(command.ins());
     if (decode_instruction == nullptr) {

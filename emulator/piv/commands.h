@@ -134,6 +134,13 @@ struct GeneralAuthenticate {
 using Command = std::variant<GetData, QueryPasscode, ForgetPasscode, VerifyPasscode, ChangeReferenceData,
                              ResetRetryCounter, GeneralAuthenticate, PutData, GenerateKeyPair>;
 
+/// What commands that make or bring a key say of its use: the passcode policy (AA), 0 where there is none;
+/// 6A80 where it, or the touch policy (AB), is none that the card has.
+[[nodiscard]] Decoded<std::uint8_t> key_policies(const std::vector<apdu::TlvView>& elements);
+
+/// Why a command is refused for its class byte; none for one that is fine.
+[[nodiscard]] std::optional<StatusWord> class_refusal(const apdu::CommandApdu& command);
+
 /// One whole command, chained blocks put together. SELECT of an application and GET RESPONSE are the card's.
 /// The configuration says which references there are.
 [[nodiscard]] Decoded<Command> decode(const apdu::CommandApdu& command, const PivConfig& config);

@@ -43,6 +43,11 @@ constexpr std::array object_rules{
 constexpr apdu::Tag first_retired_certificate = 0x5FC10D;
 constexpr apdu::Tag last_retired_certificate = 0x5FC120;
 
+/// What hosts of tokens with extensions keep: administration data, the attestation certificate, maps of other
+/// systems.
+constexpr apdu::Tag first_token_object = 0x5FFF00;
+constexpr apdu::Tag last_token_object = 0x5FFFFF;
+
 /// SP 800-73-4 part 1, 3.3.2, the passcode usage policy. First byte: which passcodes open what is protected,
 /// the application's own (40) and the global one (20). Second: which of two to use, the application's own
 /// (10) or the global one (20); 00 where there is no choice.
@@ -101,7 +106,10 @@ std::optional<Bytes> content(const ObjectStore& store, const PivConfig& config, 
 
 } // namespace
 
-std::optional<ReadRule> read_rule(const PivConfig& /*config*/, apdu::Tag tag) {
+std::optional<ReadRule> read_rule(const PivConfig& config, apdu::Tag tag) {
+    if (config.yubico && tag >= first_token_object && tag <= last_token_object) {
+        return ReadRule::always;
+    }
     if (tag >= first_retired_certificate && tag <= last_retired_certificate) {
         return ReadRule::always;
     }

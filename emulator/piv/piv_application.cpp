@@ -5,6 +5,7 @@
 #include "emulator/piv/data_objects.h"
 #include "emulator/piv/general_authenticate.h"
 #include "emulator/piv/state.h"
+#include "emulator/piv/yubico/extensions.h"
 
 #include <algorithm>
 #include <array>
@@ -40,9 +41,7 @@ public:
         : state_(store, config, environment, global) {}
 
     [[nodiscard]] bool claims(ByteView aid) const override;
-    [[nodiscard]] std::optional<ChainPolicy> chain_policy(std::uint8_t ins) const override {
-        return piv::chain_policy(ins, state_.config);
-    }
+    [[nodiscard]] std::optional<ChainPolicy> chain_policy(std::uint8_t ins) const override;
     [[nodiscard]] ResponseApdu select(const CommandApdu& command) override;
     [[nodiscard]] ResponseApdu process(const CommandApdu& command) override;
     [[nodiscard]] ResponseApdu take_block(const CommandApdu& block, BlockPosition position) override;
@@ -65,6 +64,11 @@ private:
 
 bool PivApplication::claims(ByteView aid) const {
     return apdu::names_piv_application(aid);
+}
+
+std::optional<ChainPolicy> PivApplication::chain_policy(std::uint8_t ins) const {
+    return yubico::has_command(state_.config, ins) ? yubico::chain_policy(ins)
+                                                   : piv::chain_policy(ins, state_.config);
 }
 
 ResponseApdu PivApplication::select(const CommandApdu& command) {
@@ -94,6 +98,9 @@ void PivApplication::deselect() {
 
 ResponseApdu PivApplication::process(const CommandApdu& command) {
     other_command();
+    if (yubico::has_command(state_.config, command.ins())) {
+        return yubico::process(state_, command);
+    }
     const Decoded<Command> decoded = decode(command, state_.config);
     if (!decoded) {
         return decoded.error();
@@ -183,6 +190,9 @@ ResponseApdu PivApplication::run(const PutData& command) {
 
 // SP 800-73-4 part 2, 3.3.2. The certificate of the slot is left alone.
 ResponseApdu PivApplication::run(const GenerateKeyPair& command) {
+    if (command.key == attestation_key && !state_.config.yubico) {
+        return sw::incorrect_p1_p2;
+    }
     if (!state_.management_key.authenticated()) {
         return sw::security_status_not_satisfied;
     }

@@ -38,6 +38,22 @@ Bytes padded_code(std::string_view code) {
     return bytes;
 }
 
+Bytes management_key_content(Algorithm algorithm, ByteView key) {
+    Bytes content;
+    content.reserve(1 + key.size());
+    content.push_back(static_cast<std::uint8_t>(algorithm));
+    content.insert(content.end(), key.begin(), key.end());
+    return content;
+}
+
+RetryLimits retry_limits(const ObjectStore& store, const PivConfig& config) {
+    const std::optional<Bytes> set = store.read(retry_limits_object);
+    if (set && set->size() == 2) {
+        return {set->front(), set->back()};
+    }
+    return {config.passcode.tries, config.unblocking_code.tries};
+}
+
 Bytes StoredKey::encode() const {
     Bytes bytes;
     bytes.reserve(stored_key_header + pkcs8.size());
@@ -89,6 +105,10 @@ std::optional<apdu::Tag> certificate_tag(KeyReference key) {
         return first_retired_certificate + (key - first_retired_key);
     }
     return std::nullopt;
+}
+
+std::optional<apdu::Tag> slot_certificate_tag(KeyReference key) {
+    return key == attestation_key ? std::optional{attestation_certificate_tag} : certificate_tag(key);
 }
 
 std::optional<Bytes> certificate_in(ByteView content) {
