@@ -151,7 +151,7 @@ ResponseApdu Extensions::run(const Attest& command) {
     if ((*key)->origin != KeyOrigin::generated) {
         return sw::incorrect_data;
     }
-    const std::optional<Bytes> container = state_.store.read(data_object(attestation_certificate_tag));
+    const std::optional<Bytes> container = written_object(state_.store, attestation_certificate_tag);
     const std::optional<Bytes> certificate = container ? certificate_in(*container) : std::nullopt;
     if (!certificate || !holds_key(attestation_key)) {
         return sw::referenced_data_not_found;

@@ -25,7 +25,7 @@ void lower_counter(ObjectStore& store, CounterId counter, std::uint8_t limit) {
     store.set_counter(counter, std::min(store.counter(counter), limit));
 }
 
-/// What a reset takes away: key pairs, and data objects, written to their end or not.
+/// What a reset takes away: key pairs and data objects, unfinished ones with their marks, by their numbers.
 std::vector<ObjectId> what_goes(const ObjectStore& store) {
     static constexpr auto last_data_object = ObjectId{0xFF'FFFF};
     static constexpr auto first_mark = unfinished_mark(0x00);
@@ -35,9 +35,9 @@ std::vector<ObjectId> what_goes(const ObjectStore& store) {
     std::vector<ObjectId> ids;
     for (const ObjectId id : store.objects()) {
         const bool is_data = id <= last_data_object && id != data_object(attestation_certificate_tag);
-        const bool is_key = id >= first_key && id <= last_key && id != key_object(attestation_key);
         const bool is_mark =
             id >= first_mark && id <= last_mark && id != unfinished_mark(attestation_certificate_tag);
+        const bool is_key = id >= first_key && id <= last_key && id != key_object(attestation_key);
         if (is_data || is_mark || is_key) {
             ids.push_back(id);
         }
