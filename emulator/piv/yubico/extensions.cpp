@@ -189,10 +189,10 @@ ResponseApdu Extensions::run(const ImportKey& command) {
     return result == CommitResult::committed ? sw::success : sw::not_enough_memory;
 }
 
-// The passcode has to be verified, too: else an administrator could bring a known passcode back behind the
-// holder's back.
+// The application's own passcode has to be verified, too: else an administrator could bring a known passcode
+// back behind the holder's back.
 ResponseApdu Extensions::run(const SetPinRetries& command) {
-    if (!state_.management_key.authenticated() || !state_.passcode.verified()) {
+    if (!state_.management_key.authenticated() || !state_.passcode.query(ReferenceData::passcode).ok()) {
         return sw::security_status_not_satisfied;
     }
     if (!command.limits) {
