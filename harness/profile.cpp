@@ -127,8 +127,7 @@ private:
         order.common_name = profile_.holder.name;
         order.number = profile_.holder.number;
         order.validity = {options_.now + certificate.issued, options_.now + certificate.expires};
-        order.use = certificate.reference == emulator::piv::signature_key ? CertificateUse::signature
-                                                                          : CertificateUse::authentication;
+        order.use = certificate_use(certificate.reference);
         if (!options_.fresh_keys) {
             order.serial = serial(slot, order);
         }

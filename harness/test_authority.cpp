@@ -152,13 +152,27 @@ void check(const CertificateOrder& order) {
     }
 }
 
+/// RFC 5280, 4.2.1.3, for the leaf's use and public key.
+const char* key_usage(const X509* leaf, CertificateUse use) {
+    switch (use) {
+    case CertificateUse::authentication:
+        return "critical,digitalSignature";
+    case CertificateUse::signature:
+        return "critical,digitalSignature,nonRepudiation";
+    case CertificateUse::key_management:
+        break;
+    }
+    // RFC 3279, 2.3.1 and RFC 5480, 3: RSA keys unwrap keys, elliptic ones agree on them. Clients pick a
+    // key's operations by this: OpenSC derives with no key whose certificate does not say keyAgreement.
+    const bool rsa = EVP_PKEY_get_base_id(X509_get0_pubkey(leaf)) == EVP_PKEY_RSA;
+    return rsa ? "critical,keyEncipherment" : "critical,keyAgreement";
+}
+
 void add_leaf_extensions(X509* leaf, X509* issuer, CertificateUse use) {
     add_extension(leaf, issuer, NID_basic_constraints, "critical,CA:FALSE");
+    add_extension(leaf, issuer, NID_key_usage, key_usage(leaf, use));
     if (use == CertificateUse::authentication) {
-        add_extension(leaf, issuer, NID_key_usage, "critical,digitalSignature");
         add_extension(leaf, issuer, NID_ext_key_usage, "clientAuth");
-    } else {
-        add_extension(leaf, issuer, NID_key_usage, "critical,digitalSignature,nonRepudiation");
     }
     add_extension(leaf, issuer, NID_subject_key_identifier, "hash");
     add_extension(leaf, issuer, NID_authority_key_identifier, "keyid:always");
@@ -180,6 +194,18 @@ openssl::Certificate parse(const CryptoContext& context, ByteView der) {
 }
 
 } // namespace
+
+CertificateUse certificate_use(emulator::piv::KeyReference key) {
+    switch (key) {
+    case emulator::piv::signature_key:
+        return CertificateUse::signature;
+    case emulator::piv::authentication_key:
+    case emulator::piv::card_authentication_key:
+        return CertificateUse::authentication;
+    default:
+        return CertificateUse::key_management;
+    }
+}
 
 TestAuthority::TestAuthority(CryptoContext& context, emulator::KeySource& keys, Validity validity,
                              emulator::Algorithm algorithm)
