@@ -73,8 +73,8 @@ struct Tool {
     bool needed;
 };
 
-const std::vector<Tool>& tools() {
-    static const std::vector<Tool> all{
+std::vector<Tool> tools() {
+    return {
         {"yubico-piv-tool",
          {"--version"},
          "yubico-piv-tool",
@@ -86,14 +86,13 @@ const std::vector<Tool>& tools() {
          "run: the shipped scenarios' client certifies keys with it",
          true},
         {"opensc-tool",
-         {"--version"},
+         {"--info"},
          "opensc",
          "a client: cardrig's own tests, and a first look at a card",
          false},
         {"pkcs11-tool", {}, "opensc", "a client: cardrig's own tests", false},
         {"unshare", {"--version"}, "util-linux", "cardrig's own tests", false},
     };
-    return all;
 }
 
 Check check_tool(const Tool& tool, const KeepWaiting& keep_waiting) {
