@@ -41,8 +41,9 @@ struct RiggedCard::Parts {
     std::optional<Mute> mute;
 
     Parts(int reader, emulator::CardImage image, std::optional<std::uint64_t> seed, Trace& events)
-        : index(reader), config(std::move(image.config)), memory(config.geometry, std::move(image.memory)),
-          nvm(memory), crypto(seed), entropy(crypto), keys(key_source(seed)), trace(events) {
+        : index(reader), config(std::move(image.config)),
+          memory(config.geometry, std::move(image.memory), std::move(image.weak)), nvm(memory), crypto(seed),
+          entropy(crypto), keys(key_source(seed)), trace(events) {
         nvm.set_observer([this](std::uint64_t write, std::uint32_t offset, ByteView bytes) {
             on_write(write, offset, bytes.size());
         });
@@ -267,7 +268,7 @@ std::optional<Bytes> RiggedCard::transmit(ByteView command) {
 
 emulator::CardImage RiggedCard::image() const {
     const std::scoped_lock lock(mutex_);
-    return {parts_->config, parts_->memory.bytes()};
+    return {parts_->config, parts_->memory.bytes(), parts_->memory.weak()};
 }
 
 std::uint64_t RiggedCard::writes() const {
