@@ -67,7 +67,7 @@ StatusWord set_retry_limits(State& state, const RetryLimits& limits) {
     if (transaction.commit() == CommitResult::not_enough_memory) {
         return sw::not_enough_memory;
     }
-    state.passcode.forget(); // what was verified is the passcode no more
+    state.passcode.forget(ReferenceData::passcode); // what was verified is the passcode no more
     state.store.set_counter(unblocking_code_tries, limits.unblocking_code);
     state.store.set_counter(passcode_tries, limits.passcode);
     return sw::success;
@@ -90,7 +90,7 @@ StatusWord reset(State& state) {
         return sw::not_enough_memory;
     }
     state.keys.forget();
-    state.passcode.forget();
+    state.passcode.forget(ReferenceData::passcode);
     state.management_key.forget();
     state.store.set_counter(unblocking_code_tries, factory_tries);
     state.store.set_counter(passcode_tries, factory_tries);
