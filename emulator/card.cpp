@@ -81,6 +81,9 @@ ResponseApdu Card::answer(ByteView bytes) {
     if (!step.command) {
         return step.command.error();
     }
+    if (step.block) {
+        return take_block(*step.command, *step.block);
+    }
     if (selects_application(*step.command)) {
         return split(select(*step.command), *step.command);
     }
@@ -91,6 +94,16 @@ void Card::drop_chain() {
     if (chain_.drop()) {
         selected_->other_command();
     }
+}
+
+// A block that is refused ends its chain; the refusal is the application's own, so there is nothing to tell
+// it.
+ResponseApdu Card::take_block(const CommandApdu& block, BlockPosition position) {
+    ResponseApdu response = selected_->take_block(block, position);
+    if (response.status != sw::success) {
+        chain_.drop();
+    }
+    return split(std::move(response), block);
 }
 
 Application* Card::find_application(ByteView aid) const {

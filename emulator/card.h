@@ -46,6 +46,7 @@ private:
 
     [[nodiscard]] ResponseApdu answer(ByteView bytes);
     void drop_chain();
+    [[nodiscard]] ResponseApdu take_block(const CommandApdu& block, BlockPosition position);
     [[nodiscard]] ResponseApdu select(const CommandApdu& command);
     [[nodiscard]] Application* find_application(ByteView aid) const;
     [[nodiscard]] ResponseApdu get_response(const CommandApdu& command);

@@ -30,6 +30,7 @@ struct CertificateState {
 struct SlotState {
     piv::KeyReference reference = 0;
     std::optional<Algorithm> key;
+    piv::KeyOrigin origin = piv::KeyOrigin::generated; ///< of the key, where there is one
     std::string key_sha256; ///< of the SubjectPublicKeyInfo, upper-case hex; empty without a key
     /// Where the key object is there and cannot be read: why.
     std::optional<std::string> key_damage;
@@ -47,6 +48,7 @@ struct CounterState {
 struct ObjectState {
     std::size_t size = 0;
     std::string sha256;
+    bool unfinished = false; ///< being written when the power went, or another command came: counts as absent
 };
 
 struct CardState {

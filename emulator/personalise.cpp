@@ -39,7 +39,8 @@ std::optional<std::string> keys_fault(const CardSpec& spec) {
     const auto& offered = spec.config.piv.algorithms;
     std::set<piv::KeyReference> seen;
     for (const PersonalisedKey& key : spec.keys) {
-        if (!piv::certificate_tag(key.reference)) {
+        const bool is_token_key = key.reference == piv::attestation_key && spec.config.piv.yubico;
+        if (!piv::certificate_tag(key.reference) && !is_token_key) {
             return fmt::format("{:02X} is no key reference of a key pair", key.reference);
         }
         if (!seen.insert(key.reference).second) {
@@ -91,12 +92,6 @@ std::optional<std::string> spec_fault(const CardSpec& spec) {
     return objects_fault(spec);
 }
 
-Bytes management_key_content(const CardSpec& spec) {
-    Bytes content{static_cast<std::uint8_t>(spec.management_algorithm)};
-    content.insert(content.end(), spec.management_key.begin(), spec.management_key.end());
-    return content;
-}
-
 /// One object a transaction: nobody cuts the power at the issuer's, and a journal need not hold the whole
 /// card.
 bool put(ObjectStore& store, ObjectId id, Bytes content) {
@@ -122,7 +117,7 @@ bool put_objects(ObjectStore& store, const CardSpec& spec) {
         {ccc_tag, piv::card_capability_container(spec.guid)}};
     for (const PersonalisedKey& key : spec.keys) {
         if (!key.certificate.empty()) {
-            objects[*piv::certificate_tag(key.reference)] = piv::certificate_container(key.certificate);
+            objects[*piv::slot_certificate_tag(key.reference)] = piv::certificate_container(key.certificate);
         }
     }
     for (const auto& [tag, content] : spec.objects) {
@@ -138,7 +133,8 @@ bool put_codes(ObjectStore& store, const CardSpec& spec) {
            put(store, piv::unblocking_code_object, piv::padded_code(spec.unblocking_code)) &&
            (!spec.global_passcode ||
             put(store, piv::global_passcode_object, piv::padded_code(*spec.global_passcode))) &&
-           put(store, piv::management_key_object, management_key_content(spec));
+           put(store, piv::management_key_object,
+               piv::management_key_content(spec.management_algorithm, spec.management_key));
 }
 
 bool fill(ObjectStore& store, const CardSpec& spec) {

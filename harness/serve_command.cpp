@@ -143,6 +143,9 @@ ServiceOptions service_options(const ServeOptions& options) {
     if (options.cards.empty()) {
         throw RequestError("no card: give one with --card, as in `cardrig serve --card piv-staff`");
     }
+    if (options.cards.size() > vpcd_slots) {
+        throw RequestError(fmt::format("{} cards: vpcd has readers for one or two", options.cards.size()));
+    }
     if (options.images.size() > options.cards.size()) {
         throw RequestError(fmt::format("{} images for {} cards: --image is for the card at the same place",
                                        options.images.size(), options.cards.size()));
@@ -158,6 +161,8 @@ ServiceOptions service_options(const ServeOptions& options) {
     } else if (!options.vpcd.empty()) {
         service.endpoint = Endpoint::parse(options.vpcd, "--vpcd");
     }
+    // Whether the last slot has a port.
+    static_cast<void>(service.endpoint.of_slot(service.reversed ? vpcd_slots - 1 : options.cards.size() - 1));
     for (const std::string& image : options.images) {
         check_can_be_saved(image);
     }

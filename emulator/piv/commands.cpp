@@ -1,6 +1,7 @@
 #include "emulator/piv/commands.h"
 
 #include "apdu/instructions.h"
+#include "emulator/piv/data_objects.h"
 
 #include <algorithm>
 #include <utility>
@@ -21,8 +22,6 @@ constexpr std::uint8_t secure_messaging_bits = 0x0C;
 
 constexpr apdu::Tag tag_list = 0x5C;
 constexpr apdu::Tag data_object_value = 0x53;
-constexpr apdu::Tag discovery_object = 0x7E;
-constexpr apdu::Tag biometric_group_template = 0x7F61;
 
 tl::unexpected<StatusWord> refused(StatusWord status) {
     return tl::make_unexpected(status);
@@ -34,13 +33,33 @@ ReferenceBlock block_at(const CommandApdu& command, std::size_t offset) {
     return block;
 }
 
-bool reads_or_writes_current_file(const CommandApdu& command) {
-    return command.p1() == 0x3F && command.p2() == 0xFF;
+/// Bytes of a tag.
+constexpr std::size_t longest_tag = 3;
+
+bool stands_alone(apdu::Tag tag) {
+    return tag == discovery_object || tag == biometric_group_template;
+}
+
+/// Tag and length at the front of what has come so far; none where they are cut short, 6A80 where no further
+/// bytes can mend them.
+Decoded<std::optional<apdu::TlvHeader>> header_so_far(ByteView bytes) {
+    // 7F is the last byte of a tag and a length in one byte, and fits into a longer length, too: behind it,
+    // whatever may begin a header is a whole one.
+    static constexpr std::size_t longest_header = 8;
+    static constexpr std::uint8_t any_end = 0x7F;
+    const ByteView front = bytes.first(std::min(bytes.size(), longest_header));
+    Bytes completed(2 * longest_header, any_end);
+    std::ranges::copy(front, completed.begin());
+    const auto header = apdu::read_tlv_header(completed);
+    if (!header) {
+        return refused(sw::incorrect_data);
+    }
+    return header->size > bytes.size() ? std::optional<apdu::TlvHeader>{} : std::optional{*header};
 }
 
 /// The tag that a tag list (5C) of exactly one tag names.
 std::optional<apdu::Tag> listed_tag(ByteView list) {
-    if (list.empty() || list.size() > 3) {
+    if (list.empty() || list.size() > longest_tag) {
         return std::nullopt;
     }
     apdu::Tag tag = 0;
@@ -52,8 +71,8 @@ std::optional<apdu::Tag> listed_tag(ByteView list) {
 
 // SP 800-73-4 part 2, 3.1.2.
 Decoded<Command> decode_get_data(const CommandApdu& command, const PivConfig& /*config*/) {
-    if (!reads_or_writes_current_file(command)) {
-        return refused(sw::incorrect_p1_p2);
+    if (const StatusWord status = check_data_parameters(command); !status.ok()) {
+        return refused(status);
     }
     const auto objects = apdu::parse_tlvs(command.data());
     if (!objects || objects->size() != 1 || objects->front().tag != tag_list) {
@@ -251,31 +270,21 @@ Decoded<Command> decode_general_authenticate(const CommandApdu& command, const P
     return GeneralAuthenticate{algorithm, command.p2(), decode_template(command.data())};
 }
 
-// SP 800-73-4 part 2, 3.3.1, table 11: 5C and 53, but the discovery object and the biometric group template
-// as they are.
 Decoded<PutData::Content> decode_content(ByteView data) {
-    const auto objects = apdu::parse_tlvs(data);
-    if (!objects || objects->empty()) {
+    const auto head = read_put_data_head(data);
+    if (!head) {
+        return refused(head.error());
+    }
+    if (!*head || data.size() - (*head)->size != (*head)->length) {
         return refused(sw::incorrect_data);
     }
-    const apdu::TlvView& first = objects->front();
-    if (objects->size() == 1 && (first.tag == discovery_object || first.tag == biometric_group_template)) {
-        return PutData::Content{first.tag, Bytes(first.value.begin(), first.value.end())};
-    }
-    if (objects->size() != 2 || first.tag != tag_list || objects->back().tag != data_object_value) {
-        return refused(sw::incorrect_data);
-    }
-    const std::optional<apdu::Tag> tag = listed_tag(first.value);
-    if (!tag || *tag == discovery_object || *tag == biometric_group_template) {
-        return refused(sw::incorrect_data);
-    }
-    const ByteView value = objects->back().value;
-    return PutData::Content{*tag, Bytes(value.begin(), value.end())};
+    const ByteView value = data.subspan((*head)->size);
+    return PutData::Content{(*head)->tag, Bytes(value.begin(), value.end())};
 }
 
 Decoded<Command> decode_put_data(const CommandApdu& command, const PivConfig& /*config*/) {
-    if (!reads_or_writes_current_file(command)) {
-        return refused(sw::incorrect_p1_p2);
+    if (const StatusWord status = check_data_parameters(command); !status.ok()) {
+        return refused(status);
     }
     return PutData{decode_content(command.data())};
 }
@@ -292,6 +301,20 @@ bool policy_within(const std::optional<ByteView>& value, std::uint8_t highest) {
     const std::optional<std::uint8_t> policy = single_byte(value);
     return !value || (policy && *policy <= highest);
 }
+
+} // namespace
+
+// Deviates: SP 800-73-4 part 2, table 13 has no AA (passcode policy) and AB (touch policy), because key
+// management tools send them. A card without a button can only promise not to ask for a touch.
+Decoded<std::uint8_t> key_policies(const std::vector<apdu::TlvView>& elements) {
+    const auto passcode_policy = apdu::find_tlv(elements, 0xAA);
+    if (!policy_within(passcode_policy, 3) || !policy_within(apdu::find_tlv(elements, 0xAB), 1)) {
+        return refused(sw::incorrect_data);
+    }
+    return single_byte(passcode_policy).value_or(0);
+}
+
+namespace {
 
 // SP 800-73-4 part 2, 3.3.2, table 13: the mechanism (80), and for RSA perhaps the exponent (81).
 Decoded<GenerateKeyPair::Parameters> decode_parameters(ByteView data) {
@@ -315,11 +338,9 @@ Decoded<GenerateKeyPair::Parameters> decode_parameters(ByteView data) {
     if (exponent && (!is_rsa(*algorithm) || !std::ranges::equal(*exponent, only_exponent))) {
         return refused(sw::incorrect_data);
     }
-    // Deviates: part 2, table 13 has no AA (passcode policy) and AB (touch policy), because key management
-    // tools send them. A card without a button can only promise not to ask for a touch.
-    const auto passcode_policy = apdu::find_tlv(*inner, 0xAA);
-    if (!policy_within(passcode_policy, 3) || !policy_within(apdu::find_tlv(*inner, 0xAB), 1)) {
-        return refused(sw::incorrect_data);
+    const Decoded<std::uint8_t> passcode_policy = key_policies(*inner);
+    if (!passcode_policy) {
+        return refused(passcode_policy.error());
     }
     const bool only_known = std::ranges::all_of(*inner, [](const apdu::TlvView& object) {
         return object.tag == 0x80 || object.tag == 0x81 || object.tag == 0xAA || object.tag == 0xAB;
@@ -327,11 +348,12 @@ Decoded<GenerateKeyPair::Parameters> decode_parameters(ByteView data) {
     if (!only_known) {
         return refused(sw::incorrect_data);
     }
-    return GenerateKeyPair::Parameters{*algorithm, single_byte(passcode_policy).value_or(0)};
+    return GenerateKeyPair::Parameters{*algorithm, *passcode_policy};
 }
 
 Decoded<Command> decode_generate_key_pair(const CommandApdu& command, const PivConfig& /*config*/) {
-    if (command.p1() != 0x00 || !certificate_tag(command.p2())) {
+    // Whether the card has an attestation key is told by those who know the card.
+    if (command.p1() != 0x00 || !slot_certificate_tag(command.p2())) {
         return refused(sw::incorrect_p1_p2);
     }
     return GenerateKeyPair{command.p2(), decode_parameters(command.data())};
@@ -370,13 +392,53 @@ Decode decoder_for(std::uint8_t instruction) {
 
 } // namespace
 
-Decoded<Command> decode(const CommandApdu& command, const PivConfig& config) {
+StatusWord check_data_parameters(const CommandApdu& command) {
+    return command.p1() == 0x3F && command.p2() == 0xFF ? sw::success : sw::incorrect_p1_p2;
+}
+
+// SP 800-73-4 part 2, 3.3.1, table 11: 5C and 53, but the discovery object and the biometric group template
+// as they are.
+Decoded<std::optional<PutDataHead>> read_put_data_head(ByteView data) {
+    const auto first = header_so_far(data);
+    if (!first || !*first) {
+        return first.map([](const auto&) { return std::optional<PutDataHead>{}; });
+    }
+    const apdu::TlvHeader outer = **first;
+    if (stands_alone(outer.tag)) {
+        return PutDataHead{outer.tag, outer.length, outer.size};
+    }
+    if (outer.tag != tag_list || outer.length == 0 || outer.length > longest_tag) {
+        return refused(sw::incorrect_data);
+    }
+    const std::size_t list_end = outer.size + outer.length;
+    if (data.size() < list_end) {
+        return std::optional<PutDataHead>{};
+    }
+    const std::optional<apdu::Tag> tag = listed_tag(data.subspan(outer.size, outer.length));
+    const auto second = header_so_far(data.subspan(list_end));
+    if (!tag || stands_alone(*tag) || !second || (*second && (*second)->tag != data_object_value)) {
+        return refused(sw::incorrect_data);
+    }
+    if (!*second) {
+        return std::optional<PutDataHead>{};
+    }
+    return PutDataHead{*tag, (*second)->length, list_end + (*second)->size};
+}
+
+std::optional<StatusWord> class_refusal(const CommandApdu& command) {
     const auto without_chaining = static_cast<std::uint8_t>(command.cla() & ~chained_class);
     if (without_chaining == secure_messaging_bits) {
-        return refused(sw::secure_messaging_not_supported);
+        return sw::secure_messaging_not_supported;
     }
     if (without_chaining != 0x00) {
-        return refused(sw::class_not_supported);
+        return sw::class_not_supported;
+    }
+    return std::nullopt;
+}
+
+Decoded<Command> decode(const CommandApdu& command, const PivConfig& config) {
+    if (const auto refusal = class_refusal(command)) {
+        return refused(*refusal);
     }
     const Decode decode_instruction = decoder_for(command.ins());
     if (decode_instruction == nullptr) {
@@ -393,10 +455,11 @@ Decoded<Command> decode(const CommandApdu& command, const PivConfig& config) {
 std::optional<ChainPolicy> chain_policy(std::uint8_t instruction, const PivConfig& config) {
     switch (instruction) {
     case ins::put_data:
-        return ChainPolicy{config.longest_object, sw::not_enough_memory, std::nullopt};
+        return ChainPolicy{config.longest_object, sw::not_enough_memory, std::nullopt,
+                           config.put_data == PutDataMode::streamed};
     case ins::general_authenticate:
     case ins::generate_key_pair:
-        return ChainPolicy{longest_template, sw::not_enough_memory, std::nullopt};
+        return ChainPolicy{longest_template, sw::not_enough_memory, std::nullopt, false};
     default:
         return std::nullopt;
     }

@@ -23,6 +23,7 @@
 
 namespace cardrig::emulator::piv {
 
+using apdu::ByteView;
 using apdu::StatusWord;
 
 /// Decoded, or the status word that refuses it.
@@ -75,6 +76,21 @@ struct PutData {
     Decoded<Content> content;
 };
 
+/// What stands before the value in the data of PUT DATA (SP 800-73-4 part 2, 3.3.1): 5C with the tag and 53,
+/// or 7E, or 7F61.
+struct PutDataHead {
+    apdu::Tag tag = 0;
+    std::uint32_t length = 0; ///< of the value
+    std::size_t size = 0;     ///< of the head itself, in bytes
+};
+
+/// Reads it off the front of data that may come in pieces: none where it is cut short, 6A80 for what is no
+/// such head.
+[[nodiscard]] Decoded<std::optional<PutDataHead>> read_put_data_head(ByteView data);
+
+/// 6A86 for other parameters than those of GET DATA and PUT DATA.
+[[nodiscard]] StatusWord check_data_parameters(const apdu::CommandApdu& command);
+
 struct GenerateKeyPair {
     struct Parameters {
         Algorithm algorithm = Algorithm::rsa2048;
@@ -117,6 +133,13 @@ struct GeneralAuthenticate {
 
 using Command = std::variant<GetData, QueryPasscode, ForgetPasscode, VerifyPasscode, ChangeReferenceData,
                              ResetRetryCounter, GeneralAuthenticate, PutData, GenerateKeyPair>;
+
+/// What commands that make or bring a key say of its use: the passcode policy (AA), 0 where there is none;
+/// 6A80 where it, or the touch policy (AB), is none that the card has.
+[[nodiscard]] Decoded<std::uint8_t> key_policies(const std::vector<apdu::TlvView>& elements);
+
+/// Why a command is refused for its class byte; none for one that is fine.
+[[nodiscard]] std::optional<StatusWord> class_refusal(const apdu::CommandApdu& command);
 
 /// One whole command, chained blocks put together. SELECT of an application and GET RESPONSE are the card's.
 /// The configuration says which references there are.

@@ -67,7 +67,7 @@ StatusWord Passcode::verify(ReferenceData reference_data, const ReferenceBlock& 
     if (made.outcome != Outcome::right) {
         return refuse(reference_data, made);
     }
-    store_.set_counter(which.tries, which.rules.tries);
+    store_.set_counter(which.tries, which.limit);
     verified(reference_data) = true;
     shown(reference_data) = {.unused = true, .now = true};
     return sw::success;
@@ -87,7 +87,7 @@ StatusWord Passcode::change(ReferenceData reference_data, const ReferenceBlock& 
         store_.set_counter(which.tries, made.tries_before); // nothing changes, not even the counter
         return sw::incorrect_data;
     }
-    store_.set_counter(which.tries, which.rules.tries);
+    store_.set_counter(which.tries, which.limit);
     if (replace(which.value, replacement) == CommitResult::not_enough_memory) {
         store_.set_counter(which.tries, made.tries_before);
         return sw::not_enough_memory;
@@ -116,12 +116,12 @@ StatusWord Passcode::unblock(const ReferenceBlock& unblocking_code, const Refere
         store_.set_counter(key.tries, made.tries_before);
         return sw::incorrect_data;
     }
-    store_.set_counter(key.tries, key.rules.tries);
+    store_.set_counter(key.tries, key.limit);
     if (replace(lock.value, passcode) == CommitResult::not_enough_memory) {
         store_.set_counter(key.tries, made.tries_before);
         return sw::not_enough_memory;
     }
-    store_.set_counter(lock.tries, lock.rules.tries);
+    store_.set_counter(lock.tries, lock.limit);
     return sw::success; // the verified status stays as it was
 }
 
@@ -151,16 +151,19 @@ Passcode::Shown& Passcode::shown(ReferenceData which) {
 }
 
 Passcode::Reference Passcode::reference(ReferenceData which) const {
+    const RetryLimits limits = retry_limits(store_, config_);
     switch (which) {
     case ReferenceData::global_passcode:
         // decode() lets it come up only where there is one.
-        return {global_passcode_object, global_passcode_tries, config_.global_passcode.value()};
+        return {global_passcode_object, global_passcode_tries, config_.global_passcode.value(),
+                config_.global_passcode->tries};
     case ReferenceData::unblocking_code:
-        return {unblocking_code_object, unblocking_code_tries, config_.unblocking_code};
+        return {unblocking_code_object, unblocking_code_tries, config_.unblocking_code,
+                limits.unblocking_code};
     case ReferenceData::passcode:
         break;
     }
-    return {passcode_object, passcode_tries, config_.passcode};
+    return {passcode_object, passcode_tries, config_.passcode, limits.passcode};
 }
 
 Passcode::Attempt Passcode::attempt(const Reference& which, const ReferenceBlock& shown) {

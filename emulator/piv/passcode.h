@@ -47,6 +47,7 @@ private:
         ObjectId value;
         CounterId tries;
         const PasscodeRules& rules;
+        std::uint8_t limit; ///< of the tries
     };
     enum class Outcome : std::uint8_t { right, wrong, blocked };
     struct Attempt {

@@ -5,6 +5,7 @@
 #include "emulator/piv/data_objects.h"
 #include "emulator/piv/general_authenticate.h"
 #include "emulator/piv/state.h"
+#include "emulator/piv/yubico/extensions.h"
 
 #include <algorithm>
 #include <array>
@@ -40,11 +41,10 @@ public:
         : state_(store, config, environment, global) {}
 
     [[nodiscard]] bool claims(ByteView aid) const override;
-    [[nodiscard]] std::optional<ChainPolicy> chain_policy(std::uint8_t ins) const override {
-        return piv::chain_policy(ins, state_.config);
-    }
+    [[nodiscard]] std::optional<ChainPolicy> chain_policy(std::uint8_t ins) const override;
     [[nodiscard]] ResponseApdu select(const CommandApdu& command) override;
     [[nodiscard]] ResponseApdu process(const CommandApdu& command) override;
+    [[nodiscard]] ResponseApdu take_block(const CommandApdu& block, BlockPosition position) override;
     void other_command() override;
     void deselect() override;
 
@@ -66,6 +66,11 @@ bool PivApplication::claims(ByteView aid) const {
     return apdu::names_piv_application(aid);
 }
 
+std::optional<ChainPolicy> PivApplication::chain_policy(std::uint8_t ins) const {
+    return yubico::has_command(state_.config, ins) ? yubico::chain_policy(ins)
+                                                   : piv::chain_policy(ins, state_.config);
+}
+
 ResponseApdu PivApplication::select(const CommandApdu& command) {
     other_command();
     if (command.p2() != 0x00) {
@@ -82,6 +87,7 @@ ResponseApdu PivApplication::select(const CommandApdu& command) {
 void PivApplication::other_command() {
     state_.passcode.next_command();
     state_.management_key.next_command();
+    state_.streamed_put.drop();
 }
 
 // SP 800-73-4 part 2, 3.1.1: another application makes all that is this application's own unverified.
@@ -92,11 +98,29 @@ void PivApplication::deselect() {
 
 ResponseApdu PivApplication::process(const CommandApdu& command) {
     other_command();
+    if (yubico::has_command(state_.config, command.ins())) {
+        return yubico::process(state_, command);
+    }
     const Decoded<Command> decoded = decode(command, state_.config);
     if (!decoded) {
         return decoded.error();
     }
     return std::visit([this](const auto& meaning) { return run(meaning); }, *decoded);
+}
+
+// Only PUT DATA is streamed. Its blocks are one command together: what the first one had to show holds for
+// all, since another command would have ended the chain.
+ResponseApdu PivApplication::take_block(const CommandApdu& block, BlockPosition position) {
+    if (position == BlockPosition::first) {
+        other_command();
+        if (const StatusWord status = check_data_parameters(block); !status.ok()) {
+            return status;
+        }
+        if (!state_.management_key.authenticated()) {
+            return sw::security_status_not_satisfied;
+        }
+    }
+    return state_.streamed_put.take(block.data(), position);
 }
 
 // SP 800-73-4 part 2, 3.1.2. The read rule comes before the object's existence: some hosts tell from it
@@ -155,6 +179,7 @@ ResponseApdu PivApplication::run(const PutData& command) {
         return sw::function_not_supported;
     }
     Transaction transaction = state_.store.begin();
+    transaction.erase(unfinished_mark(content.tag));
     if (content.value.empty()) {
         transaction.erase(data_object(content.tag));
     } else {
@@ -165,6 +190,9 @@ ResponseApdu PivApplication::run(const PutData& command) {
 
 // SP 800-73-4 part 2, 3.3.2. The certificate of the slot is left alone.
 ResponseApdu PivApplication::run(const GenerateKeyPair& command) {
+    if (command.key == attestation_key && !state_.config.yubico) {
+        return sw::incorrect_p1_p2;
+    }
     if (!state_.management_key.authenticated()) {
         return sw::security_status_not_satisfied;
     }

@@ -8,6 +8,7 @@
 #include "emulator/piv/key_ring.h"
 #include "emulator/piv/management_key.h"
 #include "emulator/piv/passcode.h"
+#include "emulator/piv/streamed_put.h"
 
 namespace cardrig::emulator::piv {
 
@@ -15,7 +16,7 @@ namespace cardrig::emulator::piv {
 struct State {
     State(ObjectStore& memory, const PivConfig& settings, Environment given, GlobalStatus& global)
         : store(memory), config(settings), environment(given), passcode(memory, settings, global),
-          management_key(memory, given), keys(memory, given) {}
+          management_key(memory, given), keys(memory, given), streamed_put(memory, settings) {}
 
     ObjectStore& store;
     const PivConfig& config;
@@ -23,6 +24,7 @@ struct State {
     Passcode passcode;
     ManagementKey management_key;
     KeyRing keys;
+    StreamedPut streamed_put;
 };
 
 } // namespace cardrig::emulator::piv

@@ -18,7 +18,6 @@ namespace {
 using Clock = Slot::Clock;
 using namespace std::chrono_literals;
 
-constexpr std::size_t vpcd_slots = 2;
 /// For a command that runs when a signal comes; making a key pair can take longer.
 constexpr auto time_to_answer = 5s;
 

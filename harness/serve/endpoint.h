@@ -1,6 +1,7 @@
 // Where a vpcd is, as somebody types it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -9,6 +10,7 @@ namespace cardrig::harness {
 
 /// vpcd's own port, for its first slot; the second slot has the next one.
 inline constexpr std::uint16_t vpcd_usual_port = 0x8C7B;
+inline constexpr std::size_t vpcd_slots = 2;
 
 struct Endpoint {
     std::string host = "127.0.0.1"; ///< a name or an address, without brackets

@@ -118,6 +118,7 @@ std::uint64_t LineOutput::finish(std::chrono::milliseconds limit) {
     if (thread_.joinable()) {
         if (ended) {
             thread_.join();
+            queue_->descriptor.reset();
         } else {
             thread_.detach(); // it hangs in a write that nobody can end; the process's end does
         }

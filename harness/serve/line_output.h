@@ -24,7 +24,7 @@ struct LineOutputOptions {
 /// Thread-safe. The writing thread starts with the first line, and takes no signal.
 class LineOutput final {
 public:
-    /// Writes to a copy of the descriptor, of which it never changes the mode.
+    /// Writes to a copy of the descriptor, whose mode it never changes, and which is closed at the end.
     explicit LineOutput(int descriptor, LineOutputOptions options = {});
     LineOutput(const LineOutput&) = delete;
     LineOutput& operator=(const LineOutput&) = delete;

@@ -88,6 +88,13 @@ bool is_connected_to_itself(int socket) {
            here.size == there.size && std::memcmp(&here.storage, &there.storage, here.size) == 0;
 }
 
+/// Closed in the usual way, its port would not be free for a while, and vpcd could not have it.
+void drop_at_once(UniqueFd& socket) {
+    const linger no_wait{1, 0};
+    static_cast<void>(setsockopt(socket.get(), SOL_SOCKET, SO_LINGER, &no_wait, sizeof no_wait));
+    socket.reset();
+}
+
 void make_blocking(int socket) {
     fcntl(socket, F_SETFL, fcntl(socket, F_GETFL) & ~O_NONBLOCK);
 }
@@ -176,6 +183,7 @@ Dialing::Progress Dialing::try_next() {
 
 Dialing::Progress Dialing::connected() {
     if (is_connected_to_itself(socket_.get())) {
+        drop_at_once(socket_);
         trouble_ = std::strerror(ECONNREFUSED);
         return try_next();
     }

@@ -153,8 +153,10 @@ ResponseApdu CardSession::chained(const CommandApdu& command, std::size_t block_
 }
 
 std::uint16_t CardSession::authenticate() {
-    const Algorithm algorithm = setup_.management_algorithm;
-    const Bytes key = management_key(algorithm);
+    return authenticate(setup_.management_algorithm, management_key(setup_.management_algorithm));
+}
+
+std::uint16_t CardSession::authenticate(Algorithm algorithm, const Bytes& key) {
     const auto id = static_cast<std::uint8_t>(algorithm);
     const ResponseApdu witness = send(CommandApdu(0x00, 0x87, id, 0x9B, hex("7C028000"), 256));
     if (!witness.status.ok()) {

@@ -96,6 +96,7 @@ public:
     std::uint16_t verify(std::string_view code = passcode) { return status("0020008008" + block(code)); }
     /// Mutual authentication with the management key.
     std::uint16_t authenticate();
+    std::uint16_t authenticate(emulator::Algorithm algorithm, const Bytes& key);
     [[nodiscard]] apdu::ResponseApdu get_data(apdu::Tag tag);
     /// `value` without the 53.
     std::uint16_t put_data(apdu::Tag tag, ByteView value);

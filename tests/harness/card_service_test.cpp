@@ -6,6 +6,7 @@
 #include "tests/harness/scripted_card.h"
 
 #include <array>
+#include <condition_variable>
 #include <csignal>
 #include <future>
 #include <mutex>
@@ -94,6 +95,14 @@ struct Port {
     std::uint16_t number = 0;
 };
 
+std::size_t count(const std::string& text, const std::string& part) {
+    std::size_t found = 0;
+    for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) {
+        ++found;
+    }
+    return found;
+}
+
 /// A service on a thread of its own, ended by a signal to this process at the latest.
 class Running {
 public:
@@ -105,6 +114,7 @@ public:
         options.tell = [this](const std::string& text) {
             const std::scoped_lock lock(mutex_);
             told_ += text + "\n";
+            told_more_.notify_all();
         };
         options.moved = [](std::size_t, bool) {};
         auto end = std::make_shared<std::promise<ServiceEnd>>();
@@ -132,6 +142,12 @@ public:
         thread_.join();
         return end_.get();
     }
+    void wait_until_told(const std::string& part, std::size_t times) {
+        std::unique_lock lock(mutex_);
+        BOOST_REQUIRE_MESSAGE(told_more_.wait_for(lock, std::chrono::milliseconds(limit_ms),
+                                                  [&] { return count(told_, part) >= times; }),
+                              "not told: " << part);
+    }
     /// Once it has ended.
     [[nodiscard]] std::string told() {
         const std::scoped_lock lock(mutex_);
@@ -143,18 +159,11 @@ public:
 private:
     SignalWatch signals_;
     std::mutex mutex_;
+    std::condition_variable told_more_;
     std::string told_;
     std::future<ServiceEnd> end_;
     std::thread thread_;
 };
-
-std::size_t count(const std::string& text, const std::string& part) {
-    std::size_t found = 0;
-    for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) {
-        ++found;
-    }
-    return found;
-}
 
 /// A card whose command does not come to its end before it is told to.
 struct SlowCard {
@@ -186,6 +195,7 @@ BOOST_AUTO_TEST_CASE(the_card_is_put_in_again_when_its_reader_comes_back) {
     }
     Reader last = port.accept();
     BOOST_TEST((last.ask_atr() == Bytes{0x3B, 0x00}));
+    service.wait_until_told("is back in the reader", 3);
     service.signal(SIGTERM);
     BOOST_TEST(service.end().signal == SIGTERM);
     BOOST_TEST(!last.receive());

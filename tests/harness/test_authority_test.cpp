@@ -215,6 +215,18 @@ BOOST_AUTO_TEST_CASE(serial_numbers_are_drawn_positive_and_of_one_length) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(certificates_of_one_kind_have_one_size) {
+    for (const Algorithm algorithm : {Algorithm::p256, Algorithm::p384}) {
+        House house(algorithm);
+        harness::CertificateOrder order = order_for(house.card_key);
+        const std::size_t size = house.authority.issue(order).size();
+        for (int i = 1; i <= 20; ++i) {
+            order.validity.not_after += 1s;
+            BOOST_TEST(house.authority.issue(order).size() == size);
+        }
+    }
+}
+
 BOOST_AUTO_TEST_CASE(authority_key_and_certificate_are_given_as_pem) {
     House house;
     const std::string key_text = house.authority.key_pem();
