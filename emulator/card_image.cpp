@@ -24,14 +24,6 @@ using nlohmann::json;
 constexpr std::string_view version = "1";
 constexpr std::size_t longest_line = 64UL * 1024;
 
-std::string_view protection_word(Protection protection) {
-    switch (protection) {
-    case Protection::journal:
-        return "journal";
-    }
-    return "journal";
-}
-
 json rules_to_json(const PasscodeRules& rules) {
     return {{"min", rules.min_length},
             {"max", rules.max_length},
@@ -86,9 +78,12 @@ Result<CardConfig> config_from_json(const json& in) {
     const json& memory = in.at("memory");
     config.geometry = {number(memory, "page", UINT32_MAX), number(memory, "pages-per-block", UINT32_MAX),
                        number(memory, "blocks", UINT32_MAX)};
-    if (const auto protection = memory.at("protection").get<std::string>(); protection != "journal") {
-        return apdu::failure(fmt::format("its memory's protection is '{}', unknown here", protection));
+    const auto protection_text = memory.at("protection").get<std::string>();
+    const auto protection = protection_from_word(protection_text);
+    if (!protection) {
+        return apdu::failure(fmt::format("its memory's protection is '{}', unknown here", protection_text));
     }
+    config.protection = *protection;
     const json& piv = in.at("piv");
     config.piv.passcode = rules_from_json(piv.at("passcode"));
     config.piv.unblocking_code = rules_from_json(piv.at("unblocking-code"));

@@ -157,8 +157,9 @@ std::string card_text(const CardConfig& config, const CardState& state, sys_seco
     line("management key", emulator::name(state.management_algorithm));
     line("algorithms", fmt::format("{}", fmt::join(algorithm_names(config), ", ")));
     line("memory",
-         fmt::format("{} bytes, {} free; pages of {}, blocks of {} pages; journal", config.geometry.size(),
-                     state.free_bytes, config.geometry.page_size, config.geometry.pages_per_block));
+         fmt::format("{} bytes, {} free; pages of {}, blocks of {} pages; {}", config.geometry.size(),
+                     state.free_bytes, config.geometry.page_size, config.geometry.pages_per_block,
+                     emulator::protection_word(config.protection)));
     out += state.slots.empty() ? "no keys, no certificates\n" : "keys and certificates\n";
     for (const SlotState& slot : state.slots) {
         out += slot_text(slot, now);
@@ -211,7 +212,7 @@ nlohmann::json card_json(const CardConfig& config, const CardState& state, sys_s
               {"page", config.geometry.page_size},
               {"pages-per-block", config.geometry.pages_per_block},
               {"blocks", config.geometry.blocks},
-              {"protection", "journal"}}},
+              {"protection", emulator::protection_word(config.protection)}}},
             {"slots", slots},
             {"objects", objects}};
 }
