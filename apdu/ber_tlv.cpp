@@ -1,5 +1,8 @@
 #include "apdu/ber_tlv.h"
 
+#include <algorithm>
+#include <array>
+#include <bit>
 #include <stdexcept>
 #include <utility>
 
@@ -38,6 +41,45 @@ Result<std::pair<Tag, std::size_t>> read_tag(ByteView bytes) {
     }
     return failure(fmt::format("tag {}... has more than three bytes", to_hex(bytes.first(longest_tag))));
 }
+
+/// Whether these are the bytes of one tag, no more and no fewer.
+bool spells_tag(ByteView bytes) {
+    if (bytes.size() > longest_tag || (bytes.size() > 1 && is_forbidden_second_byte(bytes[1]))) {
+        return false;
+    }
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+        if (more_tag_bytes_follow(bytes[i], i) != (i + 1 < bytes.size())) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/// How many bytes a number takes without leading zeros; at least one.
+unsigned bytes_of(std::uint32_t value) {
+    return std::max(1U, (39U - static_cast<unsigned>(std::countl_zero(value))) / 8U);
+}
+
+/// Tag and length as they are put together, without a trip to the heap.
+class Header {
+public:
+    explicit Header(Tag tag) {
+        append_number(tag, bytes_of(tag));
+        if (!spells_tag(bytes())) {
+            throw std::invalid_argument(fmt::format("{:X} is no tag", tag));
+        }
+    }
+    void append_number(std::uint32_t value, unsigned bytes) {
+        for (unsigned shift = bytes * 8; shift != 0; shift -= 8) {
+            bytes_.at(size_++) = static_cast<std::uint8_t>(value >> (shift - 8) & 0xFFU);
+        }
+    }
+    [[nodiscard]] ByteView bytes() const { return ByteView(bytes_).first(size_); }
+
+private:
+    std::array<std::uint8_t, sizeof(Tag) + 1 + longest_length> bytes_{};
+    std::size_t size_ = 0;
+};
 
 } // namespace
 
@@ -104,21 +146,16 @@ std::optional<ByteView> find_tlv(const std::vector<TlvView>& objects, Tag tag) {
 }
 
 void append_tlv(Bytes& out, Tag tag, ByteView value) {
-    const Bytes tag_bytes = encode_tag(tag);
     if (value.size() > 0xFFFFFFFFU) {
         throw std::invalid_argument("a data object's value is longer than a length can say");
     }
     const auto length = static_cast<std::uint32_t>(value.size());
-    out.insert(out.end(), tag_bytes.begin(), tag_bytes.end());
+    Header header(tag);
     if (length >= 0x80) {
-        const unsigned length_bytes =
-            length > 0xFFFFFFU ? 4U : (length > 0xFFFFU ? 3U : (length > 0xFFU ? 2U : 1U));
-        out.push_back(static_cast<std::uint8_t>(0x80U | length_bytes));
-        for (unsigned shift = (length_bytes - 1) * 8; shift != 0; shift -= 8) {
-            out.push_back(static_cast<std::uint8_t>(length >> shift & 0xFFU));
-        }
+        header.append_number(0x80U | bytes_of(length), 1);
     }
-    out.push_back(static_cast<std::uint8_t>(length & 0xFFU));
+    header.append_number(length, bytes_of(length));
+    out.insert(out.end(), header.bytes().begin(), header.bytes().end());
     out.insert(out.end(), value.begin(), value.end());
 }
 
@@ -130,18 +167,8 @@ Bytes make_tlv(Tag tag, ByteView value) {
 }
 
 Bytes encode_tag(Tag tag) {
-    Bytes bytes;
-    for (unsigned shift = 32; shift != 0; shift -= 8) {
-        const auto byte = static_cast<std::uint8_t>(tag >> (shift - 8) & 0xFFU);
-        if (byte != 0 || !bytes.empty() || shift == 8) {
-            bytes.push_back(byte);
-        }
-    }
-    const auto read = read_tag(bytes);
-    if (!read || read->second != bytes.size()) {
-        throw std::invalid_argument(fmt::format("{:X} is no tag", tag));
-    }
-    return bytes;
+    const Header header(tag);
+    return {header.bytes().begin(), header.bytes().end()};
 }
 
 } // namespace cardrig::apdu

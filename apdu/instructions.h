@@ -18,6 +18,13 @@ inline constexpr std::uint8_t get_data = 0xCB;
 inline constexpr std::uint8_t put_data = 0xDB;
 
 // Of makers of PIV tokens.
+inline constexpr std::uint8_t move_key = 0xF6;
+inline constexpr std::uint8_t get_metadata = 0xF7;
+inline constexpr std::uint8_t get_serial = 0xF8;
+inline constexpr std::uint8_t attest = 0xF9;
+inline constexpr std::uint8_t set_pin_retries = 0xFA;
+inline constexpr std::uint8_t reset_piv = 0xFB;
+inline constexpr std::uint8_t get_version = 0xFD;
 inline constexpr std::uint8_t import_key = 0xFE;
 inline constexpr std::uint8_t set_management_key = 0xFF;
 

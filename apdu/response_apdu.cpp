@@ -15,11 +15,15 @@ Result<ResponseApdu> ResponseApdu::parse(ByteView bytes) {
 
 Bytes ResponseApdu::encode() const {
     Bytes bytes;
+    encode_into(bytes);
+    return bytes;
+}
+
+void ResponseApdu::encode_into(Bytes& bytes) const {
     bytes.reserve(data.size() + 2);
     bytes = data;
     bytes.push_back(status.sw1());
     bytes.push_back(status.sw2());
-    return bytes;
 }
 
 } // namespace cardrig::apdu

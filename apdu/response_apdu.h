@@ -21,6 +21,8 @@ struct ResponseApdu {
     /// Fails on fewer than two bytes.
     [[nodiscard]] static Result<ResponseApdu> parse(ByteView bytes);
     [[nodiscard]] Bytes encode() const;
+    /// The same in a buffer that is used again and again: what it held is gone, what it has room for stays.
+    void encode_into(Bytes& bytes) const;
 
     friend bool operator==(const ResponseApdu&, const ResponseApdu&) = default;
 };

@@ -46,8 +46,9 @@ Card::Card(std::unique_ptr<ObjectStore> store, const CardConfig& config, Environ
 void Card::reset() {
     chain_.drop();
     pending_.clear();
+    global_ = {};
     applications_.clear();
-    applications_.push_back(piv::make_application(*store_, config_.piv, environment_));
+    applications_.push_back(piv::make_application(*store_, config_.piv, environment_, global_));
     selected_ = applications_.front().get();
 }
 
@@ -55,8 +56,12 @@ Bytes Card::transmit(ByteView command) {
     return answer(command).encode();
 }
 
+void Card::transmit(ByteView command, Bytes& response) {
+    answer(command).encode_into(response);
+}
+
 ResponseApdu Card::answer(ByteView bytes) {
-    const Result<CommandApdu> command = CommandApdu::parse(bytes);
+    Result<CommandApdu> command = CommandApdu::parse(bytes);
     if (command && is_get_response(*command)) {
         drop_chain();
         return get_response(*command);
@@ -67,7 +72,8 @@ ResponseApdu Card::answer(ByteView bytes) {
         selected_->other_command();
         return sw::wrong_length;
     }
-    CommandChain::Step step = chain_.take(*command, selected_->chain_policy(command->ins()));
+    const std::optional<ChainPolicy> policy = selected_->chain_policy(command->ins());
+    const CommandChain::Step step = chain_.take(std::move(*command), policy);
     const bool block_kept = !step.command && step.command.error().ok();
     if (step.broken_off || (!step.command && !block_kept)) {
         selected_->other_command();
@@ -75,16 +81,29 @@ ResponseApdu Card::answer(ByteView bytes) {
     if (!step.command) {
         return step.command.error();
     }
-    if (selects_application(*step.command)) {
-        return split(select(*step.command), *command);
+    if (step.block) {
+        return take_block(*step.command, *step.block);
     }
-    return split(selected_->process(*step.command), *command);
+    if (selects_application(*step.command)) {
+        return split(select(*step.command), *step.command);
+    }
+    return split(selected_->process(*step.command), *step.command);
 }
 
 void Card::drop_chain() {
     if (chain_.drop()) {
         selected_->other_command();
     }
+}
+
+// A block that is refused ends its chain; the refusal is the application's own, so there is nothing to tell
+// it.
+ResponseApdu Card::take_block(const CommandApdu& block, BlockPosition position) {
+    ResponseApdu response = selected_->take_block(block, position);
+    if (response.status != sw::success) {
+        chain_.drop();
+    }
+    return split(std::move(response), block);
 }
 
 Application* Card::find_application(ByteView aid) const {

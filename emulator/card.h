@@ -10,6 +10,7 @@
 #include "emulator/card_config.h"
 #include "emulator/command_chain.h"
 #include "emulator/environment.h"
+#include "emulator/global_status.h"
 #include "emulator/nvm.h"
 #include "emulator/object_store.h"
 
@@ -35,6 +36,8 @@ public:
     void reset();
     /// One command APDU and its answer, both as on the wire. Never fails: what is malformed is answered 6700.
     [[nodiscard]] Bytes transmit(ByteView command);
+    /// The same into a buffer that is used again and again: what it held is gone, what it has room for stays.
+    void transmit(ByteView command, Bytes& response);
 
     [[nodiscard]] const ObjectStore& store() const { return *store_; }
 
@@ -43,6 +46,7 @@ private:
 
     [[nodiscard]] ResponseApdu answer(ByteView bytes);
     void drop_chain();
+    [[nodiscard]] ResponseApdu take_block(const CommandApdu& block, BlockPosition position);
     [[nodiscard]] ResponseApdu select(const CommandApdu& command);
     [[nodiscard]] Application* find_application(ByteView aid) const;
     [[nodiscard]] ResponseApdu get_response(const CommandApdu& command);
@@ -55,6 +59,7 @@ private:
     std::vector<std::unique_ptr<Application>> applications_;
     Application* selected_ = nullptr;
     CommandChain chain_;
+    GlobalStatus global_;
     Bytes pending_; ///< what GET RESPONSE has yet to bring
 };
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -37,7 +38,91 @@ std::optional<std::string> algorithms_fault(const std::vector<Algorithm>& algori
     return std::nullopt;
 }
 
+std::optional<std::string> codes_fault(const PivConfig& piv) {
+    if (auto fault = rules_fault("a passcode", piv.passcode)) {
+        return fault;
+    }
+    if (auto fault = rules_fault("an unblocking code", piv.unblocking_code)) {
+        return fault;
+    }
+    if (piv.global_passcode) {
+        return rules_fault("a global passcode", *piv.global_passcode);
+    }
+    if (piv.prefers_global_passcode) {
+        return "a global passcode is preferred where there is none";
+    }
+    return std::nullopt;
+}
+
+std::optional<std::string> timing_fault(const Timing& timing) {
+    for (const auto& [what, wait] : {std::pair("a command", timing.command), std::pair("a byte", timing.byte),
+                                     std::pair("a write", timing.memory_write)}) {
+        if (auto fault = wait_fault(what, wait)) {
+            return fault;
+        }
+    }
+    for (const auto& [algorithm, wait] : timing.generate) {
+        if (is_symmetric(algorithm)) {
+            return fmt::format("{} makes no key pairs", name(algorithm));
+        }
+        if (auto fault = wait_fault("making a key pair", wait)) {
+            return fault;
+        }
+    }
+    for (const auto& [algorithm, wait] : timing.use) {
+        if (auto fault = wait_fault("using a key", wait)) {
+            return fault;
+        }
+    }
+    return std::nullopt;
+}
+
+/// Where the interface bytes of an answer to reset end, and whether a check byte ends it all.
+struct InterfaceBytes {
+    std::size_t end = 2;
+    bool check_byte = false;
+    std::vector<int> protocols;
+};
+
+/// ISO/IEC 7816-3, 8.2.3: the upper half of T0, then of each TD, tells which interface bytes follow; a TD
+/// that names a protocol other than T=0 asks for a check byte at the end. None where the bytes end too early.
+std::optional<InterfaceBytes> interface_bytes(apdu::ByteView atr) {
+    constexpr int no_protocol = 15; // T=15 tells that global interface bytes follow
+    InterfaceBytes found;
+    unsigned follows = atr[1] >> 4U;
+    while (follows != 0) {
+        found.end += static_cast<std::size_t>(std::popcount(follows));
+        if (found.end > atr.size()) {
+            return std::nullopt;
+        }
+        if ((follows & 0x8U) == 0) {
+            break;
+        }
+        const int protocol = atr[found.end - 1] & 0x0F;
+        found.check_byte = found.check_byte || protocol != 0;
+        if (protocol != no_protocol &&
+            std::ranges::find(found.protocols, protocol) == found.protocols.end()) {
+            found.protocols.push_back(protocol);
+        }
+        follows = atr[found.end - 1] >> 4U;
+    }
+    return found;
+}
+
 } // namespace
+
+std::vector<int> protocols(apdu::ByteView atr) {
+    const auto found = atr.size() < 2 ? std::nullopt : interface_bytes(atr);
+    return found && !found->protocols.empty() ? found->protocols : std::vector<int>{0};
+}
+
+std::optional<std::string> wait_fault(std::string_view what, std::chrono::microseconds wait) {
+    if (wait.count() < 0 || wait > longest_wait) {
+        return fmt::format("{} that takes {} microseconds; 0 to {} are possible", what, wait.count(),
+                           longest_wait.count());
+    }
+    return std::nullopt;
+}
 
 std::optional<std::string> atr_fault(apdu::ByteView atr) {
     if (atr.size() < 2 || atr.size() > 33) {
@@ -46,24 +131,13 @@ std::optional<std::string> atr_fault(apdu::ByteView atr) {
     if (atr[0] != 0x3B && atr[0] != 0x3F) {
         return fmt::format("an ATR that begins with {:02X}, not 3B or 3F", atr[0]);
     }
-    // ISO/IEC 7816-3, 8.2.3: the upper half of T0, then of each TD, tells which interface bytes follow; a TD
-    // that names a protocol other than T=0 asks for a check byte at the end.
-    const std::size_t historical = atr[1] & 0x0FU;
-    unsigned follows = atr[1] >> 4U;
-    std::size_t at = 2;
-    bool check_byte = false;
-    while (follows != 0) {
-        at += static_cast<std::size_t>(std::popcount(follows));
-        if (at > atr.size()) {
-            return "an ATR that ends among its interface bytes";
-        }
-        if ((follows & 0x8U) == 0) {
-            break;
-        }
-        check_byte = check_byte || (atr[at - 1] & 0x0FU) != 0;
-        follows = atr[at - 1] >> 4U;
+    const auto interface = interface_bytes(atr);
+    if (!interface) {
+        return "an ATR that ends among its interface bytes";
     }
-    const std::size_t expected = at + historical + (check_byte ? 1 : 0);
+    const std::size_t historical = atr[1] & 0x0FU;
+    const bool check_byte = interface->check_byte;
+    const std::size_t expected = interface->end + historical + (check_byte ? 1 : 0);
     if (expected != atr.size()) {
         return fmt::format("an ATR of {} bytes that announces {}", atr.size(), expected);
     }
@@ -101,10 +175,15 @@ std::optional<std::string> config_fault(const CardConfig& config) {
     if (auto fault = geometry_fault(config.geometry)) {
         return fault;
     }
-    if (auto fault = rules_fault("a passcode", config.piv.passcode)) {
+    if (auto fault = codes_fault(config.piv)) {
         return fault;
     }
-    if (auto fault = rules_fault("an unblocking code", config.piv.unblocking_code)) {
+    if (config.piv.longest_object < smallest_longest_object ||
+        config.piv.longest_object > largest_longest_object) {
+        return fmt::format("a largest object of {} bytes; {} to {} are possible", config.piv.longest_object,
+                           smallest_longest_object, largest_longest_object);
+    }
+    if (auto fault = timing_fault(config.timing)) {
         return fault;
     }
     return algorithms_fault(config.piv.algorithms);

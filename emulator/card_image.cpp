@@ -1,13 +1,13 @@
 #include "emulator/card_image.h"
 
 #include "apdu/printable.h"
-#include "emulator/card_config_rules.h"
+#include "emulator/card_config_text.h"
 #include "emulator/crypto.h"
 
 #include <algorithm>
 #include <charconv>
+#include <cstdint>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <utility>
 
@@ -21,99 +21,9 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::string_view version = "1";
+constexpr std::string_view first_version = "1";
+constexpr std::string_view version = "2";
 constexpr std::size_t longest_line = 64UL * 1024;
-
-json rules_to_json(const PasscodeRules& rules) {
-    return {{"min", rules.min_length},
-            {"max", rules.max_length},
-            {"digits", rules.digits_only},
-            {"tries", rules.tries}};
-}
-
-std::string config_line(const CardConfig& config) {
-    json algorithms = json::array();
-    for (const Algorithm algorithm : config.piv.algorithms) {
-        algorithms.push_back(profile_word(algorithm));
-    }
-    const json out = {{"profile", config.profile},
-                      {"atr", apdu::to_hex(config.atr)},
-                      {"memory",
-                       {{"page", config.geometry.page_size},
-                        {"pages-per-block", config.geometry.pages_per_block},
-                        {"blocks", config.geometry.blocks},
-                        {"protection", protection_word(config.protection)}}},
-                      {"piv",
-                       {{"passcode", rules_to_json(config.piv.passcode)},
-                        {"unblocking-code", rules_to_json(config.piv.unblocking_code)},
-                        {"algorithms", algorithms},
-                        {"strict-signature-passcode", config.piv.strict_signature_passcode}}}};
-    // A profile is named after its file, and a file's name may hold bytes that are not UTF-8.
-    return out.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
-}
-
-/// A whole number in 0 to `max`: nlohmann would cut a larger one short without a word.
-std::uint32_t number(const json& object, const char* key, std::uint32_t max) {
-    const json& value = object.at(key);
-    if (!value.is_number_unsigned() || value.get<std::uint64_t>() > max) {
-        throw std::range_error(fmt::format("'{}' is out of range", key));
-    }
-    return value.get<std::uint32_t>();
-}
-
-PasscodeRules rules_from_json(const json& object) {
-    return {static_cast<std::uint8_t>(number(object, "min", 255)),
-            static_cast<std::uint8_t>(number(object, "max", 255)), object.at("digits").get<bool>(),
-            static_cast<std::uint8_t>(number(object, "tries", 255))};
-}
-
-Result<CardConfig> config_from_json(const json& in) {
-    CardConfig config;
-    config.profile = in.at("profile").get<std::string>();
-    auto atr = apdu::from_hex(in.at("atr").get<std::string>());
-    if (!atr) {
-        return apdu::failure(fmt::format("its ATR is no hex: {}", atr.error().message));
-    }
-    config.atr = *atr;
-    const json& memory = in.at("memory");
-    config.geometry = {number(memory, "page", UINT32_MAX), number(memory, "pages-per-block", UINT32_MAX),
-                       number(memory, "blocks", UINT32_MAX)};
-    const auto protection_text = memory.at("protection").get<std::string>();
-    const auto protection = protection_from_word(protection_text);
-    if (!protection) {
-        return apdu::failure(fmt::format("its memory's protection is '{}', unknown here", protection_text));
-    }
-    config.protection = *protection;
-    const json& piv = in.at("piv");
-    config.piv.passcode = rules_from_json(piv.at("passcode"));
-    config.piv.unblocking_code = rules_from_json(piv.at("unblocking-code"));
-    config.piv.strict_signature_passcode = piv.at("strict-signature-passcode").get<bool>();
-    config.piv.algorithms.clear();
-    for (const json& word : piv.at("algorithms")) {
-        const auto algorithm = algorithm_from_profile_word(word.get<std::string>());
-        if (!algorithm) {
-            return apdu::failure(fmt::format("its algorithm '{}' is unknown here", word.get<std::string>()));
-        }
-        config.piv.algorithms.push_back(*algorithm);
-    }
-    return config;
-}
-
-Result<CardConfig> parse_config(std::string_view line) {
-    try {
-        auto config = config_from_json(json::parse(line));
-        if (config) {
-            if (const auto fault = config_fault(*config)) {
-                return apdu::failure(*fault);
-            }
-        }
-        return config;
-    } catch (const json::exception& error) {
-        return apdu::failure(error.what());
-    } catch (const std::range_error& error) {
-        return apdu::failure(error.what());
-    }
-}
 
 /// Takes a line off the front, without its newline; none where there is no newline within reason.
 std::optional<std::string_view> take_line(std::string_view& text) {
@@ -147,6 +57,92 @@ std::optional<Bytes> inflate_exactly(ByteView deflated, std::size_t size) {
     return memory;
 }
 
+Bytes deflate_all(ByteView bytes) {
+    uLongf size = compressBound(bytes.size());
+    Bytes deflated(size);
+    // Cannot fail: the bound is zlib's own.
+    compress2(deflated.data(), &size, bytes.data(), bytes.size(), Z_BEST_SPEED);
+    deflated.resize(size);
+    return deflated;
+}
+
+/// What the line of JSON tells.
+struct Description {
+    CardConfig config;
+    std::size_t weak_bytes = 0;
+    std::uint64_t weak_state = 0;
+};
+
+std::string description_line(const CardImage& image) {
+    const json out = {
+        {"card", config_to_json(image.config)},
+        {"weak-bits",
+         {{"count", image.weak.masks.size()}, {"state", fmt::format("{:016X}", image.weak.state)}}}};
+    // A profile is named after its file, and a file's name may hold bytes that are not UTF-8.
+    return out.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+Result<Description> read_weak_bits(const json& in, const CardConfig& config) {
+    Description out{config, 0, 0};
+    const json& count = in.at("count");
+    if (!count.is_number_unsigned() || count.get<std::uint64_t>() > config.geometry.size()) {
+        return apdu::failure("there are more bytes with weak bits than the memory has");
+    }
+    out.weak_bytes = count.get<std::size_t>();
+    const auto state = apdu::from_hex(in.at("state").get<std::string>());
+    if (!state || state->size() != sizeof(out.weak_state)) {
+        return apdu::failure("the state of its weak bits is not 16 hexadecimal digits");
+    }
+    for (const std::uint8_t byte : *state) {
+        out.weak_state = out.weak_state << 8U | byte;
+    }
+    return out;
+}
+
+Result<Description> parse_description(std::string_view line, bool first) {
+    try {
+        const json in = json::parse(line);
+        auto config = config_from_json(first ? in : in.at("card"), first);
+        if (!config) {
+            return tl::make_unexpected(config.error());
+        }
+        return first ? Description{std::move(*config), 0, 0} : read_weak_bits(in.at("weak-bits"), *config);
+    } catch (const json::exception& error) {
+        return apdu::failure(error.what());
+    }
+}
+
+/// A byte with weak bits: its offset, then their mask.
+constexpr std::size_t weak_entry_size = 5;
+
+void append_weak_bits(Bytes& out, const WeakBits& weak) {
+    for (const auto& [offset, mask] : weak.masks) {
+        for (unsigned shift = 32; shift > 0; shift -= 8) {
+            out.push_back(static_cast<std::uint8_t>(offset >> (shift - 8)));
+        }
+        out.push_back(mask);
+    }
+}
+
+/// None where they do not ascend, lie outside the memory, or say nothing.
+std::optional<WeakBits> parse_weak_bits(ByteView entries, std::size_t memory_size, std::uint64_t state) {
+    WeakBits weak;
+    weak.state = state;
+    for (; entries.size() >= weak_entry_size; entries = entries.subspan(weak_entry_size)) {
+        std::uint32_t offset = 0;
+        for (std::size_t i = 0; i + 1 < weak_entry_size; ++i) {
+            offset = offset << 8U | entries[i];
+        }
+        const std::uint8_t mask = entries[weak_entry_size - 1];
+        if (mask == 0 || offset >= memory_size ||
+            (!weak.masks.empty() && weak.masks.rbegin()->first >= offset)) {
+            return std::nullopt;
+        }
+        weak.masks.emplace_hint(weak.masks.end(), offset, mask);
+    }
+    return weak;
+}
+
 /// Tells a file cut within the lines from one whose bytes changed: a line that is short of its newline at the
 /// end of the file was cut.
 apdu::Error short_of(std::string_view rest, std::string_view what) {
@@ -175,18 +171,31 @@ std::optional<std::string> content_fault(std::string_view checksum, std::string_
     return "the card image is damaged: its checksum is not that of its content";
 }
 
+Result<CardImage> unpack(const Description& described, ByteView deflated) {
+    const std::size_t size = described.config.geometry.size();
+    auto content = inflate_exactly(deflated, size + described.weak_bytes * weak_entry_size);
+    if (!content) {
+        return apdu::failure(fmt::format(
+            "the card image's memory does not have the {} bytes that its configuration tells", size));
+    }
+    auto weak = parse_weak_bits(ByteView(*content).subspan(size), size, described.weak_state);
+    if (!weak) {
+        return apdu::failure("the card image's weak bits are not in order");
+    }
+    content->resize(size);
+    return CardImage{described.config, std::move(*content), std::move(*weak)};
+}
+
 } // namespace
 
 Bytes CardImage::serialize() const {
-    const std::string config_text = config_line(config);
-    uLongf size = compressBound(memory.size());
-    Bytes deflated(size);
-    // Cannot fail: the bound is zlib's own.
-    compress2(deflated.data(), &size, memory.data(), memory.size(), Z_BEST_SPEED);
-    deflated.resize(size);
+    const std::string description = description_line(*this);
+    Bytes content = memory;
+    append_weak_bits(content, weak);
+    const Bytes deflated = deflate_all(content);
     const std::string_view payload(reinterpret_cast<const char*>(deflated.data()), deflated.size());
-    const std::string head = fmt::format("{}{}\n{}{}\n", card_image_magic, version, config_text,
-                                         checksum_line(config_text, payload));
+    const std::string head = fmt::format("{}{}\n{}{}\n", card_image_magic, version, description,
+                                         checksum_line(description, payload));
     Bytes file(head.begin(), head.end());
     file.insert(file.end(), deflated.begin(), deflated.end());
     return file;
@@ -210,9 +219,11 @@ Result<CardImage> CardImage::parse(ByteView file) {
     if (!found_version) {
         return tl::make_unexpected(short_of(text, "first line"));
     }
-    if (*found_version != version) {
-        return apdu::failure(fmt::format("a card image of version '{}'; this program reads version {}",
-                                         apdu::printable(found_version->substr(0, 20)), version));
+    const bool first = *found_version == first_version;
+    if (!first && *found_version != version) {
+        return apdu::failure(
+            fmt::format("a card image of version '{}'; this program reads versions {} and {}",
+                        apdu::printable(found_version->substr(0, 20)), first_version, version));
     }
     const std::string_view config_start = text;
     const auto config_text = take_line(text);
@@ -226,18 +237,12 @@ Result<CardImage> CardImage::parse(ByteView file) {
     if (const auto fault = content_fault(*checksum, config_start.substr(0, config_text->size() + 1), text)) {
         return apdu::failure(*fault);
     }
-    const auto config = parse_config(*config_text);
-    if (!config) {
+    const auto described = parse_description(*config_text, first);
+    if (!described) {
         return apdu::failure(fmt::format("the card image's configuration is wrong: {}",
-                                         apdu::printable(config.error().message)));
+                                         apdu::printable(described.error().message)));
     }
-    auto memory = inflate_exactly(bytes_of(text), config->geometry.size());
-    if (!memory) {
-        return apdu::failure(
-            fmt::format("the card image's memory does not have the {} bytes that its configuration tells",
-                        config->geometry.size()));
-    }
-    return CardImage{*config, std::move(*memory)};
+    return unpack(*described, bytes_of(text));
 }
 
 } // namespace cardrig::emulator

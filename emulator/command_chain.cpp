@@ -20,34 +20,53 @@ bool continues(const CommandApdu& first, const CommandApdu& next) {
 
 } // namespace
 
-CommandChain::Step CommandChain::take(const CommandApdu& command, const std::optional<ChainPolicy>& policy) {
+CommandChain::Step CommandChain::take(CommandApdu command, const std::optional<ChainPolicy>& policy) {
     bool broken_off = false;
     if (blocks_ && !continues(blocks_->first, command)) {
         const std::optional<apdu::StatusWord> answer = blocks_->policy.to_foreign_command;
         broken_off = drop();
         if (answer) {
-            return {broken_off, tl::make_unexpected(*answer)};
+            return {broken_off, tl::make_unexpected(*answer), std::nullopt};
         }
     }
     if (!policy || plain_class(command) != 0x00) {
-        return {broken_off, command};
+        return {broken_off, std::move(command), std::nullopt};
     }
-    const std::size_t so_far = blocks_ ? blocks_->data.size() : 0;
+    const std::size_t so_far = blocks_ ? blocks_->size : 0;
     if (so_far + command.nc() > policy->limit) {
         broken_off = drop() || broken_off;
-        return {broken_off, tl::make_unexpected(policy->too_long)};
+        return {broken_off, tl::make_unexpected(policy->too_long), std::nullopt};
+    }
+    if (policy->streamed && (blocks_ || command.chained())) {
+        const BlockPosition position = advance(command, *policy);
+        return {broken_off, std::move(command), position};
     }
     if (command.chained()) {
         if (!blocks_) {
-            blocks_.emplace(Blocks{command, *policy, {}});
+            blocks_.emplace(Blocks{command, *policy, 0, {}});
+            blocks_->data.reserve(policy->limit);
         }
+        blocks_->size += command.nc();
         blocks_->data.insert(blocks_->data.end(), command.data().begin(), command.data().end());
-        return {broken_off, tl::make_unexpected(apdu::sw::success)};
+        return {broken_off, tl::make_unexpected(apdu::sw::success), std::nullopt};
     }
-    return {broken_off, whole(command)};
+    return {broken_off, whole(std::move(command)), std::nullopt};
 }
 
-CommandApdu CommandChain::whole(const CommandApdu& last) {
+BlockPosition CommandChain::advance(const CommandApdu& block, const ChainPolicy& policy) {
+    if (!blocks_) {
+        blocks_.emplace(Blocks{block, policy, block.nc(), {}});
+        return BlockPosition::first;
+    }
+    blocks_->size += block.nc();
+    if (block.chained()) {
+        return BlockPosition::middle;
+    }
+    blocks_.reset();
+    return BlockPosition::last;
+}
+
+CommandApdu CommandChain::whole(CommandApdu last) {
     if (!blocks_) {
         return last;
     }

@@ -5,6 +5,7 @@
 #include "apdu/status_word.h"
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 
 #include <tl/expected.hpp>
@@ -20,7 +21,12 @@ struct ChainPolicy {
     /// The answer to a command that is not the next block, while a chain is under way; where there is none,
     /// that command is served. The chain is void either way.
     std::optional<apdu::StatusWord> to_foreign_command;
+    /// The blocks of a chain are handed on as they come, instead of being put together.
+    bool streamed = false;
 };
+
+/// Where a block stands in its chain of at least two.
+enum class BlockPosition : std::uint8_t { first, middle, last };
 
 /// Puts blocks together.
 class CommandChain final {
@@ -31,12 +37,14 @@ public:
         /// The command as a whole, with the last block's class and Le; or the answer to the block: success
         /// where more have to follow.
         tl::expected<apdu::CommandApdu, apdu::StatusWord> command;
+        /// `command` is this block of a streamed chain; none where it is a whole command.
+        std::optional<BlockPosition> block;
     };
 
     /// `policy`: for this command's instruction; none where its data come in one piece only. A block of such
     /// a command, and what has another class byte than 00 and 10, is handed on as it is, for the application
     /// to refuse.
-    [[nodiscard]] Step take(const apdu::CommandApdu& command, const std::optional<ChainPolicy>& policy);
+    [[nodiscard]] Step take(apdu::CommandApdu command, const std::optional<ChainPolicy>& policy);
     /// Forgets a chain under way; whether there was one.
     bool drop();
 
@@ -44,9 +52,11 @@ private:
     struct Blocks {
         apdu::CommandApdu first;
         ChainPolicy policy;
-        apdu::Bytes data;
+        std::size_t size = 0; ///< bytes of data so far
+        apdu::Bytes data;     ///< none where they are streamed
     };
-    [[nodiscard]] apdu::CommandApdu whole(const apdu::CommandApdu& last);
+    [[nodiscard]] BlockPosition advance(const apdu::CommandApdu& block, const ChainPolicy& policy);
+    [[nodiscard]] apdu::CommandApdu whole(apdu::CommandApdu last);
 
     std::optional<Blocks> blocks_;
 };

@@ -18,7 +18,7 @@ std::vector<piv::KeyReference> key_references() {
         references.push_back(retired);
     }
     references.insert(references.end(), {piv::authentication_key, piv::signature_key, piv::key_management_key,
-                                         piv::card_authentication_key});
+                                         piv::card_authentication_key, piv::attestation_key});
     return references;
 }
 
@@ -43,7 +43,7 @@ public:
         state.profile = config_.profile;
         state.atr = apdu::to_hex(config_.atr);
         state.free_bytes = store_.free_bytes();
-        if (const auto chuid = store_.read(piv::data_object(piv::chuid_tag))) {
+        if (const auto chuid = piv::written_object(store_, piv::chuid_tag)) {
             state.guid = guid_in(*chuid);
         }
         if (const auto fault = add_secrets(state)) {
@@ -75,9 +75,17 @@ private:
         if (!algorithm || !is_symmetric(*algorithm) || management->size() != 1 + key_size(*algorithm)) {
             return "the card has no management key in the form that it keeps one";
         }
-        state.passcode = {store_.counter(piv::passcode_tries), config_.piv.passcode.tries};
-        state.unblocking_code = {store_.counter(piv::unblocking_code_tries),
-                                 config_.piv.unblocking_code.tries};
+        const piv::RetryLimits limits = piv::retry_limits(store_, config_.piv);
+        state.passcode = {store_.counter(piv::passcode_tries), limits.passcode};
+        state.unblocking_code = {store_.counter(piv::unblocking_code_tries), limits.unblocking_code};
+        if (const auto& rules = config_.piv.global_passcode) {
+            const auto global = store_.read(piv::global_passcode_object);
+            if (!global || global->size() != piv::code_size) {
+                return "the card has no global passcode in the form that it keeps one";
+            }
+            state.global_passcode = {store_.counter(piv::global_passcode_tries), rules->tries};
+            state.global_passcode_digest = digest_of(*global);
+        }
         state.management_algorithm = *algorithm;
         state.passcode_digest = digest_of(*passcode);
         state.unblocking_code_digest = digest_of(*unblocking);
@@ -89,8 +97,16 @@ private:
         SlotState slot;
         slot.reference = reference;
         const std::optional<PrivateKey> key = read_key(slot);
-        const auto content = store_.read(piv::data_object(*piv::certificate_tag(reference)));
-        if (!content || content->empty()) {
+        const apdu::Tag tag = *piv::slot_certificate_tag(reference);
+        const auto content = store_.read(piv::data_object(tag));
+        if (!content) {
+            return slot;
+        }
+        if (!piv::is_written(store_, tag)) {
+            slot.certificate_damage = "it was not written to its end, and counts as absent";
+            return slot;
+        }
+        if (content->empty()) {
             return slot;
         }
         const auto der = piv::certificate_in(*content);
@@ -138,6 +154,7 @@ private:
             return std::nullopt;
         }
         slot.key = key->algorithm();
+        slot.origin = stored->origin;
         slot.key_sha256 = digest_of(key->subject_public_key_info());
         return *key;
     }
@@ -145,7 +162,7 @@ private:
     void add_objects(CardState& state) const {
         std::set<ObjectId> certificates;
         for (const piv::KeyReference reference : key_references()) {
-            certificates.insert(piv::data_object(*piv::certificate_tag(reference)));
+            certificates.insert(piv::data_object(*piv::slot_certificate_tag(reference)));
         }
         for (const ObjectId id : store_.objects()) {
             // Keys and secrets have numbers above all tags: see piv_memory.h.
@@ -154,7 +171,8 @@ private:
                 continue;
             }
             if (const auto content = store_.read(id)) {
-                state.objects[number] = {content->size(), digest_of(*content)};
+                state.objects[number] = {content->size(), digest_of(*content),
+                                         !piv::is_written(store_, number)};
             }
         }
     }
@@ -174,7 +192,7 @@ const SlotState* CardState::slot(piv::KeyReference reference) const {
 }
 
 Result<CardState> inspect(const CardImage& image) {
-    MemoryNvm copy(image.config.geometry, image.memory);
+    MemoryNvm copy(image.config.geometry, image.memory, image.weak);
     const auto store = ObjectStore::mount(copy);
     if (!store) {
         return tl::make_unexpected(store.error());
@@ -183,7 +201,7 @@ Result<CardState> inspect(const CardImage& image) {
 }
 
 Result<bool> passcode_is(const CardImage& image, std::string_view passcode) {
-    MemoryNvm copy(image.config.geometry, image.memory);
+    MemoryNvm copy(image.config.geometry, image.memory, image.weak);
     const auto store = ObjectStore::mount(copy);
     if (!store) {
         return tl::make_unexpected(store.error());

@@ -30,6 +30,7 @@ struct CertificateState {
 struct SlotState {
     piv::KeyReference reference = 0;
     std::optional<Algorithm> key;
+    piv::KeyOrigin origin = piv::KeyOrigin::generated; ///< of the key, where there is one
     std::string key_sha256; ///< of the SubjectPublicKeyInfo, upper-case hex; empty without a key
     /// Where the key object is there and cannot be read: why.
     std::optional<std::string> key_damage;
@@ -47,6 +48,7 @@ struct CounterState {
 struct ObjectState {
     std::size_t size = 0;
     std::string sha256;
+    bool unfinished = false; ///< being written when the power went, or another command came: counts as absent
 };
 
 struct CardState {
@@ -55,11 +57,14 @@ struct CardState {
     std::string guid; ///< hex, from the CHUID; empty without one
     CounterState passcode;
     CounterState unblocking_code;
+    /// Of cards that have one.
+    std::optional<CounterState> global_passcode;
     Algorithm management_algorithm{};
     /// SHA-256 of what the card keeps: tells a change. Six digits are soon guessed from it, so it is as
     /// secret as the passcode and is never shown.
     std::string passcode_digest;
     std::string unblocking_code_digest;
+    std::string global_passcode_digest; ///< empty on a card that has none
     std::string management_key_digest;
     std::vector<SlotState> slots; ///< those with a key or a certificate, by reference
     std::map<apdu::Tag, ObjectState> objects;
@@ -69,7 +74,8 @@ struct CardState {
 };
 
 /// Works on a copy of the memory (recovery may write). Fails where the memory is no card's, and where what
-/// every card has is missing or of the wrong form (passcode, unblocking code, management key), saying which.
+/// every card has is missing or of the wrong form (passcode, unblocking code, management key, a global
+/// passcode on cards that take one), saying which.
 [[nodiscard]] Result<CardState> inspect(const CardImage& image);
 
 /// Whether this is the card's passcode; costs no try. Whether the passcode is blocked makes no difference.

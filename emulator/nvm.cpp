@@ -24,16 +24,33 @@ apdu::Result<void> check(const NvmGeometry& geometry) {
 
 MemoryNvm::MemoryNvm(NvmGeometry geometry) : geometry_(geometry), bytes_(geometry.size(), erased_byte) {}
 
-MemoryNvm::MemoryNvm(NvmGeometry geometry, Bytes bytes) : geometry_(geometry), bytes_(std::move(bytes)) {
+std::uint8_t WeakBits::draw() {
+    // SplitMix64 (Steele, Lea, Flood, 2014).
+    state += 0x9E37'79B9'7F4A'7C15U;
+    std::uint64_t mixed = state;
+    mixed = (mixed ^ (mixed >> 30U)) * 0xBF58'476D'1CE4'E5B9U;
+    mixed = (mixed ^ (mixed >> 27U)) * 0x94D0'49BB'1331'11EBU;
+    return static_cast<std::uint8_t>((mixed ^ (mixed >> 31U)) >> 32U);
+}
+
+MemoryNvm::MemoryNvm(NvmGeometry geometry, Bytes bytes, WeakBits weak)
+    : geometry_(geometry), bytes_(std::move(bytes)), weak_(std::move(weak)) {
     bytes_.resize(geometry.size(), erased_byte);
 }
 
 void MemoryNvm::read(std::uint32_t offset, std::span<std::uint8_t> out) const {
     std::copy_n(bytes_.begin() + offset, out.size(), out.begin());
+    for (auto weak = weak_.masks.lower_bound(offset);
+         weak != weak_.masks.end() && weak->first - offset < out.size(); ++weak) {
+        std::uint8_t& byte = out[weak->first - offset];
+        byte = static_cast<std::uint8_t>((byte & ~weak->second) | (weak_.draw() & weak->second));
+    }
 }
 
 void MemoryNvm::write(std::uint32_t offset, ByteView bytes) {
     std::copy(bytes.begin(), bytes.end(), bytes_.begin() + offset);
+    weak_.masks.erase(weak_.masks.lower_bound(offset),
+                      weak_.masks.lower_bound(offset + static_cast<std::uint32_t>(bytes.size())));
 }
 
 } // namespace cardrig::emulator

@@ -8,6 +8,7 @@
 #include "apdu/result.h"
 
 #include <cstdint>
+#include <map>
 #include <span>
 
 namespace cardrig::emulator {
@@ -49,13 +50,24 @@ public:
     virtual void sync() = 0;
 };
 
+/// Bits of a memory that hold no value: each reading draws them anew, and programming them ends it. What a
+/// chip is left with when the power goes while it programs.
+struct WeakBits {
+    std::map<std::uint32_t, std::uint8_t> masks; ///< by the offset of their byte; no mask is 0
+    std::uint64_t state = 0;                     ///< of the stream that they are drawn from
+
+    /// The next byte of the stream.
+    [[nodiscard]] std::uint8_t draw();
+    friend bool operator==(const WeakBits&, const WeakBits&) = default;
+};
+
 /// Plain memory in RAM: what an image is loaded into.
 class MemoryNvm final : public Nvm {
 public:
     /// Erased memory.
     explicit MemoryNvm(NvmGeometry geometry);
-    /// `bytes` has exactly the geometry's size.
-    MemoryNvm(NvmGeometry geometry, Bytes bytes);
+    /// `bytes` has exactly the geometry's size, and the weak bits lie in it.
+    MemoryNvm(NvmGeometry geometry, Bytes bytes, WeakBits weak = {});
 
     [[nodiscard]] NvmGeometry geometry() const override { return geometry_; }
     void read(std::uint32_t offset, std::span<std::uint8_t> out) const override;
@@ -65,10 +77,13 @@ public:
     [[nodiscard]] const Bytes& bytes() const { return bytes_; }
     /// The raw memory, for what a power cut does to it.
     [[nodiscard]] Bytes& bytes() { return bytes_; }
+    [[nodiscard]] const WeakBits& weak() const { return weak_; }
+    [[nodiscard]] WeakBits& weak() { return weak_; }
 
 private:
     NvmGeometry geometry_;
     Bytes bytes_;
+    mutable WeakBits weak_; ///< reading goes on in the stream
 };
 
 } // namespace cardrig::emulator

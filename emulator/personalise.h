@@ -34,13 +34,14 @@ struct CardSpec {
     /// 0 to the rules' tries; none: as many as the rules have.
     std::optional<std::uint8_t> passcode_tries_left;
     std::optional<std::uint8_t> unblocking_code_tries_left;
+    std::optional<std::uint8_t> global_passcode_tries_left;
     Algorithm management_algorithm = Algorithm::triple_des;
     Bytes management_key; ///< key_size(management_algorithm) bytes
     std::array<std::uint8_t, 16> guid{};
     std::chrono::sys_days expires; ///< the CHUID's expiration date
     std::vector<PersonalisedKey> keys;
     /// Further data objects by tag: what stands inside 53, 7E or 7F61. They replace those that the card would
-    /// get otherwise.
+    /// get otherwise; an empty one leaves such an object away.
     std::map<apdu::Tag, Bytes> objects;
 };
 

@@ -20,6 +20,11 @@ using emulator::PasscodeRules;
 using emulator::SlotState;
 using std::chrono::sys_seconds;
 
+/// As the bytes that name the object: tokens have some whose numbers spell no tag.
+std::string tag_text(apdu::Tag tag) {
+    return fmt::format("{:02X}", tag);
+}
+
 std::string_view use_of(emulator::piv::KeyReference reference) {
     switch (reference) {
     case emulator::piv::authentication_key:
@@ -30,6 +35,8 @@ std::string_view use_of(emulator::piv::KeyReference reference) {
         return "key management";
     case emulator::piv::card_authentication_key:
         return "card authentication";
+    case emulator::piv::attestation_key:
+        return "attestation";
     default:
         return "retired";
     }
@@ -73,7 +80,11 @@ std::string key_text(const SlotState& slot) {
     if (slot.key_damage) {
         return fmt::format("key cannot be read: {}", *slot.key_damage);
     }
-    return slot.key ? fmt::format("{} key", emulator::name(*slot.key)) : std::string("no key");
+    if (!slot.key) {
+        return "no key";
+    }
+    const bool imported = slot.origin == emulator::piv::KeyOrigin::imported;
+    return fmt::format("{} key{}", emulator::name(*slot.key), imported ? ", imported" : "");
 }
 
 std::string match_text(const SlotState& slot) {
@@ -117,7 +128,10 @@ nlohmann::json counter_json(const CounterState& counter, const PasscodeRules& ru
 nlohmann::json slot_json(const SlotState& slot, sys_seconds now) {
     nlohmann::json out = {{"reference", key_reference_text(slot.reference)}};
     if (slot.key) {
-        out["key"] = {{"algorithm", emulator::profile_word(*slot.key)}, {"sha256", slot.key_sha256}};
+        const bool imported = slot.origin == emulator::piv::KeyOrigin::imported;
+        out["key"] = {{"algorithm", emulator::profile_word(*slot.key)},
+                      {"origin", imported ? "imported" : "generated"},
+                      {"sha256", slot.key_sha256}};
     }
     if (slot.key_damage) {
         out["key-damage"] = *slot.key_damage;
@@ -136,7 +150,7 @@ nlohmann::json slot_json(const SlotState& slot, sys_seconds now) {
 
 std::string object_text(apdu::Tag tag) {
     const auto name = apdu::piv_object_name(tag);
-    return name ? std::string(*name) : apdu::to_hex(apdu::encode_tag(tag));
+    return name ? std::string(*name) : tag_text(tag);
 }
 
 std::string key_reference_text(emulator::piv::KeyReference reference) {
@@ -195,7 +209,7 @@ nlohmann::json card_json(const CardConfig& config, const CardState& state, sys_s
     nlohmann::json objects = nlohmann::json::array();
     for (const auto& [tag, object] : state.objects) {
         objects.push_back({{"name", object_text(tag)},
-                           {"tag", apdu::to_hex(apdu::encode_tag(tag))},
+                           {"tag", tag_text(tag)},
                            {"bytes", object.size},
                            {"sha256", object.sha256}});
     }

@@ -125,6 +125,8 @@ int run_command_line(int argc, char** argv) {
         "  cardrig run scenarios\n"
         "  cardrig card new piv-staff -o a.card --set certificates.9A.expires='10 days'\n"
         "  cardrig card show a.card\n"
+        "  cardrig serve --card a.card --image a.card\n"
+        "  cardrig doctor\n"
         "Each command has a --help of its own.\n\n"
         "Exit status: 0 all held; 1 something did not; 2 the request was wrong; 3 this host cannot do\n"
         "it. exec gives its command's own status, and 125 to 127 for its own troubles.");
@@ -133,6 +135,8 @@ int run_command_line(int argc, char** argv) {
     add_run_command(app, status);
     add_card_command(app, status);
     add_trace_command(app, status);
+    add_serve_command(app, status);
+    add_doctor_command(app, status);
     return flushed(run_guarded(app, [&] {
         app.parse(argc, argv);
         return status;

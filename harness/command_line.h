@@ -18,5 +18,7 @@ void add_exec_command(CLI::App& app, int& status);
 void add_run_command(CLI::App& app, int& status);
 void add_card_command(CLI::App& app, int& status);
 void add_trace_command(CLI::App& app, int& status);
+void add_serve_command(CLI::App& app, int& status);
+void add_doctor_command(CLI::App& app, int& status);
 
 } // namespace cardrig::harness

@@ -75,7 +75,7 @@ int run_with_cards(const ExecOptions& options) {
             "no command: give one after --, as in `cardrig exec --card piv-staff -- opensc-tool -n`");
     }
     const SignalWatch signals;
-    Trace trace(options.show_secrets);
+    Trace trace(options.show_secrets, Trace::Keep::nothing); // the file, if any, listens
     std::unique_ptr<TraceFile> file;
     if (!options.trace.empty()) {
         file = std::make_unique<TraceFile>(options.trace);

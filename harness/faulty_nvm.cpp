@@ -157,19 +157,13 @@ void FaultyNvm::power_on() {
 
 void FaultyNvm::restore(const Remains& remains) {
     memory_.bytes() = remains.memory;
-    weak_ = remains.weak;
-    weak_state_ = remains.weak_state;
+    memory_.weak() = {remains.weak, remains.weak_state};
     power_on();
 }
 
 void FaultyNvm::read(std::uint32_t offset, std::span<std::uint8_t> out) const {
     check_alive();
     memory_.read(offset, out);
-    for (auto weak = weak_.lower_bound(offset); weak != weak_.end() && weak->first - offset < out.size();
-         ++weak) {
-        std::uint8_t& byte = out[weak->first - offset];
-        byte = static_cast<std::uint8_t>((byte & ~weak->second) | (random_byte() & weak->second));
-    }
 }
 
 void FaultyNvm::write(std::uint32_t offset, ByteView bytes) {
@@ -217,26 +211,25 @@ void FaultyNvm::observe(std::uint32_t offset, ByteView bytes) {
 }
 
 void FaultyNvm::program(std::uint32_t offset, ByteView bytes) {
-    memory_.write(offset, bytes);
-    settle({offset, static_cast<std::uint32_t>(bytes.size())});
+    memory_.write(offset, bytes); // and what was weak there is so no more
 }
 
 void FaultyNvm::erase(Range range) {
-    std::fill_n(memory_.bytes().begin() + range.offset, range.size, emulator::erased_byte);
-    settle(range);
+    memory_.write(range.offset, Bytes(range.size, emulator::erased_byte));
 }
 
 void FaultyNvm::weaken(std::uint32_t offset, ByteView bytes, std::uint64_t seed) {
     // Bits that an earlier cut left weak stay so: this write does not get to settling them either.
-    weak_state_ ^= seed + writes_;
+    emulator::WeakBits& weak = memory_.weak();
+    weak.state ^= seed + writes_;
     for (std::uint32_t i = 0; i < bytes.size(); ++i) {
         std::uint8_t& byte = memory_.bytes()[offset + i];
-        const auto earlier = weak_.find(offset + i);
-        const auto mask =
-            static_cast<std::uint8_t>((byte ^ bytes[i]) | (earlier == weak_.end() ? 0 : earlier->second));
+        const auto earlier = weak.masks.find(offset + i);
+        const auto mask = static_cast<std::uint8_t>((byte ^ bytes[i]) |
+                                                    (earlier == weak.masks.end() ? 0 : earlier->second));
         if (mask != 0) {
-            weak_[offset + i] = mask;
-            byte = static_cast<std::uint8_t>((byte & ~mask) | (random_byte() & mask));
+            weak.masks[offset + i] = mask;
+            byte = static_cast<std::uint8_t>((byte & ~mask) | (weak.draw() & mask));
         }
     }
 }
@@ -244,26 +237,14 @@ void FaultyNvm::weaken(std::uint32_t offset, ByteView bytes, std::uint64_t seed)
 void FaultyNvm::undo_since_sync() {
     for (auto undo = since_sync_.rbegin(); undo != since_sync_.rend(); ++undo) {
         program(undo->offset, undo->before);
-        weak_.insert(undo->weak.begin(), undo->weak.end());
+        memory_.weak().masks.insert(undo->weak.begin(), undo->weak.end());
     }
     since_sync_.clear();
 }
 
 FaultyNvm::WeakBits FaultyNvm::weak_in(Range range) const {
-    return {weak_.lower_bound(range.offset), weak_.lower_bound(range.offset + range.size)};
-}
-
-void FaultyNvm::settle(Range range) {
-    weak_.erase(weak_.lower_bound(range.offset), weak_.lower_bound(range.offset + range.size));
-}
-
-std::uint8_t FaultyNvm::random_byte() const {
-    // SplitMix64 (Steele, Lea, Flood, 2014).
-    weak_state_ += 0x9E37'79B9'7F4A'7C15U;
-    std::uint64_t mixed = weak_state_;
-    mixed = (mixed ^ (mixed >> 30U)) * 0xBF58'476D'1CE4'E5B9U;
-    mixed = (mixed ^ (mixed >> 27U)) * 0x94D0'49BB'1331'11EBU;
-    return static_cast<std::uint8_t>((mixed ^ (mixed >> 31U)) >> 32U);
+    const WeakBits& masks = memory_.weak().masks;
+    return {masks.lower_bound(range.offset), masks.lower_bound(range.offset + range.size)};
 }
 
 void FaultyNvm::tear(std::uint32_t offset, ByteView bytes, const Tearing& tearing) {

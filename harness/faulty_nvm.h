@@ -53,7 +53,7 @@ struct Tearing {
 
 class FaultyNvm final : public emulator::Nvm {
 public:
-    /// `memory` outlives it and is what is left after a cut.
+    /// `memory` outlives it and is what is left after a cut, weak bits included.
     explicit FaultyNvm(emulator::MemoryNvm& memory);
 
     /// Plans a cut at the n-th write from now, n from 1. Replaces an earlier plan.
@@ -79,7 +79,9 @@ public:
         WeakBits weak;
         std::uint64_t weak_state = 0; ///< of the stream that weak bits are drawn from
     };
-    [[nodiscard]] Remains remains() const { return {memory_.bytes(), weak_, weak_state_}; }
+    [[nodiscard]] Remains remains() const {
+        return {memory_.bytes(), memory_.weak().masks, memory_.weak().state};
+    }
     /// As after power_on() over these remains; `remains.memory` has the memory's size.
     void restore(const Remains& remains);
 
@@ -107,8 +109,6 @@ private:
     void weaken(std::uint32_t offset, ByteView bytes, std::uint64_t seed);
     void undo_since_sync();
     [[nodiscard]] WeakBits weak_in(Range range) const;
-    void settle(Range range);
-    [[nodiscard]] std::uint8_t random_byte() const;
     void tear(std::uint32_t offset, ByteView bytes, const Tearing& tearing);
 
     emulator::MemoryNvm& memory_;
@@ -118,8 +118,6 @@ private:
     bool dead_ = false;
     Observer observer_;
     std::vector<Undo> since_sync_;
-    WeakBits weak_;
-    mutable std::uint64_t weak_state_ = 0;
 };
 
 } // namespace cardrig::harness

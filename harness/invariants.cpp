@@ -208,7 +208,7 @@ const std::vector<std::string>& invariant_ids() {
 }
 
 std::optional<std::string> bricked(const CardImage& image) {
-    emulator::MemoryNvm memory(image.config.geometry, image.memory);
+    emulator::MemoryNvm memory(image.config.geometry, image.memory, image.weak);
     if (auto trouble = dead_after_power_on(memory, image.config)) {
         return trouble;
     }

@@ -1,4 +1,4 @@
-// The command: cardrig exec | run | card | trace.
+// The command: cardrig exec | run | card | trace | serve | doctor.
 #include "harness/command_line.h"
 #include "harness/errors.h"
 

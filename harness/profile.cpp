@@ -1,6 +1,7 @@
 #include "harness/profile.h"
 
 #include "emulator/environment.h"
+#include "emulator/piv/issuer_objects.h"
 #include "harness/errors.h"
 #include "harness/files.h"
 #include "harness/key_cache.h"
@@ -42,6 +43,7 @@ public:
             spec.guid = guid();
         }
         spec.expires = std::chrono::floor<std::chrono::days>(options_.now + profile_.card_expires);
+        add_printed_information(spec);
         TestAuthority authority(context("issuing authority"), keys(), authority_validity());
         for (const CertificateProfile& certificate : profile_.certificates) {
             spec.keys.push_back(certify(authority, certificate));
@@ -95,6 +97,16 @@ private:
         return guid;
     }
 
+    void add_printed_information(emulator::CardSpec& spec) const {
+        if (const auto& printed = profile_.printed_information) {
+            const auto expires = printed->expires.value_or(profile_.card_expires);
+            spec.objects[emulator::piv::printed_information_tag] = emulator::piv::printed_information(
+                {printed->name, printed->affiliation,
+                 std::chrono::floor<std::chrono::days>(options_.now + expires), printed->serial,
+                 printed->issuer});
+        }
+    }
+
     /// Long enough for all that it certifies, and for renewals to come.
     [[nodiscard]] Validity authority_validity() const {
         sys_seconds first = options_.now;
@@ -115,8 +127,7 @@ private:
         order.common_name = profile_.holder.name;
         order.number = profile_.holder.number;
         order.validity = {options_.now + certificate.issued, options_.now + certificate.expires};
-        order.use = certificate.reference == emulator::piv::signature_key ? CertificateUse::signature
-                                                                          : CertificateUse::authentication;
+        order.use = certificate_use(certificate.reference);
         if (!options_.fresh_keys) {
             order.serial = serial(slot, order);
         }

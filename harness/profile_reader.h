@@ -19,14 +19,25 @@ struct CertificateProfile {
     std::chrono::seconds expires{}; ///< from the run's now, after `issued`
 };
 
+/// What the printed information object says (SP 800-73-4 part 1, table 14). Texts are in bytes.
+struct PrintedInformationProfile {
+    std::string name;                            ///< 1 to 125
+    std::string affiliation;                     ///< 1 to 20
+    std::optional<std::chrono::seconds> expires; ///< from the run's now; none: as the card
+    std::string serial;                          ///< 1 to 10
+    std::string issuer;                          ///< 1 to 15
+};
+
 struct Profile {
     std::string title;
     Holder holder;
-    /// All but the key pairs, the CHUID's date, and a GUID that the profile does not give.
+    /// All but the key pairs, the printed information, the CHUID's date, and a GUID that the profile does not
+    /// give.
     emulator::CardSpec card;
     bool guid_given = false;
     std::chrono::seconds card_expires{};
     std::vector<CertificateProfile> certificates;
+    std::optional<PrintedInformationProfile> printed_information;
     /// Where to complain about a memory that turns out too small.
     std::string memory_place;
 };

@@ -41,15 +41,18 @@ struct RiggedCard::Parts {
     std::optional<Mute> mute;
 
     Parts(int reader, emulator::CardImage image, std::optional<std::uint64_t> seed, Trace& events)
-        : index(reader), config(std::move(image.config)), memory(config.geometry, std::move(image.memory)),
-          nvm(memory), crypto(seed), entropy(crypto), keys(key_source(seed)), trace(events) {
+        : index(reader), config(std::move(image.config)),
+          memory(config.geometry, std::move(image.memory), std::move(image.weak)), nvm(memory), crypto(seed),
+          entropy(crypto), keys(key_source(seed)), trace(events) {
         nvm.set_observer([this](std::uint64_t write, std::uint32_t offset, ByteView bytes) {
             on_write(write, offset, bytes.size());
         });
     }
 
     void on_write(std::uint64_t write, std::uint32_t offset, std::size_t length) {
-        trace.add("memory-write", index, {{"write", write}, {"offset", offset}, {"length", length}});
+        if (trace.wanted()) {
+            trace.add("memory-write", index, {{"write", write}, {"offset", offset}, {"length", length}});
+        }
         if (auto fault = faults.write(write)) {
             cutting = std::move(fault);
             nvm.cut_now(cutting->effect.tearing);
@@ -113,50 +116,76 @@ struct RiggedCard::Parts {
         trace.add("power", index, std::move(fields));
     }
 
-    /// One command's way through the faults; `event` becomes its line in the trace.
-    std::optional<Bytes> exchange(ByteView command, nlohmann::json& event, std::vector<Fault>& happened) {
-        event["delivered"] = false;
+    /// One command, and what became of it.
+    struct Exchange {
+        ByteView command;
+        apdu::DecodedCommand decoded;
+        bool delivered = false;
+        std::optional<apdu::StatusWord> card_status; ///< what the card answered
+        std::optional<Bytes> response;               ///< what the client gets
+        std::vector<Fault> happened;
+    };
+
+    /// One command's way through the faults.
+    void pass_on(Exchange& exchange) {
         if (const auto fault = faults.before()) {
-            happened.push_back(*fault);
-            if (fault->effect.verb != Verb::answer) {
-                return std::nullopt;
+            answer_by_fault(exchange, *fault);
+            if (exchange.response) {
+                decoder.response(fault->effect.status);
             }
-            decoder.response(fault->effect.status);
-            return answer_with(fault->effect.status);
+            return;
         }
-        event["delivered"] = true;
-        std::optional<Bytes> response;
+        exchange.delivered = true;
         try {
-            response = card->transmit(command);
+            exchange.response = card->transmit(exchange.command);
         } catch (const PowerCut&) {
             if (cutting) {
-                happened.push_back(*std::exchange(cutting, std::nullopt));
+                exchange.happened.push_back(*std::exchange(cutting, std::nullopt));
             }
-            return std::nullopt;
+            return;
         }
-        const auto parsed = apdu::ResponseApdu::parse(*response);
-        const apdu::StatusWord status = parsed ? parsed->status : apdu::sw::no_precise_diagnosis;
-        decoder.response(status);
-        event["card-status"] = apdu::to_string(status);
+        exchange.card_status = status_of(*exchange.response);
+        decoder.response(exchange.card_status.value_or(apdu::sw::no_precise_diagnosis));
         if (const auto fault = faults.after()) {
-            happened.push_back(*fault);
-            if (fault->effect.verb != Verb::answer) {
-                return std::nullopt;
-            }
-            return answer_with(fault->effect.status);
+            answer_by_fault(exchange, *fault);
         }
-        return response;
     }
 
-    static Bytes answer_with(apdu::StatusWord status) { return {status.sw1(), status.sw2()}; }
+    static void answer_by_fault(Exchange& exchange, const Fault& fault) {
+        exchange.happened.push_back(fault);
+        exchange.response.reset();
+        if (fault.effect.verb == Verb::answer) {
+            exchange.response = Bytes{fault.effect.status.sw1(), fault.effect.status.sw2()};
+        }
+    }
 
-    void trace_exchange(const apdu::DecodedCommand& decoded, const std::optional<Bytes>& response,
-                        nlohmann::json event) {
-        if (response) {
-            event["response"] = show_response(*response, decoded, trace.show_secrets());
-            if (const auto parsed = apdu::ResponseApdu::parse(*response)) {
-                event["status"] = apdu::to_string(parsed->status);
-                event["meaning"] = apdu::describe(parsed->status);
+    static std::optional<apdu::StatusWord> status_of(ByteView response) {
+        if (response.size() < 2) {
+            return std::nullopt;
+        }
+        return apdu::StatusWord(response[response.size() - 2], response.back());
+    }
+
+    void trace_exchange(const Exchange& exchange, double milliseconds) {
+        if (!trace.wanted()) {
+            return;
+        }
+        const bool show_secrets = trace.show_secrets();
+        nlohmann::json event{{"command", show_command(exchange.command, exchange.decoded, show_secrets)},
+                             {"text", exchange.decoded.text()},
+                             {"delivered", exchange.delivered},
+                             {"ms", milliseconds}};
+        if (!exchange.decoded.detail.empty()) {
+            event["detail"] = exchange.decoded.detail;
+        }
+        if (exchange.card_status) {
+            event["card-status"] = apdu::to_string(*exchange.card_status);
+        }
+        if (exchange.response) {
+            event["response"] = show_response(*exchange.response, exchange.decoded, show_secrets);
+            if (const auto status = status_of(*exchange.response)) {
+                event["status"] = apdu::to_string(*status);
+                event["meaning"] = apdu::describe(*status);
             }
         }
         trace.add("apdu", index, std::move(event));
@@ -167,26 +196,19 @@ struct RiggedCard::Parts {
             return std::nullopt;
         }
         const auto begin = std::chrono::steady_clock::now();
-        const apdu::DecodedCommand decoded = decoder.command(command);
-        faults.begin(decoded);
-        nlohmann::json event{{"command", show_command(command, decoded, trace.show_secrets())},
-                             {"text", decoded.text()}};
-        if (!decoded.detail.empty()) {
-            event["detail"] = decoded.detail;
-        }
-        std::vector<Fault> happened;
-        std::optional<Bytes> response = exchange(command, event, happened);
+        Exchange exchange{command, decoder.command(command), false, {}, {}, {}};
+        faults.begin(exchange.decoded);
+        pass_on(exchange);
         const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begin;
-        event["ms"] = took.count();
-        trace_exchange(decoded, response, std::move(event));
-        for (const Fault& fault : happened) {
+        trace_exchange(exchange, took.count());
+        for (const Fault& fault : exchange.happened) {
             trace_fault(fault);
         }
         faults.end();
-        if (!response) {
-            lose_power(!happened.empty() && happened.back().effect.verb == Verb::remove);
+        if (!exchange.response) {
+            lose_power(!exchange.happened.empty() && exchange.happened.back().effect.verb == Verb::remove);
         }
-        return response;
+        return std::move(exchange.response);
     }
 };
 
@@ -246,7 +268,7 @@ std::optional<Bytes> RiggedCard::transmit(ByteView command) {
 
 emulator::CardImage RiggedCard::image() const {
     const std::scoped_lock lock(mutex_);
-    return {parts_->config, parts_->memory.bytes()};
+    return {parts_->config, parts_->memory.bytes(), parts_->memory.weak()};
 }
 
 std::uint64_t RiggedCard::writes() const {

@@ -75,8 +75,7 @@ void add_extension(X509* certificate, X509* issuer, int nid, const char* value) 
             "adding an extension");
 }
 
-Bytes sign(CryptoContext& context, X509* certificate, const emulator::PrivateKey& key) {
-    const emulator::Operation drawing(context, "certificate signature");
+void sign_once(const CryptoContext& context, X509* certificate, const emulator::PrivateKey& key) {
     const openssl::DigestContext signing(EVP_MD_CTX_new());
     require(signing != nullptr && EVP_DigestSignInit_ex(signing.get(), nullptr, "SHA256", context.native(),
                                                         nullptr, key.native(), nullptr) == 1,
@@ -86,6 +85,28 @@ Bytes sign(CryptoContext& context, X509* certificate, const emulator::PrivateKey
     // An ECDSA signature takes a random number: had it come from elsewhere, the seed would not determine it.
     if (context.seed() && is_elliptic(key.algorithm()) && context.bytes_drawn() == drawn) {
         throw std::logic_error("a certificate was signed with random numbers from outside its context");
+    }
+}
+
+/// An ECDSA signature is a SEQUENCE of two INTEGERs, each of which has one byte more if its top bit is set:
+/// this is the length that half of them have.
+std::size_t usual_signature_size(const emulator::PrivateKey& key) {
+    return 2 * (2 + field_size(key.algorithm())) + 1 + 2;
+}
+
+std::size_t signature_size(const X509* certificate) {
+    const ASN1_BIT_STRING* signature = nullptr;
+    X509_get0_signature(&signature, nullptr, certificate);
+    return static_cast<std::size_t>(ASN1_STRING_length(signature));
+}
+
+Bytes sign(CryptoContext& context, X509* certificate, const emulator::PrivateKey& key) {
+    const emulator::Operation drawing(context, "certificate signature");
+    sign_once(context, certificate, key);
+    // The nonce depends on the dates, too, so that a seed alone does not hold the length still; again until
+    // it is the usual one, so that certificates of one kind have one size in every run.
+    while (is_elliptic(key.algorithm()) && signature_size(certificate) != usual_signature_size(key)) {
+        sign_once(context, certificate, key);
     }
     return openssl::to_der(i2d_X509, certificate, "encoding a certificate");
 }
@@ -131,13 +152,27 @@ void check(const CertificateOrder& order) {
     }
 }
 
+/// RFC 5280, 4.2.1.3, for the leaf's use and public key.
+const char* key_usage(const X509* leaf, CertificateUse use) {
+    switch (use) {
+    case CertificateUse::authentication:
+        return "critical,digitalSignature";
+    case CertificateUse::signature:
+        return "critical,digitalSignature,nonRepudiation";
+    case CertificateUse::key_management:
+        break;
+    }
+    // RFC 3279, 2.3.1 and RFC 5480, 3: RSA keys unwrap keys, elliptic ones agree on them. Clients pick a
+    // key's operations by this: OpenSC derives with no key whose certificate does not say keyAgreement.
+    const bool rsa = EVP_PKEY_get_base_id(X509_get0_pubkey(leaf)) == EVP_PKEY_RSA;
+    return rsa ? "critical,keyEncipherment" : "critical,keyAgreement";
+}
+
 void add_leaf_extensions(X509* leaf, X509* issuer, CertificateUse use) {
     add_extension(leaf, issuer, NID_basic_constraints, "critical,CA:FALSE");
+    add_extension(leaf, issuer, NID_key_usage, key_usage(leaf, use));
     if (use == CertificateUse::authentication) {
-        add_extension(leaf, issuer, NID_key_usage, "critical,digitalSignature");
         add_extension(leaf, issuer, NID_ext_key_usage, "clientAuth");
-    } else {
-        add_extension(leaf, issuer, NID_key_usage, "critical,digitalSignature,nonRepudiation");
     }
     add_extension(leaf, issuer, NID_subject_key_identifier, "hash");
     add_extension(leaf, issuer, NID_authority_key_identifier, "keyid:always");
@@ -159,6 +194,18 @@ openssl::Certificate parse(const CryptoContext& context, ByteView der) {
 }
 
 } // namespace
+
+CertificateUse certificate_use(emulator::piv::KeyReference key) {
+    switch (key) {
+    case emulator::piv::signature_key:
+        return CertificateUse::signature;
+    case emulator::piv::authentication_key:
+    case emulator::piv::card_authentication_key:
+        return CertificateUse::authentication;
+    default:
+        return CertificateUse::key_management;
+    }
+}
 
 TestAuthority::TestAuthority(CryptoContext& context, emulator::KeySource& keys, Validity validity,
                              emulator::Algorithm algorithm)

@@ -4,6 +4,7 @@
 
 #include "emulator/crypto.h"
 #include "emulator/environment.h"
+#include "emulator/piv/piv_memory.h"
 
 #include <chrono>
 #include <optional>
@@ -18,7 +19,12 @@ using emulator::ByteView;
 enum class CertificateUse {
     authentication, ///< keyUsage digitalSignature, extendedKeyUsage clientAuth
     signature,      ///< keyUsage digitalSignature and nonRepudiation
+    key_management, ///< keyUsage keyEncipherment for RSA, keyAgreement for elliptic keys
 };
+
+/// What a PIV card's key pair is for (SP 800-73-4 part 1, 3.2): 9D and the retired keys manage keys, 9C
+/// signs, 9A and 9E authenticate.
+[[nodiscard]] CertificateUse certificate_use(emulator::piv::KeyReference key);
 
 /// From and until when, both included (RFC 5280, 4.1.2.5); years 1950 to 9999.
 struct Validity {

@@ -58,6 +58,11 @@ TraceEvent TraceEvent::from_json(const nlohmann::json& json) {
 Trace::Trace(bool show_secrets, Keep keep)
     : show_secrets_(show_secrets), keep_(keep), begin_(std::chrono::steady_clock::now()) {}
 
+bool Trace::wanted() const {
+    const std::scoped_lock lock(mutex_);
+    return listener_ || keep_ == Keep::everything;
+}
+
 void Trace::add(std::string kind, int reader, nlohmann::json fields) {
     const std::scoped_lock lock(mutex_);
     const std::chrono::duration<double> since = std::chrono::steady_clock::now() - begin_;

@@ -33,6 +33,9 @@ public:
     enum class Keep : std::uint8_t { everything, nothing };
     explicit Trace(bool show_secrets = false, Keep keep = Keep::everything);
 
+    /// Whether anybody gets to see what is added: where not, a caller may save itself an event that is
+    /// costly to make.
+    [[nodiscard]] bool wanted() const;
     void add(std::string kind, int reader, nlohmann::json fields);
     /// All events so far; none where none are kept.
     [[nodiscard]] std::vector<TraceEvent> events() const;

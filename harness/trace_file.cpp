@@ -132,11 +132,14 @@ TraceFile::~TraceFile() {
 }
 
 void TraceFile::write(const TraceEvent& event) {
-    const std::string line =
-        event.to_json().dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+    const std::string line = trace_line(event) + "\n";
     if (!write_all(descriptor_, {reinterpret_cast<const std::uint8_t*>(line.data()), line.size()})) {
         refuse(path_, "write");
     }
+}
+
+std::string trace_line(const TraceEvent& event) {
+    return event.to_json().dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 std::vector<TraceEvent> parse_trace(std::string_view text, const std::string& file) {

@@ -22,11 +22,16 @@ public:
 
     /// Throws RequestError where the disk refuses.
     void write(const TraceEvent& event);
+    /// For whoever writes the lines by itself.
+    [[nodiscard]] int descriptor() const { return descriptor_; }
 
 private:
     std::string path_;
     int descriptor_ = -1;
 };
+
+/// One event as a line of such a file, without its newline.
+[[nodiscard]] std::string trace_line(const TraceEvent& event);
 
 /// Reads a trace file. Throws RequestError with file:line at a line that is no event.
 [[nodiscard]] std::vector<TraceEvent> read_trace(const std::string& path);

@@ -25,7 +25,8 @@ void set_tcp_option(int socket, int option) {
 
 } // namespace
 
-VpcdLink::VpcdLink(UniqueFd connection, ReaderCard& card) : connection_(std::move(connection)), card_(card) {
+VpcdLink::VpcdLink(UniqueFd connection, ReaderCard& card, VpcdLinkEvents events)
+    : connection_(std::move(connection)), card_(card), events_(std::move(events)) {
     set_tcp_option(connection_.get(), TCP_NODELAY);
     thread_ = start_without_signals([this] { serve(); });
 }
@@ -33,6 +34,11 @@ VpcdLink::VpcdLink(UniqueFd connection, ReaderCard& card) : connection_(std::mov
 VpcdLink::~VpcdLink() {
     shutdown(connection_.get(), SHUT_RDWR);
     thread_.join();
+}
+
+void VpcdLink::finish() {
+    finishing_ = true;
+    shutdown(connection_.get(), SHUT_RD); // wakes the wait for the next frame, and lets an answer out
 }
 
 void VpcdLink::serve() {
@@ -54,12 +60,15 @@ void VpcdLink::serve() {
     }
     connected_ = false;
     connected_.notify_all();
+    if (events_.ended) {
+        events_.ended();
+    }
 }
 
 void VpcdLink::serve_frames() {
     VpcdFrameReader frames;
     std::array<std::uint8_t, 4096> buffer{};
-    while (true) {
+    while (!finishing_) {
         const ssize_t count = recv(connection_.get(), buffer.data(), buffer.size(), 0);
         if (count < 0 && errno == EINTR) {
             continue;
@@ -71,12 +80,24 @@ void VpcdLink::serve_frames() {
         // our acknowledgement of the length: without this, 40 ms each. The option does not stick.
         set_tcp_option(connection_.get(), TCP_QUICKACK);
         frames.append(ByteView(buffer).first(static_cast<std::size_t>(count)));
-        while (const std::optional<Bytes> payload = frames.next()) {
-            if (!handle(*payload)) {
-                return;
-            }
+        if (!handle_frames(frames)) {
+            return;
         }
     }
+}
+
+/// False where the card is to be taken out.
+bool VpcdLink::handle_frames(VpcdFrameReader& frames) {
+    while (const std::optional<Bytes> payload = frames.next()) {
+        if (!asked_ && events_.asked) {
+            events_.asked();
+        }
+        asked_ = true;
+        if (!handle(*payload) || finishing_) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /// vpcd asks for the ATR to see whether a card is there, also while the card has no power: so the last one is
@@ -101,13 +122,15 @@ bool VpcdLink::handle(ByteView payload) {
         return true;
     case VpcdRequest::atr:
         // An empty frame would hang the reader for good: a mute card is shown as gone.
-        return !atr_.empty() && answer(atr_);
+        card_left_ = atr_.empty();
+        return !card_left_ && answer(atr_);
     case VpcdRequest::command:
         break;
     }
     const std::optional<Bytes> response = card_.transmit(payload);
     // No answer would hang the reader until the connection ends, an empty one even longer.
-    return response && !response->empty() && answer(*response);
+    card_left_ = !response || response->empty();
+    return !card_left_ && answer(*response);
 }
 
 bool VpcdLink::answer(ByteView payload) {

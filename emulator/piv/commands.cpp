@@ -1,6 +1,7 @@
 #include "emulator/piv/commands.h"
 
 #include "apdu/instructions.h"
+#include "emulator/piv/data_objects.h"
 
 #include <algorithm>
 #include <utility>
@@ -13,16 +14,14 @@ using apdu::CommandApdu;
 namespace ins = apdu::ins;
 namespace sw = apdu::sw;
 
-/// More than the largest data object of the data model takes (the facial image, 12,710 bytes).
-constexpr std::size_t longest_data = 16'384;
+/// What GENERAL AUTHENTICATE and GENERATE take: more than any key needs.
+constexpr std::size_t longest_template = 16'384;
 
 constexpr std::uint8_t chained_class = 0x10;
 constexpr std::uint8_t secure_messaging_bits = 0x0C;
 
 constexpr apdu::Tag tag_list = 0x5C;
 constexpr apdu::Tag data_object_value = 0x53;
-constexpr apdu::Tag discovery_object = 0x7E;
-constexpr apdu::Tag biometric_group_template = 0x7F61;
 
 tl::unexpected<StatusWord> refused(StatusWord status) {
     return tl::make_unexpected(status);
@@ -34,13 +33,33 @@ ReferenceBlock block_at(const CommandApdu& command, std::size_t offset) {
     return block;
 }
 
-bool reads_or_writes_current_file(const CommandApdu& command) {
-    return command.p1() == 0x3F && command.p2() == 0xFF;
+/// Bytes of a tag.
+constexpr std::size_t longest_tag = 3;
+
+bool stands_alone(apdu::Tag tag) {
+    return tag == discovery_object || tag == biometric_group_template;
+}
+
+/// Tag and length at the front of what has come so far; none where they are cut short, 6A80 where no further
+/// bytes can mend them.
+Decoded<std::optional<apdu::TlvHeader>> header_so_far(ByteView bytes) {
+    // 7F is the last byte of a tag and a length in one byte, and fits into a longer length, too: behind it,
+    // whatever may begin a header is a whole one.
+    static constexpr std::size_t longest_header = 8;
+    static constexpr std::uint8_t any_end = 0x7F;
+    const ByteView front = bytes.first(std::min(bytes.size(), longest_header));
+    Bytes completed(2 * longest_header, any_end);
+    std::ranges::copy(front, completed.begin());
+    const auto header = apdu::read_tlv_header(completed);
+    if (!header) {
+        return refused(sw::incorrect_data);
+    }
+    return header->size > bytes.size() ? std::optional<apdu::TlvHeader>{} : std::optional{*header};
 }
 
 /// The tag that a tag list (5C) of exactly one tag names.
 std::optional<apdu::Tag> listed_tag(ByteView list) {
-    if (list.empty() || list.size() > 3) {
+    if (list.empty() || list.size() > longest_tag) {
         return std::nullopt;
     }
     apdu::Tag tag = 0;
@@ -51,9 +70,9 @@ std::optional<apdu::Tag> listed_tag(ByteView list) {
 }
 
 // SP 800-73-4 part 2, 3.1.2.
-Decoded<Command> decode_get_data(const CommandApdu& command) {
-    if (!reads_or_writes_current_file(command)) {
-        return refused(sw::incorrect_p1_p2);
+Decoded<Command> decode_get_data(const CommandApdu& command, const PivConfig& /*config*/) {
+    if (const StatusWord status = check_data_parameters(command); !status.ok()) {
+        return refused(status);
     }
     const auto objects = apdu::parse_tlvs(command.data());
     if (!objects || objects->size() != 1 || objects->front().tag != tag_list) {
@@ -66,48 +85,60 @@ Decoded<Command> decode_get_data(const CommandApdu& command) {
     return GetData{*tag};
 }
 
-// SP 800-73-4 part 2, 3.2.1.
-Decoded<Command> decode_verify(const CommandApdu& command) {
+/// The code that P2 names. The global passcode is there where the discovery object announces it (SP 800-73-4
+/// part 1, 3.3.2); biometrics (96, 97) and the pairing code (98) it never does.
+std::optional<ReferenceData> reference_data(std::uint8_t p2, const PivConfig& config) {
+    switch (const auto reference = static_cast<ReferenceData>(p2)) {
+    case ReferenceData::global_passcode:
+        return config.global_passcode ? std::optional{reference} : std::nullopt;
+    case ReferenceData::passcode:
+    case ReferenceData::unblocking_code:
+        return reference;
+    }
+    return std::nullopt;
+}
+
+// SP 800-73-4 part 2, 3.2.1. The unblocking code is never verified by itself.
+Decoded<Command> decode_verify(const CommandApdu& command, const PivConfig& config) {
     if (command.p1() != 0x00 && command.p1() != 0xFF) {
         return refused(sw::incorrect_p1_p2);
     }
-    // The global passcode (00), biometrics (96, 97), the pairing code (98): the discovery object announces
-    // none. The unblocking code (81) is never verified by itself.
-    if (command.p2() != static_cast<std::uint8_t>(ReferenceData::passcode)) {
+    const std::optional<ReferenceData> reference = reference_data(command.p2(), config);
+    if (!reference || *reference == ReferenceData::unblocking_code) {
         return refused(sw::referenced_data_not_found);
     }
     if (command.p1() == 0xFF) {
         if (command.nc() != 0) {
             return refused(sw::incorrect_data);
         }
-        return ForgetPasscode{};
+        return ForgetPasscode{*reference};
     }
     if (command.nc() == 0) {
-        return QueryPasscode{};
+        return QueryPasscode{*reference};
     }
     if (command.nc() != ReferenceBlock{}.size()) {
         return refused(sw::incorrect_data);
     }
-    return VerifyPasscode{block_at(command, 0)};
+    return VerifyPasscode{*reference, block_at(command, 0)};
 }
 
 // SP 800-73-4 part 2, 3.2.2.
-Decoded<Command> decode_change_reference_data(const CommandApdu& command) {
+Decoded<Command> decode_change_reference_data(const CommandApdu& command, const PivConfig& config) {
     if (command.p1() != 0x00) {
         return refused(sw::incorrect_p1_p2);
     }
-    const auto reference = static_cast<ReferenceData>(command.p2());
-    if (reference != ReferenceData::passcode && reference != ReferenceData::unblocking_code) {
+    const std::optional<ReferenceData> reference = reference_data(command.p2(), config);
+    if (!reference) {
         return refused(sw::referenced_data_not_found);
     }
     if (command.nc() != 2 * ReferenceBlock{}.size()) {
         return refused(sw::incorrect_data);
     }
-    return ChangeReferenceData{reference, block_at(command, 0), block_at(command, 8)};
+    return ChangeReferenceData{*reference, block_at(command, 0), block_at(command, 8)};
 }
 
-// SP 800-73-4 part 2, 3.2.3.
-Decoded<Command> decode_reset_retry_counter(const CommandApdu& command) {
+// SP 800-73-4 part 2, 3.2.3: the global passcode is not the application's to reset.
+Decoded<Command> decode_reset_retry_counter(const CommandApdu& command, const PivConfig& /*config*/) {
     if (command.p1() != 0x00) {
         return refused(sw::incorrect_p1_p2);
     }
@@ -210,55 +241,50 @@ Decoded<AuthenticationTemplate> decode_template(ByteView data) {
     return refused(sw::incorrect_data);
 }
 
-Decoded<Algorithm> decode_algorithm(std::uint8_t p1) {
-    // SP 800-78-4, table 6-2: 00 is another name of three-key triple DES.
+/// P1 of GENERAL AUTHENTICATE with the management key.
+Decoded<std::optional<Algorithm>> decode_symmetric_algorithm(std::uint8_t p1) {
+    // Deviates: SP 800-78-4, table 6-2 has 00 as another name of three-key triple DES, because ISO/IEC
+    // 7816-4, 7.5.5 has it as "the key tells", and hosts that ask for a challenge with it mean that. Of a
+    // triple DES key both are the same.
     if (p1 == 0x00) {
-        return Algorithm::triple_des;
+        return std::optional<Algorithm>{};
     }
-    if (const auto algorithm = algorithm_from_id(p1)) {
-        return *algorithm;
+    const std::optional<Algorithm> algorithm = algorithm_from_id(p1);
+    if (!algorithm || !is_symmetric(*algorithm)) {
+        return refused(sw::incorrect_p1_p2);
     }
-    return refused(sw::incorrect_p1_p2);
+    return algorithm;
 }
 
-Decoded<Command> decode_general_authenticate(const CommandApdu& command) {
-    Decoded<Algorithm> algorithm = decode_algorithm(command.p1());
+Decoded<Command> decode_general_authenticate(const CommandApdu& command, const PivConfig& /*config*/) {
     if (command.p2() == management_key) {
         // Not refused here: a failed authentication has to be told to whoever keeps its state.
-        if (algorithm && !is_symmetric(*algorithm)) {
-            algorithm = refused(sw::incorrect_p1_p2);
-        }
-    } else if (!certificate_tag(command.p2()) || !algorithm || is_symmetric(*algorithm)) {
+        return GeneralAuthenticate{decode_symmetric_algorithm(command.p1()), command.p2(),
+                                   decode_template(command.data())};
+    }
+    // Key 04 is that of secure messaging, which the card does not have (SP 800-73-4 part 2, 4).
+    const std::optional<Algorithm> algorithm = algorithm_from_id(command.p1());
+    if (!certificate_tag(command.p2()) || !algorithm || is_symmetric(*algorithm)) {
         return refused(sw::incorrect_p1_p2);
     }
-    return GeneralAuthenticate{*algorithm, command.p2(), decode_template(command.data())};
+    return GeneralAuthenticate{algorithm, command.p2(), decode_template(command.data())};
 }
 
-// SP 800-73-4 part 2, 3.3.1, table 11: 5C and 53, but the discovery object and the biometric group template
-// as they are.
 Decoded<PutData::Content> decode_content(ByteView data) {
-    const auto objects = apdu::parse_tlvs(data);
-    if (!objects || objects->empty()) {
+    const auto head = read_put_data_head(data);
+    if (!head) {
+        return refused(head.error());
+    }
+    if (!*head || data.size() - (*head)->size != (*head)->length) {
         return refused(sw::incorrect_data);
     }
-    const apdu::TlvView& first = objects->front();
-    if (objects->size() == 1 && (first.tag == discovery_object || first.tag == biometric_group_template)) {
-        return PutData::Content{first.tag, Bytes(first.value.begin(), first.value.end())};
-    }
-    if (objects->size() != 2 || first.tag != tag_list || objects->back().tag != data_object_value) {
-        return refused(sw::incorrect_data);
-    }
-    const std::optional<apdu::Tag> tag = listed_tag(first.value);
-    if (!tag || *tag == discovery_object || *tag == biometric_group_template) {
-        return refused(sw::incorrect_data);
-    }
-    const ByteView value = objects->back().value;
-    return PutData::Content{*tag, Bytes(value.begin(), value.end())};
+    const ByteView value = data.subspan((*head)->size);
+    return PutData::Content{(*head)->tag, Bytes(value.begin(), value.end())};
 }
 
-Decoded<Command> decode_put_data(const CommandApdu& command) {
-    if (!reads_or_writes_current_file(command)) {
-        return refused(sw::incorrect_p1_p2);
+Decoded<Command> decode_put_data(const CommandApdu& command, const PivConfig& /*config*/) {
+    if (const StatusWord status = check_data_parameters(command); !status.ok()) {
+        return refused(status);
     }
     return PutData{decode_content(command.data())};
 }
@@ -275,6 +301,20 @@ bool policy_within(const std::optional<ByteView>& value, std::uint8_t highest) {
     const std::optional<std::uint8_t> policy = single_byte(value);
     return !value || (policy && *policy <= highest);
 }
+
+} // namespace
+
+// Deviates: SP 800-73-4 part 2, table 13 has no AA (passcode policy) and AB (touch policy), because key
+// management tools send them. A card without a button can only promise not to ask for a touch.
+Decoded<std::uint8_t> key_policies(const std::vector<apdu::TlvView>& elements) {
+    const auto passcode_policy = apdu::find_tlv(elements, 0xAA);
+    if (!policy_within(passcode_policy, 3) || !policy_within(apdu::find_tlv(elements, 0xAB), 1)) {
+        return refused(sw::incorrect_data);
+    }
+    return single_byte(passcode_policy).value_or(0);
+}
+
+namespace {
 
 // SP 800-73-4 part 2, 3.3.2, table 13: the mechanism (80), and for RSA perhaps the exponent (81).
 Decoded<GenerateKeyPair::Parameters> decode_parameters(ByteView data) {
@@ -298,11 +338,9 @@ Decoded<GenerateKeyPair::Parameters> decode_parameters(ByteView data) {
     if (exponent && (!is_rsa(*algorithm) || !std::ranges::equal(*exponent, only_exponent))) {
         return refused(sw::incorrect_data);
     }
-    // Deviates: part 2, table 13 has no AA (passcode policy) and AB (touch policy), because key management
-    // tools send them. A card without a button can only promise not to ask for a touch.
-    const auto passcode_policy = apdu::find_tlv(*inner, 0xAA);
-    if (!policy_within(passcode_policy, 3) || !policy_within(apdu::find_tlv(*inner, 0xAB), 1)) {
-        return refused(sw::incorrect_data);
+    const Decoded<std::uint8_t> passcode_policy = key_policies(*inner);
+    if (!passcode_policy) {
+        return refused(passcode_policy.error());
     }
     const bool only_known = std::ranges::all_of(*inner, [](const apdu::TlvView& object) {
         return object.tag == 0x80 || object.tag == 0x81 || object.tag == 0xAA || object.tag == 0xAB;
@@ -310,20 +348,21 @@ Decoded<GenerateKeyPair::Parameters> decode_parameters(ByteView data) {
     if (!only_known) {
         return refused(sw::incorrect_data);
     }
-    return GenerateKeyPair::Parameters{*algorithm, single_byte(passcode_policy).value_or(0)};
+    return GenerateKeyPair::Parameters{*algorithm, *passcode_policy};
 }
 
-Decoded<Command> decode_generate_key_pair(const CommandApdu& command) {
-    if (command.p1() != 0x00 || !certificate_tag(command.p2())) {
+Decoded<Command> decode_generate_key_pair(const CommandApdu& command, const PivConfig& /*config*/) {
+    // Whether the card has an attestation key is told by those who know the card.
+    if (command.p1() != 0x00 || !slot_certificate_tag(command.p2())) {
         return refused(sw::incorrect_p1_p2);
     }
     return GenerateKeyPair{command.p2(), decode_parameters(command.data())};
 }
 
-using Decode = Decoded<Command> (*)(const CommandApdu&);
+using Decode = Decoded<Command> (*)(const CommandApdu&, const PivConfig&);
 
 /// SELECT and GET RESPONSE come here only where the card could not read them as its own.
-Decoded<Command> refuse_parameters(const CommandApdu&) {
+Decoded<Command> refuse_parameters(const CommandApdu&, const PivConfig&) {
     return refused(sw::incorrect_p1_p2);
 }
 
@@ -353,13 +392,53 @@ Decode decoder_for(std::uint8_t instruction) {
 
 } // namespace
 
-Decoded<Command> decode(const CommandApdu& command) {
+StatusWord check_data_parameters(const CommandApdu& command) {
+    return command.p1() == 0x3F && command.p2() == 0xFF ? sw::success : sw::incorrect_p1_p2;
+}
+
+// SP 800-73-4 part 2, 3.3.1, table 11: 5C and 53, but the discovery object and the biometric group template
+// as they are.
+Decoded<std::optional<PutDataHead>> read_put_data_head(ByteView data) {
+    const auto first = header_so_far(data);
+    if (!first || !*first) {
+        return first.map([](const auto&) { return std::optional<PutDataHead>{}; });
+    }
+    const apdu::TlvHeader outer = **first;
+    if (stands_alone(outer.tag)) {
+        return PutDataHead{outer.tag, outer.length, outer.size};
+    }
+    if (outer.tag != tag_list || outer.length == 0 || outer.length > longest_tag) {
+        return refused(sw::incorrect_data);
+    }
+    const std::size_t list_end = outer.size + outer.length;
+    if (data.size() < list_end) {
+        return std::optional<PutDataHead>{};
+    }
+    const std::optional<apdu::Tag> tag = listed_tag(data.subspan(outer.size, outer.length));
+    const auto second = header_so_far(data.subspan(list_end));
+    if (!tag || stands_alone(*tag) || !second || (*second && (*second)->tag != data_object_value)) {
+        return refused(sw::incorrect_data);
+    }
+    if (!*second) {
+        return std::optional<PutDataHead>{};
+    }
+    return PutDataHead{*tag, (*second)->length, list_end + (*second)->size};
+}
+
+std::optional<StatusWord> class_refusal(const CommandApdu& command) {
     const auto without_chaining = static_cast<std::uint8_t>(command.cla() & ~chained_class);
     if (without_chaining == secure_messaging_bits) {
-        return refused(sw::secure_messaging_not_supported);
+        return sw::secure_messaging_not_supported;
     }
     if (without_chaining != 0x00) {
-        return refused(sw::class_not_supported);
+        return sw::class_not_supported;
+    }
+    return std::nullopt;
+}
+
+Decoded<Command> decode(const CommandApdu& command, const PivConfig& config) {
+    if (const auto refusal = class_refusal(command)) {
+        return refused(*refusal);
     }
     const Decode decode_instruction = decoder_for(command.ins());
     if (decode_instruction == nullptr) {
@@ -368,17 +447,19 @@ Decoded<Command> decode(const CommandApdu& command) {
     if (command.chained()) {
         return refused(sw::command_chaining_not_supported);
     }
-    return decode_instruction(command);
+    return decode_instruction(command, config);
 }
 
 // SP 800-73-4 part 2, 2.4.2: a command that breaks into a chain is served. The limit holds for extended
 // length, too: an object that one form cannot write, the other cannot either.
-std::optional<ChainPolicy> chain_policy(std::uint8_t instruction) {
+std::optional<ChainPolicy> chain_policy(std::uint8_t instruction, const PivConfig& config) {
     switch (instruction) {
-    case ins::general_authenticate:
     case ins::put_data:
+        return ChainPolicy{config.longest_object, sw::not_enough_memory, std::nullopt,
+                           config.put_data == PutDataMode::streamed};
+    case ins::general_authenticate:
     case ins::generate_key_pair:
-        return ChainPolicy{longest_data, sw::not_enough_memory, std::nullopt};
+        return ChainPolicy{longest_template, sw::not_enough_memory, std::nullopt, false};
     default:
         return std::nullopt;
     }

@@ -11,8 +11,6 @@ namespace cardrig::emulator::piv {
 namespace {
 
 constexpr apdu::Tag data_object_value = 0x53;
-constexpr apdu::Tag discovery_object = 0x7E;
-constexpr apdu::Tag biometric_group_template = 0x7F61;
 constexpr apdu::Tag key_history_object = 0x5FC10C;
 
 constexpr KeyReference first_retired_key = 0x82;
@@ -45,13 +43,26 @@ constexpr std::array object_rules{
 constexpr apdu::Tag first_retired_certificate = 0x5FC10D;
 constexpr apdu::Tag last_retired_certificate = 0x5FC120;
 
-// SP 800-73-4 part 1, 3.3.2: the application identifier, and the passcode usage policy: the application's own
-// passcode and nothing else (40), so that there is no other to prefer (00).
-Bytes derived_discovery_object() {
+/// What hosts of tokens with extensions keep: administration data, the attestation certificate, maps of other
+/// systems.
+constexpr apdu::Tag first_token_object = 0x5FFF00;
+constexpr apdu::Tag last_token_object = 0x5FFFFF;
+
+/// SP 800-73-4 part 1, 3.3.2, the passcode usage policy. First byte: which passcodes open what is protected,
+/// the application's own (40) and the global one (20). Second: which of two to use, the application's own
+/// (10) or the global one (20); 00 where there is no choice.
+std::array<std::uint8_t, 2> passcode_usage_policy(const PivConfig& config) {
+    if (!config.global_passcode) {
+        return {0x40, 0x00};
+    }
+    return {0x60, static_cast<std::uint8_t>(config.prefers_global_passcode ? 0x20 : 0x10)};
+}
+
+// SP 800-73-4 part 1, 3.3.2.
+Bytes derived_discovery_object(const PivConfig& config) {
     Bytes value;
     apdu::append_tlv(value, 0x4F, application_identifier());
-    static constexpr std::array<std::uint8_t, 2> policy{0x40, 0x00};
-    apdu::append_tlv(value, 0x5F2F, policy);
+    apdu::append_tlv(value, 0x5F2F, passcode_usage_policy(config));
     return value;
 }
 
@@ -60,7 +71,7 @@ std::uint8_t retired_slots_in_use(const ObjectStore& store) {
     std::uint8_t in_use = 0;
     for (KeyReference key = first_retired_key; key <= last_retired_key; ++key) {
         const std::optional<apdu::Tag> certificate = certificate_tag(key);
-        if (store.contains(key_object(key)) || (certificate && store.contains(data_object(*certificate)))) {
+        if (store.contains(key_object(key)) || (certificate && is_written(store, *certificate))) {
             in_use = static_cast<std::uint8_t>(key - first_retired_key + 1);
         }
     }
@@ -80,12 +91,12 @@ Bytes derived_key_history(const ObjectStore& store) {
     return value;
 }
 
-std::optional<Bytes> content(const ObjectStore& store, apdu::Tag tag) {
-    if (std::optional<Bytes> written = store.read(data_object(tag))) {
+std::optional<Bytes> content(const ObjectStore& store, const PivConfig& config, apdu::Tag tag) {
+    if (std::optional<Bytes> written = written_object(store, tag)) {
         return written;
     }
     if (tag == discovery_object) {
-        return derived_discovery_object();
+        return derived_discovery_object(config);
     }
     if (tag == key_history_object) {
         return derived_key_history(store);
@@ -95,7 +106,10 @@ std::optional<Bytes> content(const ObjectStore& store, apdu::Tag tag) {
 
 } // namespace
 
-std::optional<ReadRule> read_rule(apdu::Tag tag) {
+std::optional<ReadRule> read_rule(const PivConfig& config, apdu::Tag tag) {
+    if (config.yubico && tag >= first_token_object && tag <= last_token_object) {
+        return ReadRule::always;
+    }
     if (tag >= first_retired_certificate && tag <= last_retired_certificate) {
         return ReadRule::always;
     }
@@ -106,8 +120,8 @@ std::optional<ReadRule> read_rule(apdu::Tag tag) {
     return rule->read;
 }
 
-std::optional<Bytes> read_data_object(const ObjectStore& store, apdu::Tag tag) {
-    const std::optional<Bytes> value = content(store, tag);
+std::optional<Bytes> read_data_object(const ObjectStore& store, const PivConfig& config, apdu::Tag tag) {
+    const std::optional<Bytes> value = content(store, config, tag);
     if (!value) {
         return std::nullopt;
     }

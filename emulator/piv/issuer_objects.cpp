@@ -73,6 +73,26 @@ Bytes card_holder_unique_identifier(const Guid& guid, std::chrono::sys_days expi
     return out;
 }
 
+Bytes printed_information(const PrintedInformation& printed) {
+    constexpr std::array<std::string_view, 12> months{"JAN", "FEB", "MAR", "APR", "MAY", "JUN",
+                                                      "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"};
+    const std::chrono::year_month_day date(printed.expires);
+    const std::string expires =
+        fmt::format("{:04}{}{:02}", static_cast<int>(date.year()),
+                    months.at(static_cast<unsigned>(date.month()) - 1), static_cast<unsigned>(date.day()));
+    Bytes out;
+    const auto append_text = [&out](apdu::Tag tag, std::string_view text) {
+        append_tlv(out, tag, Bytes(text.begin(), text.end()));
+    };
+    append_text(0x01, printed.name);
+    append_text(0x02, printed.affiliation);
+    append_text(0x04, expires);
+    append_text(0x05, printed.serial);
+    append_text(0x06, printed.issuer);
+    append_text(0xFE, {});
+    return out;
+}
+
 Bytes card_capability_container(const Guid& guid) {
     // GSC-IS 2.1 table 8-1: the registered identifier, no known manufacturer, a Java card, the card's number.
     Bytes card_identifier{0xA0, 0x00, 0x00, 0x01, 0x16, 0xFF, 0x02};

@@ -7,6 +7,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <string>
 
 namespace cardrig::emulator::piv {
 
@@ -18,6 +19,18 @@ using Guid = std::array<std::uint8_t, 16>;
 
 /// Card holder unique identifier, unsigned.
 [[nodiscard]] apdu::Bytes card_holder_unique_identifier(const Guid& guid, std::chrono::sys_days expires);
+
+inline constexpr std::uint32_t printed_information_tag = 0x5FC109;
+
+/// What is printed on the card (SP 800-73-4 part 1, table 14). Texts of at most 125, 20, 10 and 15 bytes.
+struct PrintedInformation {
+    std::string name;
+    std::string affiliation;
+    std::chrono::sys_days expires; ///< up to the year 9999
+    std::string serial;            ///< the agency's, of the card
+    std::string issuer;
+};
+[[nodiscard]] apdu::Bytes printed_information(const PrintedInformation& printed);
 
 /// Card capability container; its card identifier is made from the GUID.
 [[nodiscard]] apdu::Bytes card_capability_container(const Guid& guid);

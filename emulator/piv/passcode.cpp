@@ -43,35 +43,42 @@ bool keeps_rules(const PasscodeRules& rules, const ReferenceBlock& passcode) {
 }
 
 void Passcode::next_command() {
-    shown_just_before_ = std::exchange(shown_now_, false);
+    for (Shown* const shown : {&own_shown_, &global_shown_}) {
+        shown->just_before = std::exchange(shown->now, false);
+    }
 }
 
-StatusWord Passcode::query() const {
-    if (verified_) {
+// SP 800-73-4 part 2, 3.1.1: the statuses of the application's own are FALSE from then on, that of the global
+// passcode stays. A signature, though, asks for a VERIFY to this application.
+void Passcode::deselect() {
+    forget(ReferenceData::passcode);
+    global_shown_ = {};
+}
+
+StatusWord Passcode::query(ReferenceData which) const {
+    if (which == ReferenceData::global_passcode ? global_verified() : verified_) {
         return sw::success;
     }
-    const std::uint8_t tries = store_.counter(passcode_tries);
+    const std::uint8_t tries = store_.counter(reference(which).tries);
     return tries == 0 ? sw::authentication_method_blocked : sw::verification_failed(tries);
 }
 
-void Passcode::forget() {
-    verified_ = false;
-    unused_ = false;
-    shown_now_ = false;
+void Passcode::forget(ReferenceData which) {
+    verified(which) = false;
+    shown(which) = {};
 }
 
 // SP 800-73-4 part 2, 3.2.1. A block in a form that no passcode has is compared like any other and costs a
 // try: of the two answers that the clause leaves open, the one that probing clients expect.
-StatusWord Passcode::verify(const ReferenceBlock& passcode) {
-    const Reference which = reference(ReferenceData::passcode);
+StatusWord Passcode::verify(ReferenceData reference_data, const ReferenceBlock& passcode) {
+    const Reference which = reference(reference_data);
     const Attempt made = attempt(which, passcode);
     if (made.outcome != Outcome::right) {
-        return refuse(made);
+        return refuse(reference_data, made);
     }
-    store_.set_counter(which.tries, which.rules.tries);
-    verified_ = true;
-    unused_ = true;
-    shown_now_ = true;
+    store_.set_counter(which.tries, which.limit);
+    verified(reference_data) = true;
+    shown(reference_data) = {.unused = true, .now = true};
     return sw::success;
 }
 
@@ -83,13 +90,13 @@ StatusWord Passcode::change(ReferenceData reference_data, const ReferenceBlock& 
     const Reference which = reference(reference_data);
     const Attempt made = attempt(which, current);
     if (made.outcome != Outcome::right) {
-        return refuse(made);
+        return refuse(reference_data, made);
     }
     if (!is_acceptable(reference_data, which.rules, replacement)) {
         store_.set_counter(which.tries, made.tries_before); // nothing changes, not even the counter
         return sw::incorrect_data;
     }
-    store_.set_counter(which.tries, which.rules.tries);
+    store_.set_counter(which.tries, which.limit);
     if (replace(which.value, replacement) == CommitResult::not_enough_memory) {
         store_.set_counter(which.tries, made.tries_before);
         return sw::not_enough_memory;
@@ -97,8 +104,8 @@ StatusWord Passcode::change(ReferenceData reference_data, const ReferenceBlock& 
     // SP 800-73-4 part 2, 3.2.2 makes the status of the passcode TRUE. A choice where that leaves one: the
     // use that a key asking each time is good for still wants VERIFY (part 1, table 4b, asks for the passcode
     // to be submitted for it), and one that VERIFY gave before is neither taken nor renewed.
-    if (reference_data == ReferenceData::passcode) {
-        verified_ = true;
+    if (reference_data != ReferenceData::unblocking_code) {
+        verified(reference_data) = true;
     }
     return sw::success;
 }
@@ -112,18 +119,18 @@ StatusWord Passcode::unblock(const ReferenceBlock& unblocking_code, const Refere
     const Reference lock = reference(ReferenceData::passcode);
     const Attempt made = attempt(key, unblocking_code);
     if (made.outcome != Outcome::right) {
-        return refuse(made);
+        return refuse(ReferenceData::unblocking_code, made);
     }
     if (!is_acceptable(ReferenceData::passcode, lock.rules, passcode)) {
         store_.set_counter(key.tries, made.tries_before);
         return sw::incorrect_data;
     }
-    store_.set_counter(key.tries, key.rules.tries);
+    store_.set_counter(key.tries, key.limit);
     if (replace(lock.value, passcode) == CommitResult::not_enough_memory) {
         store_.set_counter(key.tries, made.tries_before);
         return sw::not_enough_memory;
     }
-    store_.set_counter(lock.tries, lock.rules.tries);
+    store_.set_counter(lock.tries, lock.limit);
     return sw::success; // the verified status stays as it was
 }
 
@@ -131,18 +138,41 @@ StatusWord Passcode::unblock(const ReferenceBlock& unblocking_code, const Refere
 // because most cards ask for one VERIFY for each use only, and clients read an object in between. The
 // configuration holds a card to the letter.
 bool Passcode::verified_for_single_use() const {
-    return verified_ && (config_.strict_signature_passcode ? shown_just_before_ : unused_);
+    return (verified_ && good_for_single_use(own_shown_)) ||
+           (global_verified() && good_for_single_use(global_shown_));
+}
+
+bool Passcode::good_for_single_use(const Shown& shown) const {
+    return config_.strict_signature_passcode ? shown.just_before : shown.unused;
 }
 
 void Passcode::use_up() {
-    unused_ = false;
+    own_shown_.unused = false;
+    global_shown_.unused = false;
+}
+
+bool& Passcode::verified(ReferenceData which) {
+    return which == ReferenceData::global_passcode ? global_.passcode_verified : verified_;
+}
+
+Passcode::Shown& Passcode::shown(ReferenceData which) {
+    return which == ReferenceData::global_passcode ? global_shown_ : own_shown_;
 }
 
 Passcode::Reference Passcode::reference(ReferenceData which) const {
-    if (which == ReferenceData::unblocking_code) {
-        return {unblocking_code_object, unblocking_code_tries, config_.unblocking_code};
+    const RetryLimits limits = retry_limits(store_, config_);
+    switch (which) {
+    case ReferenceData::global_passcode:
+        // decode() lets it come up only where there is one.
+        return {global_passcode_object, global_passcode_tries, config_.global_passcode.value(),
+                config_.global_passcode->tries};
+    case ReferenceData::unblocking_code:
+        return {unblocking_code_object, unblocking_code_tries, config_.unblocking_code,
+                limits.unblocking_code};
+    case ReferenceData::passcode:
+        break;
     }
-    return {passcode_object, passcode_tries, config_.passcode};
+    return {passcode_object, passcode_tries, config_.passcode, limits.passcode};
 }
 
 Passcode::Attempt Passcode::attempt(const Reference& which, const ReferenceBlock& shown) {
@@ -156,11 +186,11 @@ Passcode::Attempt Passcode::attempt(const Reference& which, const ReferenceBlock
     return {right ? Outcome::right : Outcome::wrong, tries};
 }
 
-StatusWord Passcode::refuse(const Attempt& attempt) {
+StatusWord Passcode::refuse(ReferenceData which, const Attempt& attempt) {
     if (attempt.outcome == Outcome::blocked) {
         return sw::authentication_method_blocked;
     }
-    forget();
+    forget(which);
     return sw::verification_failed(static_cast<std::uint8_t>(attempt.tries_before - 1));
 }
 

@@ -3,7 +3,9 @@
 #include "apdu/piv_application_id.h"
 #include "emulator/piv/commands.h"
 #include "emulator/piv/data_objects.h"
+#include "emulator/piv/general_authenticate.h"
 #include "emulator/piv/state.h"
+#include "emulator/piv/yubico/extensions.h"
 
 #include <algorithm>
 #include <array>
@@ -18,11 +20,13 @@ namespace sw = apdu::sw;
 Bytes property_template(const std::vector<Algorithm>& algorithms) {
     const ByteView identifier = application_identifier();
     Bytes value;
+    value.reserve(64);
     apdu::append_tlv(value, 0x4F, identifier.subspan(apdu::piv_registered_id_size));
     apdu::append_tlv(value, 0x79, apdu::make_tlv(0x4F, identifier.first(apdu::piv_registered_id_size)));
     Bytes mechanisms;
+    mechanisms.reserve(32);
     for (const Algorithm algorithm : algorithms) {
-        const Bytes mechanism{static_cast<std::uint8_t>(algorithm)};
+        const std::array mechanism{static_cast<std::uint8_t>(algorithm)};
         apdu::append_tlv(mechanisms, 0x80, mechanism);
     }
     static constexpr std::array<std::uint8_t, 1> no_object_identifier{0x00};
@@ -33,15 +37,14 @@ Bytes property_template(const std::vector<Algorithm>& algorithms) {
 
 class PivApplication final : public Application {
 public:
-    PivApplication(ObjectStore& store, const PivConfig& config, Environment environment)
-        : state_(store, config, environment) {}
+    PivApplication(ObjectStore& store, const PivConfig& config, Environment environment, GlobalStatus& global)
+        : state_(store, config, environment, global) {}
 
     [[nodiscard]] bool claims(ByteView aid) const override;
-    [[nodiscard]] std::optional<ChainPolicy> chain_policy(std::uint8_t ins) const override {
-        return piv::chain_policy(ins);
-    }
+    [[nodiscard]] std::optional<ChainPolicy> chain_policy(std::uint8_t ins) const override;
     [[nodiscard]] ResponseApdu select(const CommandApdu& command) override;
     [[nodiscard]] ResponseApdu process(const CommandApdu& command) override;
+    [[nodiscard]] ResponseApdu take_block(const CommandApdu& block, BlockPosition position) override;
     void other_command() override;
     void deselect() override;
 
@@ -56,16 +59,16 @@ private:
     [[nodiscard]] ResponseApdu run(const PutData& command);
     [[nodiscard]] ResponseApdu run(const GenerateKeyPair& command);
 
-    [[nodiscard]] ResponseApdu authenticate_host(const GeneralAuthenticate& command);
-    [[nodiscard]] ResponseApdu answer_host(const GeneralAuthenticate& command);
-    [[nodiscard]] ResponseApdu use_key_pair(const GeneralAuthenticate& command);
-    [[nodiscard]] bool may_use(PasscodePolicy policy) const;
-
     State state_;
 };
 
 bool PivApplication::claims(ByteView aid) const {
     return apdu::names_piv_application(aid);
+}
+
+std::optional<ChainPolicy> PivApplication::chain_policy(std::uint8_t ins) const {
+    return yubico::has_command(state_.config, ins) ? yubico::chain_policy(ins)
+                                                   : piv::chain_policy(ins, state_.config);
 }
 
 ResponseApdu PivApplication::select(const CommandApdu& command) {
@@ -84,52 +87,71 @@ ResponseApdu PivApplication::select(const CommandApdu& command) {
 void PivApplication::other_command() {
     state_.passcode.next_command();
     state_.management_key.next_command();
+    state_.streamed_put.drop();
 }
 
 // SP 800-73-4 part 2, 3.1.1: another application makes all that is this application's own unverified.
 void PivApplication::deselect() {
-    state_.passcode.forget();
+    state_.passcode.deselect();
     state_.management_key.forget();
 }
 
 ResponseApdu PivApplication::process(const CommandApdu& command) {
     other_command();
-    const Decoded<Command> decoded = decode(command);
+    if (yubico::has_command(state_.config, command.ins())) {
+        return yubico::process(state_, command);
+    }
+    const Decoded<Command> decoded = decode(command, state_.config);
     if (!decoded) {
         return decoded.error();
     }
     return std::visit([this](const auto& meaning) { return run(meaning); }, *decoded);
 }
 
+// Only PUT DATA is streamed. Its blocks are one command together: what the first one had to show holds for
+// all, since another command would have ended the chain.
+ResponseApdu PivApplication::take_block(const CommandApdu& block, BlockPosition position) {
+    if (position == BlockPosition::first) {
+        other_command();
+        if (const StatusWord status = check_data_parameters(block); !status.ok()) {
+            return status;
+        }
+        if (!state_.management_key.authenticated()) {
+            return sw::security_status_not_satisfied;
+        }
+    }
+    return state_.streamed_put.take(block.data(), position);
+}
+
 // SP 800-73-4 part 2, 3.1.2. The read rule comes before the object's existence: some hosts tell from it
 // whether the passcode is verified.
 ResponseApdu PivApplication::run(const GetData& command) const {
-    const std::optional<ReadRule> rule = read_rule(command.tag);
+    const std::optional<ReadRule> rule = read_rule(state_.config, command.tag);
     if (!rule) {
         return sw::file_or_application_not_found;
     }
     if (*rule == ReadRule::passcode && !state_.passcode.verified()) {
         return sw::security_status_not_satisfied;
     }
-    std::optional<Bytes> object = read_data_object(state_.store, command.tag);
+    std::optional<Bytes> object = read_data_object(state_.store, state_.config, command.tag);
     if (!object) {
         return sw::file_or_application_not_found;
     }
     return std::move(*object);
 }
 
-ResponseApdu PivApplication::run(const QueryPasscode& /*command*/) const {
-    return state_.passcode.query();
+ResponseApdu PivApplication::run(const QueryPasscode& command) const {
+    return state_.passcode.query(command.reference);
 }
 
 // SP 800-73-4 part 2, 3.2.1: P1 FF.
-ResponseApdu PivApplication::run(const ForgetPasscode& /*command*/) {
-    state_.passcode.forget();
+ResponseApdu PivApplication::run(const ForgetPasscode& command) {
+    state_.passcode.forget(command.reference);
     return sw::success;
 }
 
 ResponseApdu PivApplication::run(const VerifyPasscode& command) {
-    return state_.passcode.verify(command.passcode);
+    return state_.passcode.verify(command.reference, command.passcode);
 }
 
 ResponseApdu PivApplication::run(const ChangeReferenceData& command) {
@@ -140,101 +162,8 @@ ResponseApdu PivApplication::run(const ResetRetryCounter& command) {
     return state_.passcode.unblock(command.unblocking_code, command.passcode);
 }
 
-// SP 800-73-4 part 2, 3.2.4.
 ResponseApdu PivApplication::run(const GeneralAuthenticate& command) {
-    return command.key == management_key ? authenticate_host(command) : use_key_pair(command);
-}
-
-/// Who asks for a witness or a challenge has not tried to prove anything yet.
-bool only_asks(const Decoded<AuthenticationTemplate>& data) {
-    return data &&
-           (std::holds_alternative<RequestWitness>(*data) || std::holds_alternative<RequestChallenge>(*data));
-}
-
-// A failed authentication ends an earlier one, in whatever way it fails: with another algorithm and with a
-// malformed template, too.
-ResponseApdu PivApplication::authenticate_host(const GeneralAuthenticate& command) {
-    ResponseApdu answer = answer_host(command);
-    if (!answer.status.ok() && !only_asks(command.data)) {
-        state_.management_key.forget();
-    }
-    return answer;
-}
-
-ResponseApdu PivApplication::answer_host(const GeneralAuthenticate& command) {
-    if (!command.algorithm) {
-        return command.algorithm.error();
-    }
-    if (state_.management_key.algorithm() != *command.algorithm) {
-        return sw::incorrect_p1_p2;
-    }
-    if (!command.data) {
-        return command.data.error();
-    }
-    return state_.management_key.authenticate(*command.data);
-}
-
-bool PivApplication::may_use(PasscodePolicy policy) const {
-    switch (policy) {
-    case PasscodePolicy::never:
-        return true;
-    case PasscodePolicy::once:
-        return state_.passcode.verified();
-    case PasscodePolicy::always:
-        return state_.passcode.verified_for_single_use();
-    }
-    return false;
-}
-
-/// SP 800-73-4 part 2, appendix A.4: signing, and decipherment with RSA.
-ResponseApdu sign_or_decipher(const PrivateKey& key, const UseKey& request) {
-    const Result<Bytes> result =
-        is_rsa(key.algorithm()) ? key.rsa_private_operation(request.input) : key.ecdsa_sign(request.input);
-    if (!result) {
-        return sw::incorrect_data;
-    }
-    return authentication_template(0x82, *result);
-}
-
-/// SP 800-73-4 part 2, appendix A.5; part 1, table 4b gives this use to key management keys alone.
-ResponseApdu agree(KeyReference reference, const PrivateKey& key, const AgreeOnSecret& request) {
-    const bool for_signatures =
-        reference == authentication_key || reference == signature_key || reference == card_authentication_key;
-    if (for_signatures || !is_elliptic(key.algorithm())) {
-        return sw::incorrect_data;
-    }
-    const Result<Bytes> secret = key.ecdh(request.point);
-    if (!secret) {
-        return sw::incorrect_data;
-    }
-    return authentication_template(0x82, *secret);
-}
-
-ResponseApdu PivApplication::use_key_pair(const GeneralAuthenticate& command) {
-    const Decoded<const UsableKey*> found = state_.keys.find(command.key);
-    if (!found) {
-        return found.error();
-    }
-    const UsableKey& usable = **found;
-    if (!may_use(usable.policy)) {
-        return sw::security_status_not_satisfied;
-    }
-    if (usable.policy == PasscodePolicy::always) {
-        state_.passcode.use_up(); // also where the operation fails
-    }
-    if (!command.data) {
-        return command.data.error();
-    }
-    if (usable.key.algorithm() != *command.algorithm) {
-        return sw::incorrect_data;
-    }
-    if (const auto* const use = std::get_if<UseKey>(&*command.data)) {
-        return sign_or_decipher(usable.key, *use);
-    }
-    if (const auto* const agreement = std::get_if<AgreeOnSecret>(&*command.data)) {
-        return agree(command.key, usable.key, *agreement);
-    }
-    return sw::incorrect_data; // authentication of the host is the management key's
+    return general_authenticate(state_, command);
 }
 
 // SP 800-73-4 part 2, 3.3.1: content of length zero takes the object away.
@@ -246,10 +175,11 @@ ResponseApdu PivApplication::run(const PutData& command) {
         return command.content.error();
     }
     const PutData::Content& content = *command.content;
-    if (!read_rule(content.tag)) {
+    if (!read_rule(state_.config, content.tag)) {
         return sw::function_not_supported;
     }
     Transaction transaction = state_.store.begin();
+    transaction.erase(unfinished_mark(content.tag));
     if (content.value.empty()) {
         transaction.erase(data_object(content.tag));
     } else {
@@ -260,6 +190,9 @@ ResponseApdu PivApplication::run(const PutData& command) {
 
 // SP 800-73-4 part 2, 3.3.2. The certificate of the slot is left alone.
 ResponseApdu PivApplication::run(const GenerateKeyPair& command) {
+    if (command.key == attestation_key && !state_.config.yubico) {
+        return sw::incorrect_p1_p2;
+    }
     if (!state_.management_key.authenticated()) {
         return sw::security_status_not_satisfied;
     }
@@ -284,8 +217,8 @@ ByteView application_identifier() {
 }
 
 std::unique_ptr<Application> make_application(ObjectStore& store, const PivConfig& config,
-                                              Environment environment) {
-    return std::make_unique<PivApplication>(store, config, environment);
+                                              Environment environment, GlobalStatus& global) {
+    return std::make_unique<PivApplication>(store, config, environment, global);
 }
 
 } // namespace cardrig::emulator::piv

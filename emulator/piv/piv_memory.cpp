@@ -24,10 +24,34 @@ constexpr apdu::Tag first_retired_certificate = 0x5FC10D;
 
 } // namespace
 
+bool is_written(const ObjectStore& store, apdu::Tag tag) {
+    return store.contains(data_object(tag)) && !store.contains(unfinished_mark(tag));
+}
+
+std::optional<Bytes> written_object(const ObjectStore& store, apdu::Tag tag) {
+    return is_written(store, tag) ? store.read(data_object(tag)) : std::nullopt;
+}
+
 Bytes padded_code(std::string_view code) {
     Bytes bytes(code.begin(), code.end());
     bytes.resize(std::max(bytes.size(), code_size), code_padding);
     return bytes;
+}
+
+Bytes management_key_content(Algorithm algorithm, ByteView key) {
+    Bytes content;
+    content.reserve(1 + key.size());
+    content.push_back(static_cast<std::uint8_t>(algorithm));
+    content.insert(content.end(), key.begin(), key.end());
+    return content;
+}
+
+RetryLimits retry_limits(const ObjectStore& store, const PivConfig& config) {
+    const std::optional<Bytes> set = store.read(retry_limits_object);
+    if (set && set->size() == 2) {
+        return {set->front(), set->back()};
+    }
+    return {config.passcode.tries, config.unblocking_code.tries};
 }
 
 Bytes StoredKey::encode() const {
@@ -81,6 +105,10 @@ std::optional<apdu::Tag> certificate_tag(KeyReference key) {
         return first_retired_certificate + (key - first_retired_key);
     }
     return std::nullopt;
+}
+
+std::optional<apdu::Tag> slot_certificate_tag(KeyReference key) {
+    return key == attestation_key ? std::optional{attestation_certificate_tag} : certificate_tag(key);
 }
 
 std::optional<Bytes> certificate_in(ByteView content) {

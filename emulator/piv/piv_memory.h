@@ -3,6 +3,7 @@
 #pragma once
 
 #include "apdu/ber_tlv.h"
+#include "emulator/card_config.h"
 #include "emulator/crypto.h"
 #include "emulator/object_store.h"
 
@@ -19,12 +20,23 @@ inline constexpr KeyReference management_key = 0x9B;
 inline constexpr KeyReference signature_key = 0x9C;
 inline constexpr KeyReference key_management_key = 0x9D;
 inline constexpr KeyReference card_authentication_key = 0x9E;
+/// Of the token extensions: the key that vouches for keys made on the card.
+inline constexpr KeyReference attestation_key = 0xF9;
 
 /// A data object under its BER-TLV tag, as 53/7E/7F61 content stands in PUT DATA: the value alone,
 /// without 53.
 [[nodiscard]] constexpr ObjectId data_object(apdu::Tag tag) {
     return ObjectId{tag};
 }
+/// There as long as a data object is being written block by block: until it is gone, the object counts as
+/// absent, whatever lies there. Holds how many bytes the object is to have: four, little-endian.
+[[nodiscard]] constexpr ObjectId unfinished_mark(apdu::Tag tag) {
+    return ObjectId{0x0300'0000U | tag};
+}
+/// Whether a data object was written, and to its end.
+[[nodiscard]] bool is_written(const ObjectStore& store, apdu::Tag tag);
+/// What was written under the tag, to its end.
+[[nodiscard]] std::optional<Bytes> written_object(const ObjectStore& store, apdu::Tag tag);
 /// A key pair: see StoredKey.
 [[nodiscard]] constexpr ObjectId key_object(KeyReference key) {
     return ObjectId{0x0100'0000U | key};
@@ -32,8 +44,25 @@ inline constexpr KeyReference card_authentication_key = 0x9E;
 /// Eight bytes, padded with FF.
 inline constexpr ObjectId passcode_object{0x0200'0080U};
 inline constexpr ObjectId unblocking_code_object{0x0200'0081U};
+/// The card's own passcode, on cards that have one.
+inline constexpr ObjectId global_passcode_object{0x0200'0000U};
 /// Algorithm identifier, then the key.
 inline constexpr ObjectId management_key_object{0x0200'009BU};
+/// Of the token extensions: there, and empty, where the management key was set to ask for a touch.
+inline constexpr ObjectId management_key_touch_object{0x0200'019BU};
+/// Of the token extensions: the limits of the retry counters where a host has set them, one byte for the
+/// passcode, one for the unblocking code.
+inline constexpr ObjectId retry_limits_object{0x0200'00FAU};
+
+[[nodiscard]] Bytes management_key_content(Algorithm algorithm, ByteView key);
+
+/// What retry counters start from.
+struct RetryLimits {
+    std::uint8_t passcode = 0;
+    std::uint8_t unblocking_code = 0;
+};
+/// Those that a host has set; else those of the card's rules.
+[[nodiscard]] RetryLimits retry_limits(const ObjectStore& store, const PivConfig& config);
 
 /// Bytes of a code as it lies there.
 inline constexpr std::size_t code_size = 8;
@@ -45,6 +74,7 @@ inline constexpr apdu::Tag chuid_tag = 0x5FC102;
 
 inline constexpr CounterId passcode_tries{0};
 inline constexpr CounterId unblocking_code_tries{1};
+inline constexpr CounterId global_passcode_tries{2};
 
 enum class KeyOrigin : std::uint8_t { generated = 1, imported = 2 };
 
@@ -61,6 +91,10 @@ struct StoredKey {
 
 /// The data object that holds the certificate of a key: 5FC105 for 9A and so on; none for 9B.
 [[nodiscard]] std::optional<apdu::Tag> certificate_tag(KeyReference key);
+/// Of the token extensions: the certificate of the attestation key.
+inline constexpr apdu::Tag attestation_certificate_tag = 0x5FFF01;
+/// The same, and that of the attestation key.
+[[nodiscard]] std::optional<apdu::Tag> slot_certificate_tag(KeyReference key);
 /// The certificate's DER inside such an object's content (70, 71): none if it is not there or compressed.
 [[nodiscard]] std::optional<Bytes> certificate_in(ByteView content);
 /// 70 certificate, 71 00, FE (SP 800-73-4 part 1, table 10).

@@ -8,14 +8,15 @@
 #include "emulator/piv/key_ring.h"
 #include "emulator/piv/management_key.h"
 #include "emulator/piv/passcode.h"
+#include "emulator/piv/streamed_put.h"
 
 namespace cardrig::emulator::piv {
 
-/// Refers to the store and to the configuration, which outlive it.
+/// Refers to what it is made of, which outlives it.
 struct State {
-    State(ObjectStore& memory, const PivConfig& settings, Environment given)
-        : store(memory), config(settings), environment(given), passcode(memory, settings),
-          management_key(memory, given), keys(memory, given) {}
+    State(ObjectStore& memory, const PivConfig& settings, Environment given, GlobalStatus& global)
+        : store(memory), config(settings), environment(given), passcode(memory, settings, global),
+          management_key(memory, given), keys(memory, given), streamed_put(memory, settings) {}
 
     ObjectStore& store;
     const PivConfig& config;
@@ -23,6 +24,7 @@ struct State {
     Passcode passcode;
     ManagementKey management_key;
     KeyRing keys;
+    StreamedPut streamed_put;
 };
 
 } // namespace cardrig::emulator::piv

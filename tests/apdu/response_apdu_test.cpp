@@ -27,6 +27,18 @@ BOOST_AUTO_TEST_CASE(fewer_than_two_bytes_are_no_response) {
     BOOST_TEST(one.error().message.find("1 byte") != std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(a_buffer_that_is_used_again_keeps_its_room_and_nothing_else) {
+    apdu::Bytes buffer;
+    apdu::ResponseApdu(apdu::Bytes(300, 0x5A), apdu::sw::bytes_available(16)).encode_into(buffer);
+    BOOST_TEST(buffer.size() == 302);
+    const auto* const room = buffer.data();
+    apdu::ResponseApdu(apdu::Bytes{0x01, 0x02}).encode_into(buffer);
+    BOOST_TEST(apdu::to_hex(buffer) == "01029000");
+    apdu::ResponseApdu(apdu::sw::file_or_application_not_found).encode_into(buffer);
+    BOOST_TEST(apdu::to_hex(buffer) == "6A82");
+    BOOST_TEST(buffer.data() == room);
+}
+
 BOOST_AUTO_TEST_CASE(a_response_reads_what_it_writes_at_every_size) {
     for (const std::size_t size : {0U, 1U, 255U, 256U, 257U, 65535U, 65536U, 70000U}) {
         const apdu::ResponseApdu response(apdu::Bytes(size, 0x5A), apdu::sw::success);

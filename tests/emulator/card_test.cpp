@@ -55,6 +55,25 @@ BOOST_AUTO_TEST_CASE(malformed_commands_are_answered_6700) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(an_answer_into_a_used_buffer_is_the_same_answer) {
+    LongObjectCard card;
+    Bytes buffer = pattern(1000);
+    const auto* const room = buffer.data();
+    for (const char* command : {"00A4040005A000000308", "00CB3FFF035C017E00", "0020008000", "00"}) {
+        BOOST_TEST_CONTEXT(command) {
+            card.card().transmit(hex(command), buffer);
+            BOOST_TEST(buffer == card.card().transmit(hex(command)));
+        }
+    }
+    const std::string command = get_certificate;
+    card.card().transmit(hex(command + "00"), buffer);
+    BOOST_TEST(buffer.size() == 258);
+    buffer = {0x00, 0xC0, 0x00, 0x00, 0x00};
+    card.card().transmit(buffer, buffer); // the command may lie in it
+    BOOST_TEST(Bytes(buffer.begin(), buffer.end() - 2) == part(long_object(), 256, 256));
+    BOOST_TEST(buffer.data() == room);
+}
+
 BOOST_AUTO_TEST_CASE(every_class_byte_has_its_answer) {
     PivCard card;
     for (unsigned cla = 0; cla <= 0xFF; ++cla) {

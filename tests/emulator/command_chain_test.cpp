@@ -7,13 +7,15 @@
 namespace apdu = cardrig::apdu;
 namespace sw = apdu::sw;
 using apdu::CommandApdu;
+using cardrig::emulator::BlockPosition;
 using cardrig::emulator::ChainPolicy;
 using cardrig::emulator::CommandChain;
 
 namespace {
 
-const ChainPolicy serves_others{8, sw::wrong_length, {}};
-const ChainPolicy refuses_others{8, sw::not_enough_memory, apdu::StatusWord(0x6900)};
+const ChainPolicy serves_others{8, sw::wrong_length, {}, false};
+const ChainPolicy refuses_others{8, sw::not_enough_memory, apdu::StatusWord(0x6900), false};
+const ChainPolicy streamed{8, sw::not_enough_memory, {}, true};
 
 CommandApdu command(std::string_view hex) {
     return CommandApdu::parse(apdu::from_hex(hex).value()).value();
@@ -80,6 +82,45 @@ BOOST_AUTO_TEST_CASE(without_a_policy_and_in_another_class_a_block_is_handed_on)
     BOOST_CHECK(chain.take(command("10200080"), std::nullopt).command == command("10200080"));
     BOOST_CHECK(chain.take(command("1CDB3FFF0101"), serves_others).command == command("1CDB3FFF0101"));
     BOOST_TEST(!chain.drop());
+}
+
+BOOST_AUTO_TEST_CASE(a_streamed_chain_is_handed_on_block_by_block) {
+    CommandChain chain;
+    struct Block {
+        const char* command;
+        BlockPosition position;
+    };
+    for (const Block& each :
+         {Block{"10DB3FFF020102", BlockPosition::first}, Block{"10DB3FFF", BlockPosition::middle},
+          Block{"10DB3FFF0103", BlockPosition::middle}, Block{"00DB3FFF010400", BlockPosition::last}}) {
+        const auto step = chain.take(command(each.command), streamed);
+        BOOST_TEST(!step.broken_off);
+        BOOST_REQUIRE(step.command.has_value());
+        BOOST_CHECK(*step.command == command(each.command));
+        BOOST_CHECK(step.block == each.position);
+    }
+    BOOST_TEST(!chain.drop());
+    const auto single = chain.take(command("00DB3FFF0104"), streamed);
+    BOOST_REQUIRE(single.command.has_value());
+    BOOST_CHECK(!single.block); // in one piece: a whole command
+}
+
+BOOST_AUTO_TEST_CASE(a_streamed_chain_has_the_same_limit_and_the_same_end) {
+    CommandChain chain;
+    static_cast<void>(chain.take(command("10DB3FFF080102030405060708"), streamed));
+    const auto ninth = chain.take(command("10DB3FFF0109"), streamed);
+    BOOST_REQUIRE(!ninth.command);
+    BOOST_TEST(ninth.command.error().value() == 0x6A84);
+    BOOST_TEST(ninth.broken_off);
+    BOOST_TEST(!chain.drop());
+
+    static_cast<void>(chain.take(command("10DB3FFF020102"), streamed));
+    const auto foreign = chain.take(command("00200080"), std::nullopt);
+    BOOST_TEST(foreign.broken_off);
+    BOOST_CHECK(foreign.command == command("00200080"));
+    BOOST_CHECK(!foreign.block);
+    const auto anew = chain.take(command("10DB3FFF020102"), streamed);
+    BOOST_CHECK(anew.block == BlockPosition::first);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -74,6 +74,9 @@ void personalise(emulator::Nvm& nvm, const Setup& setup) {
     emulator::Transaction transaction = store->begin();
     transaction.put(piv::passcode_object, padded(passcode));
     transaction.put(piv::unblocking_code_object, padded(unblocking_code));
+    if (setup.config.piv.global_passcode) {
+        transaction.put(piv::global_passcode_object, padded(global_passcode));
+    }
     Bytes management = management_key(setup.management_algorithm);
     management.insert(management.begin(), static_cast<std::uint8_t>(setup.management_algorithm));
     transaction.put(piv::management_key_object, management);
@@ -86,6 +89,9 @@ void personalise(emulator::Nvm& nvm, const Setup& setup) {
     }
     store->set_counter(piv::passcode_tries, setup.config.piv.passcode.tries);
     store->set_counter(piv::unblocking_code_tries, setup.config.piv.unblocking_code.tries);
+    if (setup.config.piv.global_passcode) {
+        store->set_counter(piv::global_passcode_tries, setup.config.piv.global_passcode->tries);
+    }
 }
 
 CardSession::CardSession(const Setup& setup, emulator::KeySource* keys)
@@ -147,8 +153,10 @@ ResponseApdu CardSession::chained(const CommandApdu& command, std::size_t block_
 }
 
 std::uint16_t CardSession::authenticate() {
-    const Algorithm algorithm = setup_.management_algorithm;
-    const Bytes key = management_key(algorithm);
+    return authenticate(setup_.management_algorithm, management_key(setup_.management_algorithm));
+}
+
+std::uint16_t CardSession::authenticate(Algorithm algorithm, const Bytes& key) {
     const auto id = static_cast<std::uint8_t>(algorithm);
     const ResponseApdu witness = send(CommandApdu(0x00, 0x87, id, 0x9B, hex("7C028000"), 256));
     if (!witness.status.ok()) {

@@ -21,6 +21,8 @@ using apdu::ByteView;
 
 inline constexpr std::string_view passcode = "123456";
 inline constexpr std::string_view unblocking_code = "12345678";
+/// Of cards that have one.
+inline constexpr std::string_view global_passcode = "777777";
 
 /// Eight bytes in hex, padded with FF.
 [[nodiscard]] std::string block(std::string_view code);
@@ -94,6 +96,7 @@ public:
     std::uint16_t verify(std::string_view code = passcode) { return status("0020008008" + block(code)); }
     /// Mutual authentication with the management key.
     std::uint16_t authenticate();
+    std::uint16_t authenticate(emulator::Algorithm algorithm, const Bytes& key);
     [[nodiscard]] apdu::ResponseApdu get_data(apdu::Tag tag);
     /// `value` without the 53.
     std::uint16_t put_data(apdu::Tag tag, ByteView value);

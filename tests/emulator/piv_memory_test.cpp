@@ -36,7 +36,7 @@ BOOST_AUTO_TEST_CASE(stored_key_has_the_documented_form) {
 BOOST_AUTO_TEST_CASE(stored_key_refuses_every_unknown_header) {
     const Bytes good = example().encode();
     const std::set<unsigned> formats{0x01};
-    const std::set<unsigned> algorithms{0x05, 0x06, 0x07, 0x11, 0x14}; // the asymmetric ones
+    const std::set<unsigned> algorithms{0x05, 0x06, 0x07, 0x11, 0x14, 0x16}; // the asymmetric ones
     const std::set<unsigned> origins{1, 2};
     const std::set<unsigned> policies{0, 1, 2, 3};
     const std::vector<std::set<unsigned>> allowed{formats, algorithms, origins, policies};

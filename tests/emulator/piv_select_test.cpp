@@ -74,8 +74,9 @@ BOOST_AUTO_TEST_CASE(another_application_clears_statuses) {
     emulator::ContextEntropy entropy{crypto};
     emulator::FreshKeys keys;
     test::StandingClock clock;
+    emulator::GlobalStatus global;
     const auto piv =
-        emulator::piv::make_application(*store, setup.config.piv, {crypto, entropy, keys, clock});
+        emulator::piv::make_application(*store, setup.config.piv, {crypto, entropy, keys, clock}, global);
     const cardrig::apdu::CommandApdu query(0x00, 0x20, 0x00, 0x80);
     BOOST_REQUIRE_EQUAL(
         piv->process({0x00, 0x20, 0x00, 0x80, hex(test::block(test::passcode))}).status.value(), 0x9000);

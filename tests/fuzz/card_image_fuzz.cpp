@@ -63,8 +63,8 @@ void check(ByteView file) {
 
 /// The small card with this configuration and a memory damaged so.
 Bytes packed(std::string_view config, ByteView patches) {
-    static const auto layout = emulator::store::Layout::of(fuzz::small_card().config.geometry).value();
     CardImage image = fuzz::small_card();
+    const auto layout = emulator::store::Layout::of(image.config.geometry, image.config.protection).value();
     fuzz::MemoryPatches(image.memory, layout).apply(patches);
     const Bytes file = image.serialize();
     // Three lines, then the memory as it was deflated.
@@ -98,7 +98,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
         return 0;
     }
     CardImage image = fuzz::small_card();
-    const auto layout = emulator::store::Layout::of(image.config.geometry).value();
+    const auto layout = emulator::store::Layout::of(image.config.geometry, image.config.protection).value();
     fuzz::MemoryPatches(image.memory, layout).apply(patches);
     check(image.serialize());
     return 0;

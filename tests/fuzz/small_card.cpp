@@ -63,6 +63,16 @@ emulator::CardImage make_card() {
     return good(emulator::personalise(spec));
 }
 
+std::vector<Bytes> premade_keys() {
+    emulator::CryptoContext context(3);
+    emulator::FreshKeys fresh;
+    std::vector<Bytes> keys;
+    for (int i = 0; i < 4; ++i) {
+        keys.push_back(fresh.generate(context, emulator::Algorithm::p256).to_der());
+    }
+    return keys;
+}
+
 } // namespace
 
 ByteView key_der() {
@@ -90,6 +100,13 @@ void ConstantEntropy::fill(std::span<std::uint8_t> out) {
 emulator::PrivateKey OneKey::generate(emulator::CryptoContext& context, emulator::Algorithm algorithm) {
     require(algorithm == emulator::Algorithm::p256, "a card makes only what it offers");
     return the_key(context);
+}
+
+emulator::PrivateKey KeysInTurn::generate(emulator::CryptoContext& context, emulator::Algorithm algorithm) {
+    require(algorithm == emulator::Algorithm::p256, "a card makes only what it offers");
+    static const std::vector<Bytes> keys = premade_keys();
+    made_ = keys.at(next_++ % keys.size());
+    return good(emulator::PrivateKey::from_der(context, *made_));
 }
 
 } // namespace fuzz

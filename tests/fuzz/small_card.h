@@ -5,6 +5,8 @@
 #include "emulator/card_image.h"
 #include "emulator/environment.h"
 
+#include <optional>
+
 namespace fuzz {
 
 /// The one key pair of this card, PKCS#8.
@@ -31,6 +33,21 @@ class OneKey final : public cardrig::emulator::KeySource {
 public:
     [[nodiscard]] cardrig::emulator::PrivateKey generate(cardrig::emulator::CryptoContext& context,
                                                          cardrig::emulator::Algorithm algorithm) override;
+};
+
+/// Four key pairs, one after the other, again and again, so that one is told from the next.
+class KeysInTurn final : public cardrig::emulator::KeySource {
+public:
+    [[nodiscard]] cardrig::emulator::PrivateKey generate(cardrig::emulator::CryptoContext& context,
+                                                         cardrig::emulator::Algorithm algorithm) override;
+
+    /// The last one handed out since forget_made(), PKCS#8.
+    [[nodiscard]] const std::optional<cardrig::apdu::Bytes>& made() const { return made_; }
+    void forget_made() { made_.reset(); }
+
+private:
+    std::size_t next_ = 0;
+    std::optional<cardrig::apdu::Bytes> made_;
 };
 
 /// Lives as long as the target: making a context takes longer than most runs.

@@ -151,6 +151,14 @@ BOOST_AUTO_TEST_CASE(extensions_follow_the_use) {
     BOOST_TEST(extension_text(signing.get(), NID_key_usage) ==
                "critical, Digital Signature, Non Repudiation");
     BOOST_TEST(extension_text(signing.get(), NID_ext_key_usage) == "absent");
+    order.use = harness::CertificateUse::key_management;
+    const openssl::Certificate agreeing = parse(house.authority.issue(order));
+    BOOST_TEST(extension_text(agreeing.get(), NID_key_usage) == "critical, Key Agreement");
+    BOOST_TEST(extension_text(agreeing.get(), NID_ext_key_usage) == "absent");
+    House rsa_house(Algorithm::p256, Algorithm::rsa1024);
+    order.public_key = rsa_house.card_key.native();
+    const openssl::Certificate unwrapping = parse(house.authority.issue(order));
+    BOOST_TEST(extension_text(unwrapping.get(), NID_key_usage) == "critical, Key Encipherment");
     const openssl::Certificate root = parse(house.authority.certificate());
     BOOST_TEST(extension_text(root.get(), NID_basic_constraints) == "critical, CA:TRUE");
     BOOST_TEST(extension_text(root.get(), NID_key_usage) == "critical, Certificate Sign, CRL Sign");
@@ -159,6 +167,16 @@ BOOST_AUTO_TEST_CASE(extensions_follow_the_use) {
     BOOST_REQUIRE(root_id != nullptr && issuer_id != nullptr);
     BOOST_TEST(ASN1_OCTET_STRING_cmp(root_id, issuer_id) == 0);
     BOOST_TEST(X509_get0_subject_key_id(login.get()) != nullptr);
+}
+
+BOOST_AUTO_TEST_CASE(use_follows_the_key) {
+    using harness::CertificateUse;
+    BOOST_CHECK(harness::certificate_use(0x9A) == CertificateUse::authentication);
+    BOOST_CHECK(harness::certificate_use(0x9C) == CertificateUse::signature);
+    BOOST_CHECK(harness::certificate_use(0x9D) == CertificateUse::key_management);
+    BOOST_CHECK(harness::certificate_use(0x9E) == CertificateUse::authentication);
+    BOOST_CHECK(harness::certificate_use(0x82) == CertificateUse::key_management);
+    BOOST_CHECK(harness::certificate_use(0x95) == CertificateUse::key_management);
 }
 
 BOOST_AUTO_TEST_CASE(same_seed_and_orders_give_the_same_certificates) {
@@ -194,6 +212,18 @@ BOOST_AUTO_TEST_CASE(serial_numbers_are_drawn_positive_and_of_one_length) {
         BOOST_TEST(facts->serial.size() == 32U);
         BOOST_TEST(facts->serial != last);
         last = facts->serial;
+    }
+}
+
+BOOST_AUTO_TEST_CASE(certificates_of_one_kind_have_one_size) {
+    for (const Algorithm algorithm : {Algorithm::p256, Algorithm::p384}) {
+        House house(algorithm);
+        harness::CertificateOrder order = order_for(house.card_key);
+        const std::size_t size = house.authority.issue(order).size();
+        for (int i = 1; i <= 20; ++i) {
+            order.validity.not_after += 1s;
+            BOOST_TEST(house.authority.issue(order).size() == size);
+        }
     }
 }
 

@@ -24,13 +24,13 @@ const harness::MadeCard& staff_card() {
 
 emulator::CardImage changed(const emulator::CardImage& image,
                             const std::function<void(emulator::ObjectStore&)>& change) {
-    emulator::MemoryNvm memory(image.config.geometry, image.memory);
+    emulator::MemoryNvm memory(image.config.geometry, image.memory, image.weak);
     auto store = emulator::ObjectStore::mount(memory);
     if (!store) {
         throw std::runtime_error(store.error().message);
     }
     change(**store);
-    return {image.config, memory.bytes()};
+    return {image.config, memory.bytes(), memory.weak()};
 }
 
 apdu::Bytes padded(std::string_view code) {

@@ -1,8 +1,11 @@
 #include "harness/vpcd_link.h"
 
+#include "tests/harness/scripted_card.h"
+
 #include <array>
 #include <atomic>
-#include <functional>
+#include <future>
+#include <memory>
 #include <poll.h>
 #include <stdexcept>
 #include <string>
@@ -14,42 +17,17 @@
 namespace {
 
 using namespace cardrig::harness;
+using cardrig::harness::testing::ScriptedCard;
 
 constexpr int limit_ms = 20'000;
 
-class ScriptedCard final : public ReaderCard {
-public:
-    void power_on() override {
-        log += "on ";
-        powered = true;
-    }
-    void power_off() override {
-        log += "off ";
-        powered = false;
-    }
-    void reset() override {
-        log += "reset ";
-        current_atr = atr_after_reset;
-    }
-    Bytes atr() override { return powered ? current_atr : Bytes{}; }
-    std::optional<Bytes> transmit(ByteView command) override { return answer(command); }
-
-    std::string log; ///< to be read when the link is gone
-    bool powered = false;
-    Bytes current_atr{0x3B, 0x00};
-    Bytes atr_after_reset{0x3B, 0x01, 0xAA};
-    std::function<std::optional<Bytes>(ByteView)> answer = [](ByteView command) {
-        return Bytes(command.begin(), command.end());
-    };
-};
-
 /// The reader's side of a link.
 struct Reader {
-    explicit Reader(ScriptedCard& card) {
+    explicit Reader(ScriptedCard& card, VpcdLinkEvents events = {}) {
         std::array<int, 2> ends{};
         BOOST_REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) == 0);
         mine.reset(ends[0]);
-        link = std::make_unique<VpcdLink>(UniqueFd(ends[1]), card);
+        link = std::make_unique<VpcdLink>(UniqueFd(ends[1]), card, std::move(events));
     }
 
     void send(const Bytes& payload) const {
@@ -173,6 +151,59 @@ BOOST_AUTO_TEST_CASE(what_a_card_throws_is_carried_to_whoever_asks) {
     BOOST_CHECK_EXCEPTION(
         std::rethrow_exception(reader.link->error()), std::runtime_error,
         [](const auto& error) { return std::string(error.what()) == "the card's own words"; });
+}
+
+BOOST_AUTO_TEST_CASE(a_link_that_is_finished_answers_what_runs_and_begins_nothing_new) {
+    ScriptedCard card;
+    std::promise<void> begun;
+    std::promise<void> go_on;
+    int commands = 0;
+    card.answer = [&](ByteView) {
+        ++commands;
+        begun.set_value();
+        go_on.get_future().wait();
+        return Bytes{0x90, 0x00};
+    };
+    Reader reader(card);
+    reader.send({0, 1, 2, 3});
+    begun.get_future().wait();
+    reader.send({4, 5, 6, 7});
+    reader.link->finish();
+    go_on.set_value();
+    BOOST_TEST((reader.receive() == Bytes{0x90, 0x00}));
+    BOOST_TEST(!reader.receive().has_value());
+    reader.link->wait_for_end();
+    BOOST_TEST(commands == 1);
+    BOOST_TEST(!reader.link->card_left());
+}
+
+BOOST_AUTO_TEST_CASE(the_first_request_and_the_end_are_told) {
+    ScriptedCard card;
+    std::atomic<int> asked = 0;
+    std::promise<void> ended;
+    Reader reader(card, {[&] { ++asked; }, [&] { ended.set_value(); }});
+    reader.send({4});
+    BOOST_TEST(reader.receive().has_value());
+    reader.send({4});
+    BOOST_TEST(reader.receive().has_value());
+    BOOST_TEST(asked.load() == 1);
+    reader.mine.reset();
+    ended.get_future().wait();
+    BOOST_TEST(!reader.link->connected());
+    BOOST_TEST(!reader.link->card_left());
+}
+
+BOOST_AUTO_TEST_CASE(a_card_that_is_mute_or_has_no_answer_has_left_by_itself) {
+    for (const Bytes& request : {Bytes{4}, Bytes{0, 0, 0, 0}}) {
+        ScriptedCard card;
+        card.current_atr.clear();
+        card.answer = [](ByteView) { return std::nullopt; };
+        Reader reader(card);
+        reader.send(request);
+        BOOST_TEST(!reader.receive().has_value());
+        reader.link->wait_for_end();
+        BOOST_TEST(reader.link->card_left());
+    }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,27 @@
+// Time that passes, and time that this thread is at work.
+#pragma once
+
+#include <chrono>
+#include <ctime>
+
+namespace cardrig::benchmarks {
+
+/// Seconds of the monotonic clock since it was made.
+class Stopwatch final {
+public:
+    [[nodiscard]] double seconds() const {
+        return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
+    }
+
+private:
+    std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+};
+
+/// Seconds that the calling thread was on a core: not disturbed by what else the machine does.
+[[nodiscard]] inline double thread_seconds() {
+    timespec time{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
+}
+
+} // namespace cardrig::benchmarks

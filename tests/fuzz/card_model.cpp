@@ -1,0 +1,597 @@
+#include "tests/fuzz/card_model.h"
+
+#include "apdu/instructions.h"
+#include "apdu/piv_application_id.h"
+#include "emulator/piv/piv_memory.h"
+#include "tests/fuzz/signature_check.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace fuzz {
+
+namespace apdu = cardrig::apdu;
+namespace piv = cardrig::emulator::piv;
+namespace sw = apdu::sw;
+using apdu::ResponseApdu;
+using apdu::StatusWord;
+using emulator::Algorithm;
+
+namespace {
+
+constexpr std::size_t short_answer = 256;
+constexpr std::uint8_t passcode_reference = 0x80;
+
+/// A refusal may come only from here, or be 63Cx.
+constexpr std::array refusals{sw::wrong_length,
+                              sw::secure_messaging_not_supported,
+                              sw::command_chaining_not_supported,
+                              sw::security_status_not_satisfied,
+                              sw::authentication_method_blocked,
+                              sw::conditions_of_use_not_satisfied,
+                              sw::incorrect_data,
+                              sw::function_not_supported,
+                              sw::file_or_application_not_found,
+                              sw::not_enough_memory,
+                              sw::incorrect_p1_p2,
+                              sw::referenced_data_not_found,
+                              sw::instruction_not_supported,
+                              sw::class_not_supported};
+
+// SP 800-73-4 part 1, table 2: what is read with the passcode alone.
+constexpr std::array<apdu::Tag, 5> read_with_passcode{0x5FC103, 0x5FC108, 0x5FC109, 0x5FC121, 0x5FC123};
+
+/// SP 800-73-4 part 1, table 3.
+bool is_piv_object(apdu::Tag tag) {
+    return tag == 0x7E || tag == 0x7F61 || (tag >= 0x5FC101 && tag <= 0x5FC123 && tag != 0x5FC104);
+}
+
+/// Served though nobody wrote them.
+bool is_derived(apdu::Tag tag) {
+    return tag == 0x7E || tag == 0x5FC10C;
+}
+
+Bytes wrapped(apdu::Tag tag, ByteView value) {
+    return apdu::make_tlv(tag == 0x7E || tag == 0x7F61 ? tag : 0x53, value);
+}
+
+void promise(bool holds, const std::string& what) {
+    if (!holds) {
+        throw BrokenPromise(what);
+    }
+}
+
+std::optional<piv::StoredKey> stored_key(const Memory& memory, std::uint8_t reference) {
+    const auto found = memory.objects.find(piv::key_object(reference));
+    if (found == memory.objects.end()) {
+        return std::nullopt;
+    }
+    const auto key = piv::StoredKey::decode(found->second);
+    promise(key.has_value(), "I5 a key cannot be read");
+    return *key;
+}
+
+// SP 800-73-4 part 1, table 4b.
+std::uint8_t policy_of(std::uint8_t reference, std::uint8_t stored) {
+    constexpr std::uint8_t never = 1;
+    constexpr std::uint8_t once = 2;
+    constexpr std::uint8_t always = 3;
+    if (stored != 0) {
+        return stored;
+    }
+    return reference == 0x9C ? always : reference == 0x9E ? never : once;
+}
+
+Bytes element_of_template(ByteView data, apdu::Tag tag) {
+    const auto outer = apdu::parse_tlvs(data);
+    promise(outer && outer->size() == 1 && outer->front().tag == 0x7C, "an answer is a template 7C");
+    const auto inner = apdu::parse_tlvs(outer->front().value);
+    promise(inner && inner->size() == 1 && inner->front().tag == tag,
+            "the template holds what was asked for");
+    return {inner->front().value.begin(), inner->front().value.end()};
+}
+
+} // namespace
+
+Memory memory_of(const emulator::ObjectStore& store) {
+    Memory memory;
+    for (const emulator::ObjectId id : store.objects()) {
+        const auto content = store.read(id);
+        promise(content.has_value(), "I5 an object that is there cannot be read");
+        memory.objects.emplace(id, *content);
+    }
+    for (std::uint8_t i = 0; i < memory.counters.size(); ++i) {
+        memory.counters.at(i) = store.counter(emulator::CounterId{i});
+    }
+    return memory;
+}
+
+CardModel::CardModel(const emulator::CardConfig& config, emulator::CryptoContext& crypto, Memory start)
+    : config_(config), crypto_(crypto), memory_(std::move(start)), reader_(config.piv.longest_object) {}
+
+Bytes CardModel::passcode() const {
+    return memory_.objects.at(piv::passcode_object);
+}
+
+Bytes CardModel::unblocking_code() const {
+    return memory_.objects.at(piv::unblocking_code_object);
+}
+
+Bytes CardModel::management_key() const {
+    return memory_.objects.at(piv::management_key_object);
+}
+
+void CardModel::command(ByteView bytes) {
+    sent_.assign(bytes.begin(), bytes.end());
+    under_way_ = reader_.read(bytes);
+    const Kind kind = under_way_->kind;
+    if (kind != Kind::get_response && kind != Kind::refused_get_response) {
+        waiting_ = false;
+        rest_.reset();
+    }
+    // A block, and what fetches the rest of an answer, belong to the command before or after them.
+    if (kind != Kind::block && kind != Kind::get_response && kind != Kind::refused_get_response) {
+        awaited_ = std::exchange(handed_out_, std::nullopt);
+    }
+}
+
+// What memory holds, write by write.
+
+CardModel::Code CardModel::code(std::uint8_t reference) const {
+    if (reference == passcode_reference) {
+        return {piv::passcode_object, 0, config_.piv.passcode};
+    }
+    return {piv::unblocking_code_object, 1, config_.piv.unblocking_code};
+}
+
+bool CardModel::acceptable(std::uint8_t reference, ByteView replacement) const {
+    const emulator::PasscodeRules& rules = code(reference).rules;
+    if (reference != passcode_reference && !rules.digits_only) {
+        return true;
+    }
+    const auto allowed = [&](std::uint8_t byte) {
+        return rules.digits_only ? byte >= '0' && byte <= '9' : byte != 0xFF;
+    };
+    const auto length =
+        static_cast<std::size_t>(std::ranges::find_if_not(replacement, allowed) - replacement.begin());
+    return length >= rules.min_length && length <= rules.max_length &&
+           std::ranges::all_of(replacement.subspan(length), [](std::uint8_t byte) { return byte == 0xFF; });
+}
+
+CardModel::Expectation CardModel::show_code(const Code& code, ByteView shown) const {
+    const std::uint8_t tries = memory_.counters.at(code.tries);
+    if (tries == 0) {
+        return {{memory_}, sw::authentication_method_blocked};
+    }
+    Memory spent = memory_;
+    spent.counters.at(code.tries) = static_cast<std::uint8_t>(tries - 1);
+    if (!std::ranges::equal(memory_.objects.at(code.value), shown)) {
+        return {{memory_, spent}, sw::verification_failed(static_cast<std::uint8_t>(tries - 1))};
+    }
+    return {{memory_, spent}, std::nullopt};
+}
+
+CardModel::Expectation CardModel::expect_verify() const {
+    const Code passcode_code = code(passcode_reference);
+    Expectation result = show_code(passcode_code, under_way_->shown);
+    if (!result.status) {
+        Memory full = memory_;
+        full.counters.at(passcode_code.tries) = passcode_code.rules.tries;
+        result.course.push_back(std::move(full));
+        result.status = sw::success;
+    }
+    return result;
+}
+
+CardModel::Expectation CardModel::expect_change() const {
+    const Code changed = code(under_way_->reference);
+    Expectation result = show_code(changed, under_way_->shown);
+    if (result.status) {
+        return result;
+    }
+    if (!acceptable(under_way_->reference, under_way_->replacement)) {
+        result.course.push_back(memory_);
+        result.status = sw::incorrect_data;
+        return result;
+    }
+    Memory full = memory_;
+    full.counters.at(changed.tries) = changed.rules.tries;
+    Memory replaced = full;
+    replaced.objects[changed.value] = under_way_->replacement;
+    result.course.push_back(std::move(full));
+    result.course.push_back(std::move(replaced));
+    result.status = sw::success;
+    result.may_run_out_of_memory = true;
+    return result;
+}
+
+CardModel::Expectation CardModel::expect_unblock() const {
+    const Code key = code(0x81);
+    const Code lock = code(passcode_reference);
+    Expectation result = show_code(key, under_way_->shown);
+    if (result.status) {
+        return result;
+    }
+    if (!acceptable(passcode_reference, under_way_->replacement)) {
+        result.course.push_back(memory_);
+        result.status = sw::incorrect_data;
+        return result;
+    }
+    Memory full = memory_;
+    full.counters.at(key.tries) = key.rules.tries;
+    Memory replaced = full;
+    replaced.objects[lock.value] = under_way_->replacement;
+    Memory unblocked = replaced;
+    unblocked.counters.at(lock.tries) = lock.rules.tries;
+    result.course.push_back(std::move(full));
+    result.course.push_back(std::move(replaced));
+    result.course.push_back(std::move(unblocked));
+    result.status = sw::success;
+    result.may_run_out_of_memory = true;
+    return result;
+}
+
+CardModel::Expectation CardModel::expect_put() const {
+    if (!authenticated_) {
+        return {{memory_}, sw::security_status_not_satisfied};
+    }
+    Expectation result{{memory_}, std::nullopt};
+    if (!under_way_->tag) {
+        result.status = sw::incorrect_data;
+        return result;
+    }
+    if (!is_piv_object(*under_way_->tag)) {
+        return result;
+    }
+    Memory written = memory_;
+    const emulator::ObjectId id = piv::data_object(*under_way_->tag);
+    if (under_way_->value.empty()) {
+        written.objects.erase(id);
+    } else {
+        written.objects[id] = under_way_->value;
+    }
+    result.course.push_back(std::move(written));
+    result.may_run_out_of_memory = true;
+    const bool in_its_own_form = under_way_->tag == 0x7E || under_way_->tag == 0x7F61;
+    if (!in_its_own_form || !under_way_->value.empty()) {
+        result.status = sw::success;
+    }
+    return result;
+}
+
+CardModel::Expectation CardModel::expect_generate(const std::optional<Bytes>& made_key) const {
+    if (!authenticated_) {
+        return {{memory_}, sw::security_status_not_satisfied};
+    }
+    Expectation result{{memory_}, std::nullopt};
+    result.may_run_out_of_memory = made_key.has_value();
+    if (made_key) {
+        const auto key = emulator::PrivateKey::from_der(crypto_, *made_key);
+        const piv::StoredKey stored{key->algorithm(), piv::KeyOrigin::generated, under_way_->policy,
+                                    *made_key};
+        Memory with_key = memory_;
+        with_key.objects[piv::key_object(under_way_->reference)] = stored.encode();
+        result.course.push_back(std::move(with_key));
+    }
+    return result;
+}
+
+CardModel::Expectation CardModel::expect(const std::optional<Bytes>& made_key) const {
+    switch (under_way_->kind) {
+    case Kind::malformed:
+        return {{memory_}, sw::wrong_length};
+    case Kind::block:
+    case Kind::forget:
+        return {{memory_}, sw::success};
+    case Kind::too_long:
+        return {{memory_}, sw::not_enough_memory};
+    case Kind::query: {
+        const std::uint8_t tries = memory_.counters.at(0);
+        return {{memory_},
+                verified_    ? sw::success
+                : tries == 0 ? sw::authentication_method_blocked
+                             : sw::verification_failed(tries)};
+    }
+    case Kind::verify:
+        return expect_verify();
+    case Kind::change:
+        return expect_change();
+    case Kind::unblock:
+        return expect_unblock();
+    case Kind::put_data:
+        return expect_put();
+    case Kind::generate:
+        return expect_generate(made_key);
+    default:
+        return {{memory_}, std::nullopt};
+    }
+}
+
+// Answers.
+
+void CardModel::check_form(ByteView answer) const {
+    const auto response = ResponseApdu::parse(answer);
+    promise(response.has_value(), "I1 an answer has a status word at least");
+    const auto command = apdu::CommandApdu::parse(sent_);
+    promise(!command || response->data.size() <= command->ne().value_or(short_answer),
+            "an answer is no longer than asked for");
+    const StatusWord status = response->status;
+    const bool known =
+        status.ok() || (status.value() & 0xFFF0U) == 0x63C0 || std::ranges::count(refusals, status) == 1;
+    promise(known, "no command is answered " + apdu::to_string(status));
+    promise(status.ok() || response->data.empty(), "a refusal brings no data");
+}
+
+void CardModel::check_memory(const Observed& observed, StatusWord status) const {
+    const Expectation expected = expect(observed.made_key);
+    const bool out_of_memory = expected.may_run_out_of_memory && status == sw::not_enough_memory;
+    if (expected.status && !out_of_memory) {
+        const bool as_expected = status == *expected.status;
+        const bool is_code = under_way_->kind == Kind::verify || under_way_->kind == Kind::change ||
+                             under_way_->kind == Kind::unblock || under_way_->kind == Kind::query;
+        promise(as_expected, fmt::format("{}answered {}, not {}", is_code ? "I6 " : "",
+                                         apdu::to_string(status), apdu::to_string(*expected.status)));
+    }
+    const bool done = expected.status ? !out_of_memory : status.ok();
+    const Memory& right = done ? expected.end() : memory_;
+    promise(observed.memory.counters == right.counters, "I6 tries are not what the command leaves");
+    promise(observed.memory.objects == right.objects, "I5 objects are not what the command leaves");
+    const bool compares = expected.course.size() > 1;
+    promise(compares || observed.writes == 0, "what changes nothing writes nothing");
+}
+
+void CardModel::check_piece(Bytes whole, const ResponseApdu& response) {
+    const std::size_t most = under_way_->ne.value_or(short_answer);
+    const std::size_t size = std::min<std::size_t>(most, whole.size());
+    promise(std::ranges::equal(response.data, ByteView(whole).first(size)), "I5 the answer's data are wrong");
+    whole.erase(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size));
+    const StatusWord status = whole.empty() ? sw::success : sw::bytes_available(whole.size());
+    promise(response.status == status,
+            fmt::format("{} bytes wait, and {} is answered", whole.size(), apdu::to_string(response.status)));
+    waiting_ = !whole.empty();
+    rest_ = std::move(whole);
+}
+
+void CardModel::check_object(const ResponseApdu& response) {
+    const apdu::Tag tag = *under_way_->tag;
+    if (std::ranges::count(read_with_passcode, tag) == 1 && !verified_) {
+        promise(response.status == sw::security_status_not_satisfied, "the object wants the passcode");
+        return;
+    }
+    const auto found = memory_.objects.find(piv::data_object(tag));
+    if (found != memory_.objects.end() && is_piv_object(tag)) {
+        promise(response.status.ok(), "I1 an object that is there is read");
+        check_piece(wrapped(tag, found->second), response);
+    } else if (is_derived(tag)) {
+        promise(response.status.ok(), "I1 what the card makes up is read");
+    } else {
+        promise(response.status == sw::file_or_application_not_found,
+                "an object that is not there is not found");
+    }
+}
+
+void CardModel::check_rest(const ResponseApdu& response) {
+    promise(response.status.ok() == waiting_, "GET RESPONSE brings what waits, and nothing else");
+    if (waiting_ && rest_) {
+        check_piece(*std::exchange(rest_, std::nullopt), response);
+    } else {
+        waiting_ = response.status.sw1() == 0x61;
+    }
+}
+
+void CardModel::check_key_use(const ResponseApdu& response) {
+    const auto key = stored_key(memory_, under_way_->reference);
+    const std::uint8_t policy =
+        key ? policy_of(under_way_->reference, key->passcode_policy) : std::uint8_t{0};
+    const bool allowed = policy == 1 || (policy == 2 && verified_) || (policy == 3 && verified_ && unused_);
+    const bool sure = policy == 3 ? just_verified_ : allowed;
+    const bool fits = key && under_way_->algorithm == static_cast<std::uint8_t>(key->algorithm);
+    if (!response.status.ok()) {
+        const Meaning& m = *under_way_;
+        const bool signs = fits && emulator::is_elliptic(key->algorithm) && m.challenge &&
+                           !m.challenge->empty() && m.challenge->size() <= field_size(key->algorithm) &&
+                           m.response && m.response->empty() && !m.witness && !m.point;
+        promise(!signs || !sure, "a key that may be used signs");
+        return;
+    }
+    promise(allowed, "I6 a key wants the passcode");
+    promise(fits, "a key is used with its own algorithm");
+    unused_ = unused_ && policy != 3;
+    if (response.status == sw::success && emulator::is_elliptic(key->algorithm) && under_way_->challenge) {
+        const Bytes signature = element_of_template(response.data, 0x82);
+        promise(verifies(crypto_, key->pkcs8, signature, *under_way_->challenge),
+                "I5 a signature is of the key that was put there");
+    }
+}
+
+void CardModel::check_card_proof(const ResponseApdu& response, ByteView challenge) const {
+    const Bytes stored = management_key();
+    const auto algorithm = static_cast<Algorithm>(stored.front());
+    if (response.status == sw::success) {
+        promise(element_of_template(response.data, 0x82) ==
+                    emulator::encrypt_block(crypto_, algorithm, ByteView(stored).subspan(1), challenge),
+                "the card shows that it has the management key");
+    }
+}
+
+void CardModel::check_host_proof(const ResponseApdu& response) {
+    if (!response.status.ok()) {
+        authenticated_ = false;
+        return;
+    }
+    const std::optional<Bytes>& proof = under_way_->witness ? under_way_->witness : under_way_->response;
+    const bool right = awaited_ && awaited_->witness == under_way_->witness.has_value() &&
+                       (!awaited_->proof || awaited_->proof == proof);
+    promise(right, "I6 the administrator shows the management key");
+    authenticated_ = true;
+    if (under_way_->witness) {
+        check_card_proof(response, *under_way_->challenge);
+    }
+}
+
+void CardModel::note_question(const ResponseApdu& response) {
+    if (!response.status.ok()) {
+        return;
+    }
+    handed_out_ = Question{under_way_->witness.has_value(), std::nullopt};
+    if (response.status != sw::success) {
+        return;
+    }
+    const Bytes stored = management_key();
+    const auto algorithm = static_cast<Algorithm>(stored.front());
+    const ByteView key = ByteView(stored).subspan(1);
+    const Bytes asked = element_of_template(response.data, handed_out_->witness ? 0x80 : 0x81);
+    handed_out_->proof = handed_out_->witness ? emulator::decrypt_block(crypto_, algorithm, key, asked)
+                                              : emulator::encrypt_block(crypto_, algorithm, key, asked);
+}
+
+void CardModel::note_codes(const ResponseApdu& response) {
+    const Kind kind = under_way_->kind;
+    if (response.status.sw1() == 0x63) {
+        verified_ = false;
+    }
+    if (!response.status.ok()) {
+        return;
+    }
+    if (kind == Kind::verify) {
+        verified_ = true;
+        unused_ = true;
+        just_verified_ = true;
+    } else if (kind == Kind::change && under_way_->reference == passcode_reference) {
+        verified_ = true;
+    }
+    const bool replaced =
+        kind == Kind::unblock || (kind == Kind::change && under_way_->reference == passcode_reference);
+    if (replaced && passcode() != under_way_->replacement) {
+        old_passcodes_.push_back(passcode());
+    }
+}
+
+void CardModel::check_answer(const ResponseApdu& response, const std::optional<Bytes>& made_key) {
+    switch (under_way_->kind) {
+    case Kind::select: {
+        const bool known = apdu::names_piv_application(under_way_->value);
+        promise(known || !response.status.ok(), "an application that is not there is not selected");
+        return;
+    }
+    case Kind::get_data:
+        return check_object(response);
+    case Kind::get_response:
+        return check_rest(response);
+    case Kind::verify:
+    case Kind::change:
+    case Kind::unblock:
+        return note_codes(response);
+    case Kind::forget:
+        verified_ = false;
+        return;
+    case Kind::generate:
+        if (response.status.ok()) {
+            promise(made_key.has_value(), "I5 a key pair that is answered was made");
+            const auto key = emulator::PrivateKey::from_der(crypto_, *made_key);
+            check_piece(apdu::make_tlv(0x7F49, key->public_key_template()), response);
+        }
+        return;
+    case Kind::ask_host:
+        return note_question(response);
+    case Kind::prove_host:
+        return check_host_proof(response);
+    case Kind::other_9b:
+        promise(!response.status.ok(), "what is no authentication is refused");
+        authenticated_ = false;
+        return;
+    case Kind::use_key:
+        if (under_way_->reference != 0x9B) {
+            return check_key_use(response);
+        }
+        if (response.status.ok()) {
+            return check_card_proof(response, *under_way_->challenge);
+        }
+        authenticated_ = false;
+        return;
+    case Kind::refused:
+    case Kind::refused_get_response:
+        promise(!response.status.ok(), "what the card does not know is refused");
+        return;
+    default:
+        return;
+    }
+}
+
+std::string CardModel::told() const {
+    return fmt::format(" (command {})", apdu::to_hex(sent_));
+}
+
+void CardModel::answer(const Observed& observed) {
+    try {
+        check_form(observed.answer);
+        const ResponseApdu response = *ResponseApdu::parse(observed.answer);
+        if (judging_) {
+            check_memory(observed, response.status);
+            const bool was_just_verified = just_verified_;
+            waiting_ = waiting_ || (response.status.sw1() == 0x61 && under_way_->kind != Kind::get_response);
+            check_answer(response, observed.made_key);
+            // VERIFY holds for the command right behind it; blocks of that one are part of it.
+            just_verified_ = (under_way_->kind == Kind::verify && response.status.ok()) ||
+                             (under_way_->kind == Kind::block && was_just_verified);
+            memory_ = observed.memory;
+        }
+        under_way_.reset();
+    } catch (const BrokenPromise& broken) {
+        throw BrokenPromise(broken.what() + told() +
+                            fmt::format(" answered {}", apdu::to_hex(observed.answer)));
+    }
+}
+
+// Power.
+
+void CardModel::forget_statuses() {
+    reader_.forget();
+    verified_ = false;
+    unused_ = false;
+    just_verified_ = false;
+    authenticated_ = false;
+    handed_out_.reset();
+    awaited_.reset();
+    waiting_ = false;
+    rest_.reset();
+}
+
+void CardModel::reset() {
+    forget_statuses();
+}
+
+void CardModel::power_cut(const std::optional<Bytes>& made_key) {
+    if (config_.protection != emulator::Protection::none && judging_) {
+        if (under_way_) {
+            possible_ = expect(made_key).course;
+        } else if (possible_.empty()) {
+            possible_ = {memory_};
+        }
+    } else {
+        judging_ = false;
+    }
+    under_way_.reset();
+    forget_statuses();
+}
+
+void CardModel::powered_on(const Memory& found) {
+    forget_statuses();
+    if (!judging_) {
+        return;
+    }
+    if (possible_.empty()) {
+        possible_ = {memory_};
+    }
+    const auto same_objects = [&](const Memory& each) { return each.objects == found.objects; };
+    const std::string after = fmt::format(" after a power-on{}", sent_.empty() ? "" : told());
+    promise(std::ranges::any_of(possible_, same_objects),
+            "I5 an object has a value that was never committed" + after);
+    promise(std::ranges::count(possible_, found) > 0, "I6 tries have a value that they never had" + after);
+    memory_ = found;
+    possible_.clear();
+}
+
+} // namespace fuzz
