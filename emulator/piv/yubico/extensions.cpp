@@ -1,5 +1,6 @@
 #include "emulator/piv/yubico/extensions.h"
 
+#include "emulator/pace.h"
 #include "emulator/piv/yubico/attestation.h"
 #include "emulator/piv/yubico/factory_state.h"
 
@@ -159,6 +160,7 @@ ResponseApdu Extensions::run(const Attest& command) {
     if (!attestor) {
         return attestor.error();
     }
+    take_time_to_use(state_.environment, (*attestor)->key.algorithm());
     Result<Bytes> attested =
         attest(state_.environment, token_, {(*attestor)->key, *certificate}, command.key, **key);
     if (!attested) {
