@@ -7,12 +7,6 @@
 
 namespace cardrig::tests {
 
-void require_status(std::uint16_t status, std::uint16_t expected) {
-    if (status != expected) {
-        throw std::runtime_error(fmt::format("{:04X} instead of {:04X}", status, expected));
-    }
-}
-
 CutBench::CutBench(const Setup& setup, const CardStep& prepare)
     : memory_(setup.config.geometry), session_(setup, &keys_) {
     personalise(memory_, setup);
@@ -22,10 +16,11 @@ CutBench::CutBench(const Setup& setup, const CardStep& prepare)
     prepared_ = faulty_.remains();
 }
 
-void CutBench::start(const CardStep& begin) {
+void CutBench::start(const CardStep& begin, const Decorate& decorate) {
     session_.power_off();
     faulty_.restore(prepared_);
-    if (const auto on = session_.power_on(faulty_); !on) {
+    decorated_ = decorate ? decorate(faulty_) : nullptr;
+    if (const auto on = session_.power_on(decorated_ ? *decorated_ : faulty_); !on) {
         throw std::runtime_error(on.error().message);
     }
     begin(session_);
@@ -36,8 +31,9 @@ StoreState CutBench::state() {
 }
 
 /// What memory holds before the first step and after each.
-std::vector<StoreState> CutBench::undisturbed(const CardStep& begin, const std::vector<CardStep>& steps) {
-    start(begin);
+std::vector<StoreState> CutBench::undisturbed(const CardStep& begin, const std::vector<CardStep>& steps,
+                                              const Decorate& decorate) {
+    start(begin, decorate);
     const std::uint64_t first = faulty_.writes();
     std::vector<StoreState> states{state()};
     writes_.clear();
@@ -49,8 +45,9 @@ std::vector<StoreState> CutBench::undisturbed(const CardStep& begin, const std::
     return states;
 }
 
-std::uint64_t CutBench::sweep(const CardStep& begin, const std::vector<CardStep>& steps, const Check& check) {
-    const std::vector<StoreState> states = undisturbed(begin, steps);
+std::uint64_t CutBench::sweep(const CardStep& begin, const std::vector<CardStep>& steps, const Check& check,
+                              const Decorate& decorate) {
+    const std::vector<StoreState> states = undisturbed(begin, steps, decorate);
     const std::vector<std::uint64_t> last_writes = writes_;
     std::uint64_t cuts = 0;
     for (std::size_t in = 0; in < steps.size(); ++in) {
@@ -58,7 +55,7 @@ std::uint64_t CutBench::sweep(const CardStep& begin, const std::vector<CardStep>
             for (const harness::Tearing& tearing : harness::all_tearings()) {
                 const Cut cut{in, fmt::format("step {} write #{} {}", in, write, tearing.text()), states[in],
                               states[in + 1]};
-                start(begin);
+                start(begin, decorate);
                 faulty_.cut_at(write, tearing);
                 try {
                     for (const CardStep& step : steps) {
@@ -69,6 +66,7 @@ std::uint64_t CutBench::sweep(const CardStep& begin, const std::vector<CardStep>
                     ++cuts;
                 }
                 session_.power_off();
+                decorated_.reset();
                 remains_ = faulty_.remains();
                 if (power_on_again(cut)) {
                     check(cut);

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -32,8 +33,9 @@ public:
     using Check = std::function<void(const Cut&)>;
 
     /// `begin` is done after each power-on and not cut; the steps are. `check` begins with the card powered
-    /// on over what is left; the number of cuts is returned.
-    std::uint64_t sweep(const CardStep& begin, const std::vector<CardStep>& steps, const Check& check);
+    /// on over what is left, with nothing between card and memory; the number of cuts is returned.
+    std::uint64_t sweep(const CardStep& begin, const std::vector<CardStep>& steps, const Check& check,
+                        const Decorate& decorate = {});
 
     [[nodiscard]] CardSession& card() { return session_; }
     /// For `check`: a new power-on over what the cut left, whatever was done since. False, and an error of
@@ -42,20 +44,18 @@ public:
     [[nodiscard]] StoreState state();
 
 private:
-    void start(const CardStep& begin);
-    [[nodiscard]] std::vector<StoreState> undisturbed(const CardStep& begin,
-                                                      const std::vector<CardStep>& steps);
+    void start(const CardStep& begin, const Decorate& decorate = {});
+    [[nodiscard]] std::vector<StoreState>
+    undisturbed(const CardStep& begin, const std::vector<CardStep>& steps, const Decorate& decorate);
 
     emulator::MemoryNvm memory_;
     harness::FaultyNvm faulty_{memory_};
     PremadeKeys keys_{{make_key(emulator::Algorithm::p256)}};
     CardSession session_;
+    std::unique_ptr<emulator::Nvm> decorated_; ///< until the power is cut
     harness::FaultyNvm::Remains prepared_;
     harness::FaultyNvm::Remains remains_;
     std::vector<std::uint64_t> writes_; ///< of the undisturbed run, after each step
 };
-
-/// Throws where they differ, naming both.
-void require_status(std::uint16_t status, std::uint16_t expected);
 
 } // namespace cardrig::tests

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include <fmt/format.h>
+
 namespace cardrig::tests {
 
 using apdu::CommandApdu;
@@ -181,6 +183,12 @@ ResponseApdu CardSession::get_data(apdu::Tag tag) {
 
 std::uint16_t CardSession::put_data(apdu::Tag tag, ByteView value) {
     return chained(CommandApdu(0x00, 0xDB, 0x3F, 0xFF, put_data_field(tag, value))).status.value();
+}
+
+void require_status(std::uint16_t status, std::uint16_t expected) {
+    if (status != expected) {
+        throw std::runtime_error(fmt::format("{:04X} instead of {:04X}", status, expected));
+    }
 }
 
 Bytes put_data_field(apdu::Tag tag, ByteView value) {

@@ -126,6 +126,9 @@ private:
     emulator::MemoryNvm memory_;
 };
 
+/// Throws std::runtime_error where they differ, naming both.
+void require_status(std::uint16_t status, std::uint16_t expected);
+
 /// 5C and 53, 7E or 7F61, as PUT DATA takes them.
 [[nodiscard]] Bytes put_data_field(apdu::Tag tag, ByteView value);
 

@@ -114,12 +114,6 @@ const Operation& operation(std::string_view name) {
     return *found;
 }
 
-void require_status(std::uint16_t status, std::uint16_t expected) {
-    if (status != expected) {
-        throw std::runtime_error(fmt::format("{:04X} instead of {:04X}", status, expected));
-    }
-}
-
 Bytes certificate_of(std::size_t size, std::uint8_t fill) {
     return emulator::piv::certificate_container(Bytes(size, fill));
 }

@@ -42,8 +42,6 @@ struct Operation {
 /// By its name; throws std::out_of_range where there is none.
 [[nodiscard]] const Operation& operation(std::string_view name);
 
-/// Throws std::runtime_error where they differ.
-void require_status(std::uint16_t status, std::uint16_t expected);
 /// A certificate's container whose certificate has so many bytes.
 [[nodiscard]] Bytes certificate_of(std::size_t size, std::uint8_t fill);
 /// RESET RETRY COUNTER with that unblocking code and the new passcode.

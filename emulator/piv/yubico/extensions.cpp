@@ -161,6 +161,7 @@ ResponseApdu Extensions::run(const Attest& command) {
         return attestor.error();
     }
     take_time_to_use(state_.environment, (*attestor)->key.algorithm());
+    take_time_to_use(state_.environment, (*attestor)->key.algorithm());
     Result<Bytes> attested =
         attest(state_.environment, token_, {(*attestor)->key, *certificate}, command.key, **key);
     if (!attested) {
