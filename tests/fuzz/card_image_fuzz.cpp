@@ -68,8 +68,8 @@ void check(ByteView file) {
 /// The small card with this line of JSON, of version 1 or of version 2 with two bytes of weak bits, and a
 /// memory damaged so.
 Bytes packed(std::string_view config, ByteView patches) {
-    static const auto layout = emulator::store::Layout::of(fuzz::small_card().config.geometry).value();
     CardImage image = fuzz::small_card();
+    const auto layout = emulator::store::Layout::of(image.config.geometry, image.config.protection).value();
     fuzz::MemoryPatches(image.memory, layout).apply(patches);
     const bool first_version = config.find("\"card\"") == std::string_view::npos;
     if (!first_version) {
@@ -108,7 +108,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
         return 0;
     }
     CardImage image = fuzz::small_card();
-    const auto layout = emulator::store::Layout::of(image.config.geometry).value();
+    const auto layout = emulator::store::Layout::of(image.config.geometry, image.config.protection).value();
     fuzz::MemoryPatches(image.memory, layout).apply(patches);
     check(image.serialize());
     return 0;

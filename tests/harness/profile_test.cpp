@@ -179,7 +179,7 @@ BOOST_FIXTURE_TEST_CASE(every_mistake_is_refused_at_its_place, Fixture) {
     check_refused("page: 64", "page: 65", "8:9", "a power of two");
     check_refused("blocks: 64", "blocks: 8", "8:9", "8 blocks");
     check_refused("blocks: 64", "blocks: 5000", "8:48", "out of range");
-    check_refused("protection: journal", "protection: none", "8:64", "known here: journal");
+    check_refused("protection: journal", "protection: mirror", "8:64", "known here: none, journal, shadow");
     check_refused("page: 64, pages-per-block: 8, blocks: 64", "page: 32, pages-per-block: 1, blocks: 32",
                   "8:9", "too small");
     check_refused("  9A:", "  9B:", "10:3", "'9B' is unknown");

@@ -90,7 +90,8 @@ std::uint64_t first_home_write_of_object() {
     authenticate(rig);
     const std::size_t before = rig.of_kind("memory-write").size();
     BOOST_TEST_REQUIRE(rig.status(write_object) == "9000");
-    const auto layout = cardrig::emulator::store::Layout::of(rig.card.image().config.geometry).value();
+    const auto config = rig.card.image().config;
+    const auto layout = cardrig::emulator::store::Layout::of(config.geometry, config.protection).value();
     const auto writes = rig.of_kind("memory-write");
     for (std::size_t i = before; i < writes.size(); ++i) {
         if (layout.home.contains(writes[i].fields.at("offset").get<std::uint32_t>())) {

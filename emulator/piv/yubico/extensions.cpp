@@ -151,7 +151,7 @@ ResponseApdu Extensions::run(const Attest& command) {
     if ((*key)->origin != KeyOrigin::generated) {
         return sw::incorrect_data;
     }
-    const std::optional<Bytes> container = state_.store.read(data_object(attestation_certificate_tag));
+    const std::optional<Bytes> container = written_object(state_.store, attestation_certificate_tag);
     const std::optional<Bytes> certificate = container ? certificate_in(*container) : std::nullopt;
     if (!certificate || !holds_key(attestation_key)) {
         return sw::referenced_data_not_found;
@@ -189,10 +189,10 @@ ResponseApdu Extensions::run(const ImportKey& command) {
     return result == CommitResult::committed ? sw::success : sw::not_enough_memory;
 }
 
-// The passcode has to be verified, too: else an administrator could bring a known passcode back behind the
-// holder's back.
+// The application's own passcode has to be verified, too: else an administrator could bring a known passcode
+// back behind the holder's back.
 ResponseApdu Extensions::run(const SetPinRetries& command) {
-    if (!state_.management_key.authenticated() || !state_.passcode.verified()) {
+    if (!state_.management_key.authenticated() || !state_.passcode.query(ReferenceData::passcode).ok()) {
         return sw::security_status_not_satisfied;
     }
     if (!command.limits) {
