@@ -426,7 +426,7 @@ void CardModel::reset() {
 }
 
 void CardModel::power_cut(const std::optional<Bytes>& made_key) {
-    if (config_.protection == emulator::Protection::journal && judging_) {
+    if (config_.protection != emulator::Protection::none && judging_) {
         if (under_way_) {
             possible_ = expect(made_key).course;
         } else if (possible_.empty()) {
