@@ -150,8 +150,9 @@ void CardModel::check_form(ByteView answer) const {
     promise(!command || response->data.size() <= command->ne().value_or(short_answer),
             "an answer is no longer than asked for");
     const StatusWord status = response->status;
-    const bool known =
-        status.ok() || (status.value() & 0xFFF0U) == 0x63C0 || std::ranges::count(refusals, status) == 1;
+    const bool torn = !judging_ && status == sw::memory_failure;
+    const bool known = torn || status.ok() || (status.value() & 0xFFF0U) == 0x63C0 ||
+                       std::ranges::count(refusals, status) == 1;
     promise(known, "no command is answered " + apdu::to_string(status));
     promise(status.ok() || response->data.empty(), "a refusal brings no data");
 }

@@ -352,6 +352,10 @@ const std::vector<CardVariant>& card_variants() {
         {"streamed", small_card([](emulator::CardSpec& spec) {
              spec.config.piv.put_data = emulator::PutDataMode::streamed;
          })},
+        {"shadow",
+         small_card([](emulator::CardSpec& spec) { spec.config.protection = emulator::Protection::shadow; })},
+        {"no protection",
+         small_card([](emulator::CardSpec& spec) { spec.config.protection = emulator::Protection::none; })},
         {"token", small_card([](emulator::CardSpec& spec) {
              spec.config.piv.yubico = emulator::YubicoExtensions{{5, 7, 0}, 12345678};
          })},
