@@ -203,6 +203,23 @@ BOOST_AUTO_TEST_CASE(an_interrupted_chain_has_no_effect_and_the_other_command_is
     }
 }
 
+BOOST_AUTO_TEST_CASE(an_interrupted_signature_is_not_made) {
+    test::Setup setup;
+    setup.keys = {{0x9A, Algorithm::p256}};
+    for (const char* other :
+         {"00CB3FFF035C017E00", "00A4040005A000000308", "00C0000000", "00", "1087119C027C24"}) {
+        PivCard card(setup);
+        BOOST_REQUIRE_EQUAL(card.verify(), 0x9000);
+        BOOST_REQUIRE_EQUAL(card.status("1087119A067C2482008120"), 0x9000);
+        (void)card.send(other);
+        const std::string digest(64, '5');
+        BOOST_TEST_CONTEXT(other) {
+            BOOST_TEST(card.status("0087119A20" + digest) == 0x6A80); // the tail alone is no template
+            BOOST_TEST(card.status("0087119A267C2482008120" + digest) == 0x9000);
+        }
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_chain_of_another_command_begins_anew) {
     PivCard card;
     BOOST_REQUIRE_EQUAL(card.authenticate(), 0x9000);

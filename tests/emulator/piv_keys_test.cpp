@@ -79,7 +79,8 @@ Bytes without_leading_zeros(const Bytes& bytes, std::size_t size) {
 BOOST_AUTO_TEST_SUITE(piv_keys)
 
 BOOST_AUTO_TEST_CASE(generated_rsa_keys_sign) {
-    for (const Algorithm algorithm : {Algorithm::rsa1024, Algorithm::rsa2048, Algorithm::rsa3072}) {
+    for (const Algorithm algorithm :
+         {Algorithm::rsa1024, Algorithm::rsa2048, Algorithm::rsa3072, Algorithm::rsa4096}) {
         KeyCard card(setup_with({algorithm}));
         const test::PublicKey key(card.generate(0x9A, algorithm));
         BOOST_TEST(key.size() == emulator::field_size(algorithm));
@@ -186,18 +187,20 @@ BOOST_AUTO_TEST_CASE(rsa_deciphers_and_refuses_what_is_no_residue) {
 }
 
 BOOST_AUTO_TEST_CASE(key_management_keys_agree_on_secrets_and_no_others_do) {
-    const test::HostKey host;
-    for (const std::uint8_t slot : slots({0x9D, 0x82, 0x95, 0x9A, 0x9C, 0x9E})) {
-        KeyCard card;
-        const Bytes public_key = card.generate(slot, Algorithm::p256);
-        BOOST_REQUIRE_EQUAL(card.verify(), 0x9000);
-        Bytes elements = hex("8200");
-        apdu::append_tlv(elements, 0x85, host.point());
-        const ResponseApdu answer = card.use(slot, Algorithm::p256, elements);
-        if (slot >= 0x9A && slot != 0x9D) {
-            BOOST_TEST(answer.status.value() == 0x6A80);
-        } else {
-            BOOST_TEST(response_in(answer) == host.agree(public_key));
+    for (const Algorithm curve : {Algorithm::p256, Algorithm::p384}) {
+        const test::HostKey host(curve == Algorithm::p256 ? "P-256" : "P-384");
+        for (const std::uint8_t slot : slots({0x9D, 0x82, 0x95, 0x9A, 0x9C, 0x9E})) {
+            KeyCard card(setup_with({curve}));
+            const Bytes public_key = card.generate(slot, curve);
+            BOOST_REQUIRE_EQUAL(card.verify(), 0x9000);
+            Bytes elements = hex("8200");
+            apdu::append_tlv(elements, 0x85, host.point());
+            const ResponseApdu answer = card.use(slot, curve, elements);
+            if (slot >= 0x9A && slot != 0x9D) {
+                BOOST_TEST(answer.status.value() == 0x6A80);
+            } else {
+                BOOST_TEST(response_in(answer) == host.agree(public_key));
+            }
         }
     }
 }
@@ -210,6 +213,9 @@ BOOST_AUTO_TEST_CASE(a_point_that_is_not_on_the_curve_is_refused) {
     point.back() ^= 1U;
     Bytes elements = hex("8200");
     apdu::append_tlv(elements, 0x85, point);
+    BOOST_TEST(card.use(0x9D, Algorithm::p256, elements).status.value() == 0x6A80);
+    elements = hex("8200");
+    apdu::append_tlv(elements, 0x85, test::HostKey("P-384").point()); // on another curve
     BOOST_TEST(card.use(0x9D, Algorithm::p256, elements).status.value() == 0x6A80);
 }
 

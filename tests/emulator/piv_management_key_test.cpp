@@ -93,6 +93,23 @@ BOOST_AUTO_TEST_CASE(mutual_authentication_with_every_algorithm) {
     }
 }
 
+// ISO/IEC 7816-4, 7.5.5: P1 00 leaves the algorithm to the key. Deviates from SP 800-78-4, table 6-2, which
+// has 00 as triple DES whatever the key is.
+BOOST_AUTO_TEST_CASE(algorithm_00_is_the_keys_own) {
+    for (const Algorithm algorithm : symmetric) {
+        Host host(algorithm);
+        const auto send = [&host](const Bytes& elements) {
+            return host.card().send(CommandApdu(0x00, 0x87, 0x00, 0x9B, apdu::make_tlv(0x7C, elements), 256));
+        };
+        const Bytes challenge = Host::value(send(hex("8100")), 0x81);
+        BOOST_TEST(challenge.size() == emulator::block_size(algorithm));
+        BOOST_TEST(send(apdu::make_tlv(0x82, host.encrypt(challenge))).status.value() == 0x9000);
+        BOOST_TEST(host.authenticated());
+        BOOST_TEST(send(apdu::make_tlv(0x82, challenge)).status.value() == 0x6985);
+        BOOST_TEST(!host.authenticated());
+    }
+}
+
 BOOST_AUTO_TEST_CASE(mutual_authentication_takes_its_elements_in_any_order) {
     Host host;
     const Bytes question(8, 0x42);
@@ -244,16 +261,18 @@ BOOST_AUTO_TEST_CASE(lengths_other_than_a_block_are_refused) {
 }
 
 BOOST_AUTO_TEST_CASE(asking_for_a_challenge_touches_no_status_and_never_repeats) {
-    Host host;
-    BOOST_REQUIRE_EQUAL(host.card().verify(), 0x9000);
-    BOOST_REQUIRE_EQUAL(host.respond(host.encrypt(host.challenge())), 0x9000);
-    std::set<std::string> seen;
-    for (int i = 0; i < 100; ++i) {
-        const ResponseApdu random = host.card().send("0087009B047C02810000");
-        BOOST_TEST(seen.insert(apdu::to_hex(Host::value(random, 0x81))).second);
+    for (const Algorithm algorithm : {Algorithm::triple_des, Algorithm::aes256}) {
+        Host host(algorithm);
+        BOOST_REQUIRE_EQUAL(host.card().verify(), 0x9000);
+        BOOST_REQUIRE_EQUAL(host.respond(host.encrypt(host.challenge())), 0x9000);
+        std::set<std::string> seen;
+        for (int i = 0; i < 100; ++i) {
+            const ResponseApdu random = host.card().send("0087009B047C02810000");
+            BOOST_TEST(seen.insert(apdu::to_hex(Host::value(random, 0x81))).second);
+        }
+        BOOST_TEST(host.card().status("00200080") == 0x9000);
+        BOOST_TEST(host.authenticated());
     }
-    BOOST_TEST(host.card().status("00200080") == 0x9000);
-    BOOST_TEST(host.authenticated());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -125,23 +125,25 @@ Bytes PublicKey::encrypt_raw(ByteView block) const {
     return out;
 }
 
-HostKey::HostKey() : key_(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"), EVP_PKEY_free) {}
+HostKey::HostKey(const char* curve) : key_(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", curve), EVP_PKEY_free) {}
 
 Bytes HostKey::point() const {
     std::size_t length = 0;
-    Bytes point(65);
+    Bytes point(97); // 04 X Y on the larger curve
     require(EVP_PKEY_get_octet_string_param(key_.get(), OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY, point.data(),
                                             point.size(), &length) == 1);
+    point.resize(length);
     return point;
 }
 
 Bytes HostKey::agree(ByteView response) const {
     const std::shared_ptr<EVP_PKEY> peer = from_point(apdu::find_tlv(elements(response), 0x86).value());
     const Context context = start(key_, EVP_PKEY_derive_init);
-    Bytes secret(32);
+    Bytes secret(48);
     std::size_t length = secret.size();
     require(EVP_PKEY_derive_set_peer(context.get(), peer.get()) == 1 &&
             EVP_PKEY_derive(context.get(), secret.data(), &length) == 1);
+    secret.resize(length);
     return secret;
 }
 

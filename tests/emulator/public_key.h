@@ -31,10 +31,11 @@ private:
     bool rsa_ = false;
 };
 
-/// An ephemeral pair on P-256 of the host's, to agree on secrets with a card.
+/// An ephemeral pair of the host's, to agree on secrets with a card.
 class HostKey {
 public:
-    HostKey();
+    /// `curve` as OpenSSL names it.
+    explicit HostKey(const char* curve = "P-256");
     [[nodiscard]] Bytes point() const;
     /// The shared x-coordinate with the card's key, 7F49 { 86 point }.
     [[nodiscard]] Bytes agree(ByteView response) const;

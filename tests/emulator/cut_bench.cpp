@@ -1,0 +1,92 @@
+#include "tests/emulator/cut_bench.h"
+
+#include <stdexcept>
+
+#include <boost/test/unit_test.hpp>
+#include <fmt/format.h>
+
+namespace cardrig::tests {
+
+void require_status(std::uint16_t status, std::uint16_t expected) {
+    if (status != expected) {
+        throw std::runtime_error(fmt::format("{:04X} instead of {:04X}", status, expected));
+    }
+}
+
+CutBench::CutBench(const Setup& setup, const CardStep& prepare)
+    : memory_(setup.config.geometry), session_(setup, &keys_) {
+    personalise(memory_, setup);
+    prepared_ = faulty_.remains();
+    start(prepare);
+    session_.power_off();
+    prepared_ = faulty_.remains();
+}
+
+void CutBench::start(const CardStep& begin) {
+    session_.power_off();
+    faulty_.restore(prepared_);
+    if (const auto on = session_.power_on(faulty_); !on) {
+        throw std::runtime_error(on.error().message);
+    }
+    begin(session_);
+}
+
+StoreState CutBench::state() {
+    return state_of(session_.card().store());
+}
+
+/// What memory holds before the first step and after each.
+std::vector<StoreState> CutBench::undisturbed(const CardStep& begin, const std::vector<CardStep>& steps) {
+    start(begin);
+    const std::uint64_t first = faulty_.writes();
+    std::vector<StoreState> states{state()};
+    writes_.clear();
+    for (const CardStep& step : steps) {
+        step(session_);
+        states.push_back(state());
+        writes_.push_back(faulty_.writes() - first);
+    }
+    return states;
+}
+
+std::uint64_t CutBench::sweep(const CardStep& begin, const std::vector<CardStep>& steps, const Check& check) {
+    const std::vector<StoreState> states = undisturbed(begin, steps);
+    const std::vector<std::uint64_t> last_writes = writes_;
+    std::uint64_t cuts = 0;
+    for (std::size_t in = 0; in < steps.size(); ++in) {
+        for (std::uint64_t write = in == 0 ? 1 : last_writes[in - 1] + 1; write <= last_writes[in]; ++write) {
+            for (const harness::Tearing& tearing : harness::all_tearings()) {
+                const Cut cut{in, fmt::format("step {} write #{} {}", in, write, tearing.text()), states[in],
+                              states[in + 1]};
+                start(begin);
+                faulty_.cut_at(write, tearing);
+                try {
+                    for (const CardStep& step : steps) {
+                        step(session_);
+                    }
+                    throw std::runtime_error(cut.place + ": there are fewer writes than there were");
+                } catch (const harness::PowerCut&) {
+                    ++cuts;
+                }
+                session_.power_off();
+                remains_ = faulty_.remains();
+                if (power_on_again(cut)) {
+                    check(cut);
+                }
+            }
+        }
+    }
+    return cuts;
+}
+
+bool CutBench::power_on_again(const Cut& cut) {
+    session_.power_off();
+    faulty_.restore(remains_);
+    if (const auto on = session_.power_on(faulty_); !on) {
+        BOOST_ERROR(cut.place << ": I1 mute: " << on.error().message);
+        return false;
+    }
+    return true;
+}
+
+} // namespace cardrig::tests

@@ -1,0 +1,61 @@
+// A card whose power is cut at every write of what is done to it, in every way: for tests that say what has
+// to hold afterwards.
+#pragma once
+
+#include "harness/faulty_nvm.h"
+#include "tests/emulator/piv_card.h"
+#include "tests/emulator/store_sweep.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace cardrig::tests {
+
+/// One command, or a few that are to be looked at as one; throws where the card does not answer as it should.
+using CardStep = std::function<void(CardSession&)>;
+
+class CutBench {
+public:
+    /// `prepare` is done once, with power, and is part of every start.
+    CutBench(const Setup& setup, const CardStep& prepare);
+
+    /// What a cut left.
+    struct Cut {
+        std::size_t step = 0; ///< the one that the power went in, from 0
+        std::string place;    ///< for messages
+        StoreState before;    ///< of memory: before that step ...
+        StoreState after;     ///< ... and after it, had the power not gone
+    };
+    using Check = std::function<void(const Cut&)>;
+
+    /// `begin` is done after each power-on and not cut; the steps are. `check` begins with the card powered
+    /// on over what is left; the number of cuts is returned.
+    std::uint64_t sweep(const CardStep& begin, const std::vector<CardStep>& steps, const Check& check);
+
+    [[nodiscard]] CardSession& card() { return session_; }
+    /// For `check`: a new power-on over what the cut left, whatever was done since. False, and an error of
+    /// the test, where the card stays mute.
+    [[nodiscard]] bool power_on_again(const Cut& cut);
+    [[nodiscard]] StoreState state();
+
+private:
+    void start(const CardStep& begin);
+    [[nodiscard]] std::vector<StoreState> undisturbed(const CardStep& begin,
+                                                      const std::vector<CardStep>& steps);
+
+    emulator::MemoryNvm memory_;
+    harness::FaultyNvm faulty_{memory_};
+    PremadeKeys keys_{{make_key(emulator::Algorithm::p256)}};
+    CardSession session_;
+    harness::FaultyNvm::Remains prepared_;
+    harness::FaultyNvm::Remains remains_;
+    std::vector<std::uint64_t> writes_; ///< of the undisturbed run, after each step
+};
+
+/// Throws where they differ, naming both.
+void require_status(std::uint16_t status, std::uint16_t expected);
+
+} // namespace cardrig::tests
