@@ -237,6 +237,32 @@ DecodedCommand malformed(ByteView bytes, bool piv_selected) {
     return decoded;
 }
 
+/// The names of what makers of PIV tokens have added; empty for all else.
+std::string_view token_command_name(std::uint8_t instruction) {
+    switch (instruction) {
+    case ins::move_key:
+        return "move-key";
+    case ins::get_metadata:
+        return "get-metadata";
+    case ins::get_serial:
+        return "get-serial";
+    case ins::attest:
+        return "attest";
+    case ins::set_pin_retries:
+        return "set-pin-retries";
+    case ins::reset_piv:
+        return "reset-piv";
+    case ins::get_version:
+        return "get-version";
+    case ins::import_key:
+        return "import-key";
+    case ins::set_management_key:
+        return "set-management-key";
+    default:
+        return "";
+    }
+}
+
 /// The names of what PIV knows; empty for all else.
 std::string_view piv_command_name(std::uint8_t instruction) {
     switch (instruction) {
@@ -255,7 +281,37 @@ std::string_view piv_command_name(std::uint8_t instruction) {
     case ins::put_data:
         return "put-data";
     default:
-        return "";
+        return token_command_name(instruction);
+    }
+}
+
+/// MOVE KEY to FF takes the key away.
+void decode_move_key(const CommandApdu& command, DecodedCommand& decoded) {
+    static constexpr std::uint8_t nowhere = 0xFF;
+    decoded.object = fmt::format("{:02X}", command.p2());
+    if (command.p1() == nowhere) {
+        decoded.name = "delete-key";
+    } else {
+        decoded.detail = fmt::format("to {:02X}", command.p1());
+    }
+}
+
+void decode_token_command(const CommandApdu& command, DecodedCommand& decoded) {
+    switch (command.ins()) {
+    case ins::get_metadata:
+        decoded.object = reference_words(command.p2());
+        break;
+    case ins::attest:
+        decoded.object = fmt::format("{:02X}", command.p1());
+        break;
+    case ins::import_key:
+        decoded.object = fmt::format("{:02X}", command.p2());
+        break;
+    case ins::move_key:
+        decode_move_key(command, decoded);
+        break;
+    default:
+        break;
     }
 }
 
@@ -279,6 +335,7 @@ void decode_piv(const CommandApdu& command, ByteView head, bool has_data, Decode
         decode_data_object(head, command.ins() == ins::put_data, decoded);
         break;
     default:
+        decode_token_command(command, decoded);
         break;
     }
 }

@@ -17,10 +17,13 @@ namespace cardrig::apdu {
 /// A command's meaning. The words are those of places: "put-data", "signature-certificate".
 struct DecodedCommand {
     /// select, verify, change-reference-data, reset-retry-counter, general-authenticate, generate-key-pair,
-    /// get-data, put-data, get-response, and `ins-XX` for any other instruction; `malformed` for no APDU.
+    /// get-data, put-data, get-response; of key tokens get-version, get-serial, get-metadata, attest,
+    /// import-key, set-pin-retries, set-management-key, reset-piv, move-key, delete-key; and `ins-XX` for any
+    /// other instruction; `malformed` for no APDU.
     std::string name;
     /// Object or key in words: a data object's name for get-data and put-data (its tag in hex if unknown),
-    /// the key reference ("9A") for general-authenticate and generate-key-pair, "passcode", "global-passcode"
+    /// the key reference ("9A") for general-authenticate, generate-key-pair, attest, import-key, move-key (the
+    /// one that the key has) and delete-key, for get-metadata that or a code, "passcode", "global-passcode"
     /// or "unblocking-code" for the verifying commands (other references in hex; with "-status" behind it for
     /// a VERIFY without data, which compares nothing), "piv" or the AID in hex for select; empty where there
     /// is none.
@@ -31,7 +34,7 @@ struct DecodedCommand {
     /// "authenticate-response" (the host proves itself, mutually or not), "authenticate-internal" (the card
     /// does, with 9B), "sign", "decipher" (RSA with a key-management key), "agree" (ECDH),
     /// "establish-secure-messaging".
-    /// put-data: "delete" (an empty object). select: "file" (not by AID).
+    /// put-data: "delete" (an empty object). move-key: "to 82". select: "file" (not by AID).
     std::string detail;
     /// Block of a chain, from 1; 1 for an unchained command.
     std::uint32_t block = 1;

@@ -29,17 +29,20 @@ bool is_get_response(const CommandApdu& command) {
 } // namespace
 
 Result<std::unique_ptr<Card>> Card::power_on(Nvm& nvm, const CardConfig& config, Environment environment) {
-    Result<std::unique_ptr<ObjectStore>> store = ObjectStore::mount(nvm);
+    std::unique_ptr<Card> card(new Card(nvm, config, environment));
+    Result<std::unique_ptr<ObjectStore>> store = ObjectStore::mount(card->nvm_);
     if (!store) {
         return tl::make_unexpected(store.error());
     }
-    return std::unique_ptr<Card>(new Card(std::move(*store), config, environment));
+    card->store_ = std::move(*store);
+    card->reset();
+    return card;
 }
 
-Card::Card(std::unique_ptr<ObjectStore> store, const CardConfig& config, Environment environment)
-    : store_(std::move(store)), config_(config), environment_(environment) {
-    reset();
-}
+Card::Card(Nvm& nvm, const CardConfig& config, Environment environment)
+    : config_(config), pace_(config_.timing, environment.clock), nvm_(nvm, pace_),
+      keys_(environment.keys, pace_), environment_{environment.crypto, environment.entropy, keys_,
+                                                   environment.clock, &pace_} {}
 
 // Everything volatile is in the applications and in the members set here, so that new ones forget it all.
 // SP 800-73-4 part 2, 3.1.1: after a reset, cold or warm, the PIV application is selected.
@@ -53,11 +56,18 @@ void Card::reset() {
 }
 
 Bytes Card::transmit(ByteView command) {
-    return answer(command).encode();
+    return exchange(command).encode();
 }
 
 void Card::transmit(ByteView command, Bytes& response) {
-    answer(command).encode_into(response);
+    exchange(command).encode_into(response);
+}
+
+ResponseApdu Card::exchange(ByteView command) {
+    pace_.command(command.size());
+    ResponseApdu response = answer(command);
+    pace_.answer(response.data.size() + sizeof(std::uint16_t));
+    return response;
 }
 
 ResponseApdu Card::answer(ByteView bytes) {

@@ -13,6 +13,7 @@
 #include "emulator/global_status.h"
 #include "emulator/nvm.h"
 #include "emulator/object_store.h"
+#include "emulator/pace.h"
 
 #include <memory>
 #include <vector>
@@ -42,8 +43,9 @@ public:
     [[nodiscard]] const ObjectStore& store() const { return *store_; }
 
 private:
-    Card(std::unique_ptr<ObjectStore> store, const CardConfig& config, Environment environment);
+    Card(Nvm& nvm, const CardConfig& config, Environment environment);
 
+    [[nodiscard]] ResponseApdu exchange(ByteView command);
     [[nodiscard]] ResponseApdu answer(ByteView bytes);
     void drop_chain();
     [[nodiscard]] ResponseApdu take_block(const CommandApdu& block, BlockPosition position);
@@ -53,9 +55,12 @@ private:
     /// As much of an answer as the command can take; the rest waits for GET RESPONSE.
     [[nodiscard]] ResponseApdu split(ResponseApdu whole, const CommandApdu& command);
 
-    std::unique_ptr<ObjectStore> store_;
     CardConfig config_;
+    Pace pace_;
+    PacedNvm nvm_;
+    PacedKeys keys_;
     Environment environment_;
+    std::unique_ptr<ObjectStore> store_;
     std::vector<std::unique_ptr<Application>> applications_;
     Application* selected_ = nullptr;
     CommandChain chain_;

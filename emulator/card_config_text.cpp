@@ -17,18 +17,6 @@ namespace {
 using nlohmann::json;
 using std::chrono::microseconds;
 
-std::string_view protection_word(Protection protection) {
-    switch (protection) {
-    case Protection::journal:
-        return "journal";
-    }
-    return "journal";
-}
-
-std::optional<Protection> protection_from_word(std::string_view word) {
-    return word == "journal" ? std::optional(Protection::journal) : std::nullopt;
-}
-
 std::string_view put_data_word(PutDataMode mode) {
     return mode == PutDataMode::streamed ? "streamed" : "buffered";
 }

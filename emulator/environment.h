@@ -49,12 +49,16 @@ public:
     [[nodiscard]] PrivateKey generate(CryptoContext& context, Algorithm algorithm) override;
 };
 
+class Pace;
+
 /// All that a card is given. The parts outlive the card.
 struct Environment {
     CryptoContext& crypto;
     Entropy& entropy;
     KeySource& keys;
     Clock& clock;
+    /// How long its work takes. The card sets this for its applications, whatever it was given.
+    const Pace* pace = nullptr;
 };
 
 } // namespace cardrig::emulator

@@ -111,7 +111,8 @@ private:
         }
         const auto der = piv::certificate_in(*content);
         if (!der) {
-            slot.certificate_damage = "there is no plain certificate in the object";
+            slot.certificate_damage =
+                "there is no certificate in the object, neither plain nor compressed with gzip";
             return slot;
         }
         const auto facts = read_certificate(context_, *der);
@@ -155,6 +156,7 @@ private:
         }
         slot.key = key->algorithm();
         slot.origin = stored->origin;
+        slot.passcode_policy = stored->passcode_policy;
         slot.key_sha256 = digest_of(key->subject_public_key_info());
         return *key;
     }

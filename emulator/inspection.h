@@ -31,6 +31,7 @@ struct SlotState {
     piv::KeyReference reference = 0;
     std::optional<Algorithm> key;
     piv::KeyOrigin origin = piv::KeyOrigin::generated; ///< of the key, where there is one
+    std::uint8_t passcode_policy = 0;                  ///< of the key: see StoredKey
     std::string key_sha256; ///< of the SubjectPublicKeyInfo, upper-case hex; empty without a key
     /// Where the key object is there and cannot be read: why.
     std::optional<std::string> key_damage;

@@ -1,10 +1,13 @@
-// Objects and counters on non-volatile memory, changed in transactions that a power cut cannot tear.
+// Objects and counters on non-volatile memory, changed in transactions that a power cut cannot tear, unless
+// the card has no protection from it.
 //
-// emulator/README.md describes the layout, the order of writes, and why each cut leaves the card whole.
+// emulator/README.md describes the layouts, the order of writes, and why each cut leaves a protected card
+// whole.
 #pragma once
 
 #include "apdu/result.h"
 #include "emulator/nvm.h"
+#include "emulator/protection.h"
 
 #include <cstdint>
 #include <map>
@@ -21,11 +24,6 @@ enum class ObjectId : std::uint32_t {};
 /// 0 to 15.
 enum class CounterId : std::uint8_t {};
 
-/// How a commit is protected against a power cut.
-enum class Protection : std::uint8_t {
-    journal, ///< redo log with a checksummed commit record
-};
-
 enum class CommitResult : std::uint8_t {
     committed,
     not_enough_memory, ///< nothing was changed
@@ -33,8 +31,9 @@ enum class CommitResult : std::uint8_t {
 
 class ObjectStore;
 
-/// Changes that become visible together, when commit() returns, or not at all. One that is dropped without
-/// commit() changes nothing. Refers to its store.
+/// Changes that become visible together, when commit() returns, or not at all, whatever becomes of the power;
+/// with Protection::none a cut may leave any part of them. One that is dropped without commit() changes
+/// nothing. Refers to its store.
 class Transaction {
 public:
     /// Creates or replaces an object; 0 bytes is an object too.
@@ -62,7 +61,8 @@ public:
     /// Erases the memory and lays out an empty store.
     [[nodiscard]] static Result<std::unique_ptr<ObjectStore>> format(Nvm& nvm, Protection protection);
     /// Power-on: finishes or drops what a power cut interrupted, then reads. Fails on memory that is erased,
-    /// zeroed or of another kind, saying what it found.
+    /// zeroed or of another kind, saying what it found. With Protection::none it comes up over what a cut
+    /// left as far as that can be told from no card at all.
     [[nodiscard]] static Result<std::unique_ptr<ObjectStore>> mount(Nvm& nvm);
 
     ObjectStore(const ObjectStore&) = delete;

@@ -32,7 +32,9 @@ std::optional<std::string> global_passcode_fault(const CardSpec& spec) {
         return rules ? "the card takes a global passcode, and none is given"
                      : "a global passcode is given, and the card takes none";
     }
-    return rules ? code_fault("global passcode", *rules, *spec.global_passcode, std::nullopt) : std::nullopt;
+    return rules
+               ? code_fault("global passcode", *rules, *spec.global_passcode, spec.global_passcode_tries_left)
+               : std::nullopt;
 }
 
 std::optional<std::string> keys_fault(const CardSpec& spec) {
@@ -102,7 +104,8 @@ bool put(ObjectStore& store, ObjectId id, Bytes content) {
 
 bool put_keys(ObjectStore& store, const std::vector<PersonalisedKey>& keys) {
     for (const PersonalisedKey& key : keys) {
-        const piv::StoredKey stored{key.key.algorithm(), piv::KeyOrigin::generated, 0, key.key.to_der()};
+        const piv::StoredKey stored{key.key.algorithm(), piv::KeyOrigin::generated, key.passcode_policy,
+                                    key.key.to_der()};
         if (!put(store, piv::key_object(key.reference), stored.encode())) {
             return false;
         }
@@ -144,7 +147,8 @@ bool fill(ObjectStore& store, const CardSpec& spec) {
     store.set_counter(piv::unblocking_code_tries,
                       spec.unblocking_code_tries_left.value_or(piv.unblocking_code.tries));
     if (piv.global_passcode) {
-        store.set_counter(piv::global_passcode_tries, piv.global_passcode->tries);
+        store.set_counter(piv::global_passcode_tries,
+                          spec.global_passcode_tries_left.value_or(piv.global_passcode->tries));
     }
     return fits;
 }

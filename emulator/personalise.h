@@ -22,6 +22,8 @@ struct PersonalisedKey {
     piv::KeyReference reference = piv::authentication_key;
     PrivateKey key;
     Bytes certificate; ///< DER; empty for none
+    /// As StoredKey::passcode_policy: 0 as the slot's default; 1 never, 2 once, 3 always.
+    std::uint8_t passcode_policy = 0;
 };
 
 /// Everything that an issuer decides.

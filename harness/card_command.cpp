@@ -71,26 +71,27 @@ void show(const std::string& card, bool json) {
     const emulator::CardImage image = open_card(card, {{}, now, false});
     const emulator::CardState state = look_into(card, image);
     if (json) {
-        print(card_json(image.config, state, now));
+        print(card_json(image, state, now));
     } else {
-        fmt::print("{}", card_text(image.config, state, now));
+        fmt::print("{}", card_text(image, state, now));
     }
 }
 
 /// As diff does: 0 where there is no difference, 1 where there is one.
 ExitStatus compare(const std::string& first, const std::string& second, bool json) {
     const MakeOptions options{{}, today(), false};
-    const emulator::CardState before = look_into(first, open_card(first, options));
-    const emulator::CardState after = look_into(second, open_card(second, options));
-    const auto lines = card_differences(before, after);
+    const emulator::CardImage before = open_card(first, options);
+    const emulator::CardImage after = open_card(second, options);
+    const auto differences =
+        compare_cards({before, look_into(first, before)}, {after, look_into(second, after)});
     if (json) {
-        print(card_differences_json(before, after));
+        print(differences_json(differences));
     } else {
-        for (const std::string& line : lines) {
+        for (const std::string& line : difference_lines(differences)) {
             fmt::print("{}\n", line);
         }
     }
-    return lines.empty() ? ExitStatus::all_held : ExitStatus::something_did_not;
+    return differences.empty() ? ExitStatus::all_held : ExitStatus::something_did_not;
 }
 
 void add_new(CLI::App& card) {

@@ -1,8 +1,11 @@
 #include "harness/card_diff.h"
 
 #include "harness/card_text.h"
+#include "harness/config_text.h"
 #include "harness/utc_text.h"
 
+#include <algorithm>
+#include <optional>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -68,6 +71,9 @@ public:
             add(subject, fmt::format("added ({} bytes)", after->size), nullptr, bytes(after));
         } else if (after == nullptr) {
             add(subject, fmt::format("removed ({} bytes)", before->size), bytes(before), nullptr);
+        } else if (before->unfinished != after->unfinished) {
+            add(subject, after->unfinished ? "not written to its end" : "written to its end", bytes(before),
+                bytes(after));
         } else if (before->sha256 != after->sha256) {
             add(subject, fmt::format("replaced ({} bytes -> {} bytes)", before->size, after->size),
                 bytes(before), bytes(after));
@@ -89,6 +95,11 @@ private:
                                            : fmt::format("replaced ({} -> {})", emulator::name(*before.key),
                                                          emulator::name(*after.key));
             add(subject, change, key_json(before), key_json(after));
+        } else if (before.key && before.passcode_policy != after.passcode_policy) {
+            add(subject,
+                fmt::format("passcode {} -> {}", policy_text(before.passcode_policy),
+                            policy_text(after.passcode_policy)),
+                key_json(before), key_json(after));
         } else if (before.key_damage && !after.key_damage && !after.key) {
             add(subject, "removed (damaged)");
         }
@@ -96,7 +107,8 @@ private:
 
     [[nodiscard]] static nlohmann::json key_json(const SlotState& slot) {
         return slot.key ? nlohmann::json{{"algorithm", emulator::profile_word(*slot.key)},
-                                         {"sha256", slot.key_sha256}}
+                                         {"sha256", slot.key_sha256},
+                                         {"passcode", policy_text(slot.passcode_policy)}}
                         : nlohmann::json(nullptr);
     }
 
@@ -166,6 +178,48 @@ void compare_objects(Comparison& comparison, const CardState& before, const Card
     }
 }
 
+/// Of what both have, what differs; then what only one of them has.
+void compare_configs(Comparison& comparison, const emulator::CardConfig& before,
+                     const emulator::CardConfig& after) {
+    const std::vector<ConfigFact> old_ones = config_facts(before);
+    const std::vector<ConfigFact> new_ones = config_facts(after);
+    const auto find = [](const std::vector<ConfigFact>& facts, const std::string& name) {
+        const auto found = std::ranges::find(facts, name, &ConfigFact::name);
+        return found == facts.end() ? std::string("none") : found->text;
+    };
+    for (const ConfigFact& fact : old_ones) {
+        comparison.value(fact.name, fact.text, find(new_ones, fact.name));
+    }
+    for (const ConfigFact& fact : new_ones) {
+        if (std::ranges::find(old_ones, fact.name, &ConfigFact::name) == old_ones.end()) {
+            comparison.value(fact.name, std::string("none"), fact.text);
+        }
+    }
+}
+
+void compare_weak_bits(Comparison& comparison, const emulator::WeakBits& before,
+                       const emulator::WeakBits& after) {
+    if (before.masks.size() != after.masks.size()) {
+        comparison.value("bytes with weak bits", before.masks.size(), after.masks.size());
+    } else if (before.masks != after.masks) {
+        comparison.add("bytes with weak bits", "others", before.masks.size(), after.masks.size());
+    }
+}
+
+void compare_global_passcodes(Comparison& comparison, const CardState& before, const CardState& after) {
+    const auto counter_json = [](const std::optional<CounterState>& counter) {
+        return counter ? nlohmann::json{{"tries-left", counter->left}, {"tries", counter->limit}}
+                       : nlohmann::json(nullptr);
+    };
+    if (before.global_passcode && after.global_passcode) {
+        comparison.counter("global passcode", *before.global_passcode, *after.global_passcode);
+        comparison.secret("global passcode", before.global_passcode_digest, after.global_passcode_digest);
+    } else if (before.global_passcode || after.global_passcode) {
+        comparison.add("global passcode", after.global_passcode ? "added" : "removed",
+                       counter_json(before.global_passcode), counter_json(after.global_passcode));
+    }
+}
+
 } // namespace
 
 std::vector<CardDifference> compare_cards(const CardState& before, const CardState& after) {
@@ -177,6 +231,7 @@ std::vector<CardDifference> compare_cards(const CardState& before, const CardSta
     comparison.secret("passcode", before.passcode_digest, after.passcode_digest);
     comparison.counter("unblocking code", before.unblocking_code, after.unblocking_code);
     comparison.secret("unblocking code", before.unblocking_code_digest, after.unblocking_code_digest);
+    compare_global_passcodes(comparison, before, after);
     comparison.value("management key algorithm", emulator::name(before.management_algorithm),
                      emulator::name(after.management_algorithm));
     comparison.secret("management key", before.management_key_digest, after.management_key_digest);
@@ -185,23 +240,38 @@ std::vector<CardDifference> compare_cards(const CardState& before, const CardSta
     return comparison.take();
 }
 
-std::vector<std::string> card_differences(const CardState& before, const CardState& after) {
+std::vector<CardDifference> compare_cards(const ExaminedCard& before, const ExaminedCard& after) {
+    Comparison comparison;
+    compare_configs(comparison, before.image.config, after.image.config);
+    compare_weak_bits(comparison, before.image.weak, after.image.weak);
+    std::vector<CardDifference> differences = comparison.take();
+    for (CardDifference& difference : compare_cards(before.state, after.state)) {
+        differences.push_back(std::move(difference));
+    }
+    return differences;
+}
+
+std::vector<std::string> difference_lines(const std::vector<CardDifference>& differences) {
     std::vector<std::string> lines;
-    for (const CardDifference& difference : compare_cards(before, after)) {
+    for (const CardDifference& difference : differences) {
         lines.push_back(fmt::format("{}: {}", difference.subject, difference.change));
     }
     return lines;
 }
 
-nlohmann::json card_differences_json(const CardState& before, const CardState& after) {
+nlohmann::json differences_json(const std::vector<CardDifference>& differences) {
     nlohmann::json lines = nlohmann::json::array();
-    for (const CardDifference& difference : compare_cards(before, after)) {
+    for (const CardDifference& difference : differences) {
         lines.push_back({{"what", difference.subject},
                          {"change", difference.change},
                          {"before", difference.before},
                          {"after", difference.after}});
     }
     return lines;
+}
+
+std::vector<std::string> card_differences(const CardState& before, const CardState& after) {
+    return difference_lines(compare_cards(before, after));
 }
 
 } // namespace cardrig::harness

@@ -22,12 +22,25 @@ struct CardDifference {
 [[nodiscard]] std::vector<CardDifference> compare_cards(const emulator::CardState& before,
                                                         const emulator::CardState& after);
 
-/// One line each, "subject: change"; none for cards that are equal.
-[[nodiscard]] std::vector<std::string> card_differences(const emulator::CardState& before,
-                                                        const emulator::CardState& after);
+/// A card and what was found on it.
+struct ExaminedCard {
+    emulator::CardImage image;
+    emulator::CardState state;
+};
+
+/// Whole cards: first what they are (rules, algorithms, memory, protection, timing and so on) and the weak
+/// bits of their memories, then as above.
+[[nodiscard]] std::vector<CardDifference> compare_cards(const ExaminedCard& before,
+                                                        const ExaminedCard& after);
+
+/// One line each, "subject: change".
+[[nodiscard]] std::vector<std::string> difference_lines(const std::vector<CardDifference>& differences);
 
 /// An array of {"what", "change", "before", "after"}.
-[[nodiscard]] nlohmann::json card_differences_json(const emulator::CardState& before,
-                                                   const emulator::CardState& after);
+[[nodiscard]] nlohmann::json differences_json(const std::vector<CardDifference>& differences);
+
+/// One line each of what differs between the states; none for cards that are equal.
+[[nodiscard]] std::vector<std::string> card_differences(const emulator::CardState& before,
+                                                        const emulator::CardState& after);
 
 } // namespace cardrig::harness

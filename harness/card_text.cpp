@@ -1,18 +1,25 @@
 #include "harness/card_text.h"
 
 #include "apdu/decoder.h"
+#include "emulator/card_config_rules.h"
+#include "emulator/card_config_text.h"
+#include "harness/config_text.h"
 #include "harness/utc_text.h"
 
+#include <array>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
 
 namespace cardrig::harness {
 
 namespace {
 
 using emulator::CardConfig;
+using emulator::CardImage;
 using emulator::CardState;
 using emulator::CertificateState;
 using emulator::CounterState;
@@ -61,21 +68,6 @@ std::string counter_text(const CounterState& counter) {
     return counter.left == 0 ? text + ", blocked" : text;
 }
 
-std::string rules_text(const PasscodeRules& rules) {
-    const std::string_view characters = rules.digits_only ? "digits" : "characters";
-    return rules.min_length == rules.max_length
-               ? fmt::format("{} {}", rules.min_length, characters)
-               : fmt::format("{} to {} {}", rules.min_length, rules.max_length, characters);
-}
-
-std::vector<std::string_view> algorithm_names(const CardConfig& config) {
-    std::vector<std::string_view> names;
-    for (const emulator::Algorithm algorithm : config.piv.algorithms) {
-        names.push_back(emulator::name(algorithm));
-    }
-    return names;
-}
-
 std::string key_text(const SlotState& slot) {
     if (slot.key_damage) {
         return fmt::format("key cannot be read: {}", *slot.key_damage);
@@ -84,7 +76,10 @@ std::string key_text(const SlotState& slot) {
         return "no key";
     }
     const bool imported = slot.origin == emulator::piv::KeyOrigin::imported;
-    return fmt::format("{} key{}", emulator::name(*slot.key), imported ? ", imported" : "");
+    return fmt::format("{} key{}{}", emulator::name(*slot.key), imported ? ", imported" : "",
+                       slot.passcode_policy == 0
+                           ? std::string()
+                           : fmt::format(", passcode {}", policy_text(slot.passcode_policy)));
 }
 
 std::string match_text(const SlotState& slot) {
@@ -131,6 +126,7 @@ nlohmann::json slot_json(const SlotState& slot, sys_seconds now) {
         const bool imported = slot.origin == emulator::piv::KeyOrigin::imported;
         out["key"] = {{"algorithm", emulator::profile_word(*slot.key)},
                       {"origin", imported ? "imported" : "generated"},
+                      {"passcode", policy_text(slot.passcode_policy)},
                       {"sha256", slot.key_sha256}};
     }
     if (slot.key_damage) {
@@ -146,7 +142,54 @@ nlohmann::json slot_json(const SlotState& slot, sys_seconds now) {
     return out;
 }
 
+std::string code_text(const CounterState& counter, const PasscodeRules& rules) {
+    return fmt::format("{}; {}", counter_text(counter), rules_text(rules));
+}
+
+/// All but keys, certificates and objects.
+std::vector<ConfigFact> head_of(const CardImage& image, const CardState& state) {
+    const CardConfig& config = image.config;
+    const emulator::PivConfig& piv = config.piv;
+    std::vector<ConfigFact> head{{"profile", state.profile},
+                                 {"ATR", state.atr},
+                                 {"protocol", protocols_text(config)},
+                                 {"GUID", state.guid.empty() ? "none" : state.guid},
+                                 {"passcode", code_text(state.passcode, piv.passcode)},
+                                 {"unblocking code", code_text(state.unblocking_code, piv.unblocking_code)}};
+    if (state.global_passcode && piv.global_passcode) {
+        head.push_back({"global passcode", code_text(*state.global_passcode, *piv.global_passcode)});
+    }
+    head.push_back({"management key", std::string(emulator::name(state.management_algorithm))});
+    head.push_back({"algorithms", algorithms_text(config)});
+    for (ConfigFact& fact : capability_facts(config)) {
+        head.push_back(std::move(fact));
+    }
+    head.push_back({"memory", fmt::format("{} bytes, {} free; pages of {}, blocks of {} pages; {}",
+                                          config.geometry.size(), state.free_bytes, config.geometry.page_size,
+                                          config.geometry.pages_per_block, protection_text(config))});
+    if (!image.weak.masks.empty()) {
+        head.push_back({"weak bits", count_text(static_cast<long>(image.weak.masks.size()), "byte")});
+    }
+    return head;
+}
+
+nlohmann::json memory_json(const CardImage& image, const CardState& state) {
+    const emulator::NvmGeometry& geometry = image.config.geometry;
+    return {{"bytes", geometry.size()},
+            {"free", state.free_bytes},
+            {"page", geometry.page_size},
+            {"pages-per-block", geometry.pages_per_block},
+            {"blocks", geometry.blocks},
+            {"protection", protection_text(image.config)},
+            {"bytes-with-weak-bits", image.weak.masks.size()}};
+}
+
 } // namespace
+
+std::string_view policy_text(std::uint8_t policy) {
+    constexpr std::array<std::string_view, 4> words{"default", "never", "once", "always"};
+    return words.at(policy);
+}
 
 std::string object_text(apdu::Tag tag) {
     const auto name = apdu::piv_object_name(tag);
@@ -157,30 +200,20 @@ std::string key_reference_text(emulator::piv::KeyReference reference) {
     return fmt::format("{:02X}", reference);
 }
 
-std::string card_text(const CardConfig& config, const CardState& state, sys_seconds now) {
+std::string card_text(const CardImage& image, const CardState& state, sys_seconds now) {
     std::string out;
-    const auto line = [&](std::string_view label, std::string_view value) {
-        out += fmt::format("{:<16} {}\n", label, value);
-    };
-    line("profile", state.profile);
-    line("ATR", state.atr);
-    line("GUID", state.guid.empty() ? "none" : state.guid);
-    line("passcode", fmt::format("{}; {}", counter_text(state.passcode), rules_text(config.piv.passcode)));
-    line("unblocking code",
-         fmt::format("{}; {}", counter_text(state.unblocking_code), rules_text(config.piv.unblocking_code)));
-    line("management key", emulator::name(state.management_algorithm));
-    line("algorithms", fmt::format("{}", fmt::join(algorithm_names(config), ", ")));
-    line("memory",
-         fmt::format("{} bytes, {} free; pages of {}, blocks of {} pages; journal", config.geometry.size(),
-                     state.free_bytes, config.geometry.page_size, config.geometry.pages_per_block));
+    for (const ConfigFact& fact : head_of(image, state)) {
+        out += fmt::format("{:<18} {}\n", fact.name, fact.text);
+    }
     out += state.slots.empty() ? "no keys, no certificates\n" : "keys and certificates\n";
     for (const SlotState& slot : state.slots) {
         out += slot_text(slot, now);
     }
     out += state.objects.empty() ? "no other objects\n" : "other objects\n";
     for (const auto& [tag, object] : state.objects) {
-        out += fmt::format("  {:<32} {}\n", object_text(tag),
-                           count_text(static_cast<long>(object.size), "byte"));
+        out += fmt::format("  {:<32} {}{}\n", object_text(tag),
+                           count_text(static_cast<long>(object.size), "byte"),
+                           object.unfinished ? ", not written to its end" : "");
     }
     return out;
 }
@@ -196,11 +229,10 @@ nlohmann::json certificate_json(const CertificateState& certificate) {
             {"matches-key", certificate.matches_key}};
 }
 
-nlohmann::json card_json(const CardConfig& config, const CardState& state, sys_seconds now) {
-    nlohmann::json algorithms = nlohmann::json::array();
-    for (const emulator::Algorithm algorithm : config.piv.algorithms) {
-        algorithms.push_back(emulator::profile_word(algorithm));
-    }
+nlohmann::json card_json(const CardImage& image, const CardState& state, sys_seconds now) {
+    const emulator::PivConfig& piv = image.config.piv;
+    // The rest of what the card is, in the form and under the names that images and profiles have for it.
+    const nlohmann::json config = emulator::config_to_json(image.config);
     nlohmann::json slots = nlohmann::json::array();
     for (const SlotState& slot : state.slots) {
         slots.push_back(slot_json(slot, now));
@@ -210,24 +242,31 @@ nlohmann::json card_json(const CardConfig& config, const CardState& state, sys_s
         objects.push_back({{"name", object_text(tag)},
                            {"tag", tag_text(tag)},
                            {"bytes", object.size},
-                           {"sha256", object.sha256}});
+                           {"sha256", object.sha256},
+                           {"unfinished", object.unfinished}});
     }
-    return {{"profile", state.profile},
-            {"atr", state.atr},
-            {"guid", state.guid},
-            {"passcode", counter_json(state.passcode, config.piv.passcode)},
-            {"unblocking-code", counter_json(state.unblocking_code, config.piv.unblocking_code)},
-            {"management-key", {{"algorithm", emulator::profile_word(state.management_algorithm)}}},
-            {"algorithms", algorithms},
-            {"memory",
-             {{"bytes", config.geometry.size()},
-              {"free", state.free_bytes},
-              {"page", config.geometry.page_size},
-              {"pages-per-block", config.geometry.pages_per_block},
-              {"blocks", config.geometry.blocks},
-              {"protection", "journal"}}},
-            {"slots", slots},
-            {"objects", objects}};
+    nlohmann::json out = {
+        {"profile", state.profile},
+        {"atr", state.atr},
+        {"protocols", emulator::protocols(image.config.atr)},
+        {"guid", state.guid},
+        {"passcode", counter_json(state.passcode, piv.passcode)},
+        {"unblocking-code", counter_json(state.unblocking_code, piv.unblocking_code)},
+        {"global-passcode", nullptr},
+        {"management-key", {{"algorithm", emulator::profile_word(state.management_algorithm)}}},
+        {"timing-microseconds", config.at("timing")},
+        {"memory", memory_json(image, state)},
+        {"slots", slots},
+        {"objects", objects}};
+    if (state.global_passcode && piv.global_passcode) {
+        out["global-passcode"] = counter_json(*state.global_passcode, *piv.global_passcode);
+        out["global-passcode"]["preferred"] = piv.prefers_global_passcode;
+    }
+    for (const char* const key :
+         {"algorithms", "strict-signature-passcode", "put-data", "largest-object", "yubico"}) {
+        out[key] = config.at("piv").at(key);
+    }
+    return out;
 }
 
 } // namespace cardrig::harness

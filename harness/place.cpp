@@ -30,6 +30,16 @@ const std::vector<std::pair<std::string, Takes>>& commands() {
         {"get-data", Takes::data_object},
         {"put-data", Takes::data_object},
         {"get-response", Takes::nothing},
+        {"get-version", Takes::nothing},
+        {"get-serial", Takes::nothing},
+        {"get-metadata", Takes::reference_data},
+        {"attest", Takes::key},
+        {"import-key", Takes::key},
+        {"set-pin-retries", Takes::nothing},
+        {"set-management-key", Takes::nothing},
+        {"reset-piv", Takes::nothing},
+        {"move-key", Takes::key},
+        {"delete-key", Takes::key},
         {"malformed", Takes::nothing},
     };
     return table;

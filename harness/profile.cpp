@@ -46,7 +46,10 @@ public:
         add_printed_information(spec);
         TestAuthority authority(context("issuing authority"), keys(), authority_validity());
         for (const CertificateProfile& certificate : profile_.certificates) {
-            spec.keys.push_back(certify(authority, certificate));
+            spec.keys.push_back(certify(authority, certificate, profile_.holder));
+        }
+        if (const auto& token = spec.config.piv.yubico) {
+            spec.keys.push_back(certify_token(authority, *token));
         }
         auto image = emulator::personalise(spec);
         if (!image) {
@@ -118,21 +121,34 @@ private:
         return {first - std::chrono::days(1), last + std::chrono::days(10L * 365)};
     }
 
-    [[nodiscard]] emulator::PersonalisedKey certify(TestAuthority& authority,
-                                                    const CertificateProfile& certificate) {
+    [[nodiscard]] emulator::PersonalisedKey
+    certify(TestAuthority& authority, const CertificateProfile& certificate, const Holder& subject) {
         const std::string slot = fmt::format("{:02X}", certificate.reference);
         emulator::PrivateKey key = keys().generate(context(slot), certificate.algorithm);
         CertificateOrder order;
         order.public_key = key.native();
-        order.common_name = profile_.holder.name;
-        order.number = profile_.holder.number;
+        order.common_name = subject.name;
+        order.number = subject.number;
         order.validity = {options_.now + certificate.issued, options_.now + certificate.expires};
         order.use = certificate_use(certificate.reference);
         if (!options_.fresh_keys) {
             order.serial = serial(slot, order);
         }
         apdu::Bytes der = authority.issue(order);
-        return {certificate.reference, std::move(key), std::move(der)};
+        return {certificate.reference, std::move(key), std::move(der), certificate.passcode_policy};
+    }
+
+    /// The key of a token that vouches for the keys made on it, and its certificate, which names the token.
+    [[nodiscard]] emulator::PersonalisedKey certify_token(TestAuthority& authority,
+                                                          const emulator::YubicoExtensions& token) {
+        const auto& offered = profile_.card.config.piv.algorithms;
+        const bool has_rsa = std::ranges::find(offered, emulator::Algorithm::rsa2048) != offered.end();
+        CertificateProfile certificate;
+        certificate.reference = emulator::piv::attestation_key;
+        certificate.algorithm = has_rsa ? emulator::Algorithm::rsa2048 : offered.front();
+        certificate.expires = std::chrono::days(10L * 365);
+        return certify(authority, certificate,
+                       {"cardrig test token attestation", fmt::format("{:012}", token.serial)});
     }
 
     /// The same authority certifies the same key again and again, with other dates: each certificate has a

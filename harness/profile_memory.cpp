@@ -40,8 +40,8 @@ void read_memory(const YamlValue& value, emulator::CardConfig& config) {
         config.geometry.blocks = blocks_for(*capacity, config.geometry);
     }
     if (const auto protection = mapping.take("protection")) {
-        static_cast<void>(protection->word({"journal"})); // the only one so far
-        config.protection = emulator::Protection::journal;
+        const std::string word = protection->word({"none", "journal", "shadow"});
+        config.protection = emulator::protection_from_word(word).value();
     }
     mapping.finish();
     if (const auto fault = emulator::geometry_fault(config.geometry)) {

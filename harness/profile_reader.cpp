@@ -63,6 +63,13 @@ std::vector<std::string> key_reference_words() {
     return words;
 }
 
+std::uint8_t read_passcode_policy(const YamlValue& value) {
+    // In the order of the numbers that a key keeps: see emulator/piv/piv_memory.h.
+    const std::vector<std::string> words{"default", "never", "once", "always"};
+    const auto found = std::ranges::find(words, value.word(words));
+    return static_cast<std::uint8_t>(found - words.begin());
+}
+
 CertificateProfile read_certificate_profile(const std::string& word, const YamlValue& value,
                                             const std::vector<Algorithm>& offered) {
     YamlMapping mapping = value.mapping();
@@ -75,6 +82,9 @@ CertificateProfile read_certificate_profile(const std::string& word, const YamlV
             algorithm->refuse(
                 fmt::format("the card does not offer '{}'; see 'algorithms'", algorithm->text()));
         }
+    }
+    if (const auto policy = mapping.take("passcode")) {
+        certificate.passcode_policy = read_passcode_policy(*policy);
     }
     const auto issued = mapping.take("issued");
     const YamlValue expires = mapping.require("expires");

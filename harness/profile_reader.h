@@ -15,8 +15,9 @@ namespace cardrig::harness {
 struct CertificateProfile {
     emulator::piv::KeyReference reference = emulator::piv::authentication_key;
     emulator::Algorithm algorithm = emulator::Algorithm::rsa2048;
-    std::chrono::seconds issued{};  ///< from the run's now
-    std::chrono::seconds expires{}; ///< from the run's now, after `issued`
+    std::chrono::seconds issued{};    ///< from the run's now
+    std::chrono::seconds expires{};   ///< from the run's now, after `issued`
+    std::uint8_t passcode_policy = 0; ///< of its key, as PersonalisedKey::passcode_policy
 };
 
 /// What the printed information object says (SP 800-73-4 part 1, table 14). Texts are in bytes.

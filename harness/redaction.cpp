@@ -8,16 +8,11 @@ namespace {
 
 constexpr std::size_t header_size = 4;
 
-/// Instructions outside the standard that carry keys, as tools know them: IMPORT KEY and SET MANAGEMENT KEY.
-bool imports_a_key(const apdu::DecodedCommand& decoded) {
-    return decoded.name == "ins-FE" || decoded.name == "ins-FF";
-}
-
 } // namespace
 
 std::string show_command(apdu::ByteView bytes, const apdu::DecodedCommand& decoded, bool show_secrets) {
     const bool malformed = decoded.name == "malformed";
-    const bool secret = decoded.command_secret || malformed || imports_a_key(decoded);
+    const bool secret = decoded.command_secret || malformed;
     if (show_secrets || !secret || bytes.size() <= header_size + 1) {
         return apdu::to_hex(bytes);
     }

@@ -136,7 +136,8 @@ Rig::Parts::Parts(std::vector<ReaderCard*> given_cards, const RigOptions& option
     try {
         make_folder(folder + "/readers");
         UniqueFd listener = listen_at(socket_path(folder));
-        keeper = std::make_unique<Keeper>(host, folder, std::move(listener), client_mask(signals));
+        const ConnectionRequest first{options.cards_in ? (1U << cards.size()) - 1 : 0, start_limit};
+        keeper = std::make_unique<Keeper>(host, folder, std::move(listener), client_mask(signals), first);
     } catch (const std::exception&) {
         remove_folder(folder);
         throw;
@@ -158,9 +159,6 @@ Rig::Parts::~Parts() {
 
 void Rig::Parts::start(const RigOptions& options) {
     setenv(socket_variable, socket_path(folder).c_str(), 1);
-    if (options.cards_in) {
-        keeper->request_connections((1U << cards.size()) - 1, start_limit);
-    }
     for (std::size_t i = 0; options.cards_in && i < cards.size(); ++i) {
         try {
             links[i] = std::make_unique<VpcdLink>(
@@ -220,7 +218,7 @@ void Rig::Parts::fail(const std::string& what) const {
 
 void Rig::Parts::connect(std::size_t index, std::chrono::milliseconds limit) {
     const auto slot = static_cast<int>(index);
-    keeper->request_connections(1U << index, limit);
+    keeper->request_connections({1U << index, limit});
     links[index] =
         std::make_unique<VpcdLink>(keeper->take_connection(slot, [this] { check_signals(); }), *cards[index]);
 }

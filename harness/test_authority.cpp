@@ -159,6 +159,8 @@ const char* key_usage(const X509* leaf, CertificateUse use) {
         return "critical,digitalSignature";
     case CertificateUse::signature:
         return "critical,digitalSignature,nonRepudiation";
+    case CertificateUse::attestation:
+        return "critical,keyCertSign";
     case CertificateUse::key_management:
         break;
     }
@@ -169,7 +171,9 @@ const char* key_usage(const X509* leaf, CertificateUse use) {
 }
 
 void add_leaf_extensions(X509* leaf, X509* issuer, CertificateUse use) {
-    add_extension(leaf, issuer, NID_basic_constraints, "critical,CA:FALSE");
+    // An attestation key certifies the keys of its card, and no further authority.
+    add_extension(leaf, issuer, NID_basic_constraints,
+                  use == CertificateUse::attestation ? "critical,CA:TRUE,pathlen:0" : "critical,CA:FALSE");
     add_extension(leaf, issuer, NID_key_usage, key_usage(leaf, use));
     if (use == CertificateUse::authentication) {
         add_extension(leaf, issuer, NID_ext_key_usage, "clientAuth");
@@ -202,6 +206,8 @@ CertificateUse certificate_use(emulator::piv::KeyReference key) {
     case emulator::piv::authentication_key:
     case emulator::piv::card_authentication_key:
         return CertificateUse::authentication;
+    case emulator::piv::attestation_key:
+        return CertificateUse::attestation;
     default:
         return CertificateUse::key_management;
     }

@@ -20,10 +20,11 @@ enum class CertificateUse {
     authentication, ///< keyUsage digitalSignature, extendedKeyUsage clientAuth
     signature,      ///< keyUsage digitalSignature and nonRepudiation
     key_management, ///< keyUsage keyEncipherment for RSA, keyAgreement for elliptic keys
+    attestation,    ///< basicConstraints CA, pathlen 0, keyUsage keyCertSign: certifies keys of its own card
 };
 
 /// What a PIV card's key pair is for (SP 800-73-4 part 1, 3.2): 9D and the retired keys manage keys, 9C
-/// signs, 9A and 9E authenticate.
+/// signs, 9A and 9E authenticate, and F9 of tokens that have one attests.
 [[nodiscard]] CertificateUse certificate_use(emulator::piv::KeyReference key);
 
 /// From and until when, both included (RFC 5280, 4.1.2.5); years 1950 to 9999.

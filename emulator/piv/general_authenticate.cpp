@@ -1,5 +1,7 @@
 #include "emulator/piv/general_authenticate.h"
 
+#include "emulator/pace.h"
+
 namespace cardrig::emulator::piv {
 
 namespace {
@@ -12,7 +14,8 @@ bool only_asks(const Decoded<AuthenticationTemplate>& data) {
            (std::holds_alternative<RequestWitness>(*data) || std::holds_alternative<RequestChallenge>(*data));
 }
 
-ResponseApdu answer_host(ManagementKey& key, const GeneralAuthenticate& command) {
+ResponseApdu answer_host(State& state, const GeneralAuthenticate& command) {
+    ManagementKey& key = state.management_key;
     if (!command.algorithm) {
         return command.algorithm.error();
     }
@@ -22,15 +25,19 @@ ResponseApdu answer_host(ManagementKey& key, const GeneralAuthenticate& command)
     if (!command.data) {
         return command.data.error();
     }
+    // A challenge is a random number: the key comes into play with what it is answered.
+    if (key.algorithm() && !std::holds_alternative<RequestChallenge>(*command.data)) {
+        take_time_to_use(state.environment, *key.algorithm());
+    }
     return key.authenticate(*command.data);
 }
 
 // A failed authentication ends an earlier one, in whatever way it fails: with another algorithm and with a
 // malformed template, too.
-ResponseApdu authenticate_host(ManagementKey& key, const GeneralAuthenticate& command) {
-    ResponseApdu answer = answer_host(key, command);
+ResponseApdu authenticate_host(State& state, const GeneralAuthenticate& command) {
+    ResponseApdu answer = answer_host(state, command);
     if (!answer.status.ok() && !only_asks(command.data)) {
-        key.forget();
+        state.management_key.forget();
     }
     return answer;
 }
@@ -89,6 +96,7 @@ ResponseApdu use_key_pair(State& state, const GeneralAuthenticate& command) {
     if (usable.key.algorithm() != *command.algorithm) {
         return sw::incorrect_data;
     }
+    take_time_to_use(state.environment, usable.key.algorithm());
     if (const auto* const use = std::get_if<UseKey>(&*command.data)) {
         return sign_or_decipher(usable.key, *use);
     }
@@ -101,8 +109,7 @@ ResponseApdu use_key_pair(State& state, const GeneralAuthenticate& command) {
 } // namespace
 
 ResponseApdu general_authenticate(State& state, const GeneralAuthenticate& command) {
-    return command.key == management_key ? authenticate_host(state.management_key, command)
-                                         : use_key_pair(state, command);
+    return command.key == management_key ? authenticate_host(state, command) : use_key_pair(state, command);
 }
 
 } // namespace cardrig::emulator::piv

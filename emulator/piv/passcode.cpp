@@ -13,6 +13,15 @@ namespace {
 
 constexpr std::uint8_t padding = 0xFF;
 
+/// What memory reads as that nothing was ever written to, or that lost it. A torn card without protection may
+/// have it where a code should be, and no code is taken for it.
+bool is_blank(ByteView stored) {
+    const auto all = [&](std::uint8_t value) {
+        return std::ranges::all_of(stored, [&](std::uint8_t byte) { return byte == value; });
+    };
+    return all(erased_byte) || all(0x00);
+}
+
 /// An unblocking code is any eight bytes (SP 800-73-4 part 2, 2.4.3), unless the card is made stricter.
 bool is_acceptable(ReferenceData which, const PasscodeRules& rules, const ReferenceBlock& replacement) {
     if (which == ReferenceData::unblocking_code && !rules.digits_only) {
@@ -173,7 +182,7 @@ Passcode::Attempt Passcode::attempt(const Reference& which, const ReferenceBlock
     }
     store_.set_counter(which.tries, static_cast<std::uint8_t>(tries - 1));
     const std::optional<Bytes> expected = store_.read(which.value);
-    const bool right = expected && equal_in_constant_time(*expected, shown);
+    const bool right = expected && !is_blank(*expected) && equal_in_constant_time(*expected, shown);
     return {right ? Outcome::right : Outcome::wrong, tries};
 }
 

@@ -1,5 +1,7 @@
 #include "emulator/piv/piv_memory.h"
 
+#include "emulator/gzip.h"
+
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -17,6 +19,8 @@ constexpr std::uint8_t code_padding = 0xFF;
 constexpr apdu::Tag certificate = 0x70;
 constexpr apdu::Tag certificate_info = 0x71;
 constexpr apdu::Tag error_detection_code = 0xFE;
+/// Of a certificate that lies there compressed: more than any certificate has.
+constexpr std::size_t longest_certificate = 65'536;
 
 constexpr KeyReference first_retired_key = 0x82;
 constexpr KeyReference last_retired_key = 0x95;
@@ -120,13 +124,14 @@ std::optional<Bytes> certificate_in(ByteView content) {
     if (!der || der->empty()) {
         return std::nullopt;
     }
-    // SP 800-73-4 part 1, appendix A, table 10: the two low bits tell the compression, 00 for none. Some
-    // hosts leave CertInfo out for a plain certificate.
+    // SP 800-73-4 part 1, appendix A, table 10: the two low bits tell the compression, 00 for none and 01 for
+    // gzip. Some hosts leave CertInfo out for a plain certificate.
     const std::optional<ByteView> info = apdu::find_tlv(*objects, certificate_info);
-    if (info && !info->empty() && (info->front() & 0x03U) != 0) {
-        return std::nullopt;
+    const unsigned compression = info && !info->empty() ? info->front() & 0x03U : 0U;
+    if (compression == 0) {
+        return Bytes(der->begin(), der->end());
     }
-    return Bytes(der->begin(), der->end());
+    return compression == 1 ? gunzip(*der, longest_certificate) : std::nullopt;
 }
 
 Bytes certificate_container(ByteView der) {

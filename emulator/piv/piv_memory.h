@@ -95,7 +95,8 @@ struct StoredKey {
 inline constexpr apdu::Tag attestation_certificate_tag = 0x5FFF01;
 /// The same, and that of the attestation key.
 [[nodiscard]] std::optional<apdu::Tag> slot_certificate_tag(KeyReference key);
-/// The certificate's DER inside such an object's content (70, 71): none if it is not there or compressed.
+/// The certificate's DER inside such an object's content (70, 71), inflated where it is compressed with gzip:
+/// none if it is not there, compressed otherwise, or more than 65,536 bytes.
 [[nodiscard]] std::optional<Bytes> certificate_in(ByteView content);
 /// 70 certificate, 71 00, FE (SP 800-73-4 part 1, table 10).
 [[nodiscard]] Bytes certificate_container(ByteView der);

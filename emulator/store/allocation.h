@@ -1,7 +1,7 @@
 // Which pages and directory entries the objects of a transaction get.
 #pragma once
 
-#include "emulator/store/home.h"
+#include "emulator/store/tables.h"
 
 #include <optional>
 

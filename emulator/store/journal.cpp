@@ -27,6 +27,18 @@ Bytes encode(std::uint32_t magic, std::uint32_t count, std::uint32_t crc) {
 
 } // namespace
 
+void Journal::read(std::uint32_t page, std::span<std::uint8_t> out) const {
+    nvm_->read(layout_.home_page(page), out);
+}
+
+bool Journal::takes(const PageChange& change) const {
+    return with_neighbours(change, *this, layout_.geometry).size() <= layout_.journal_slots;
+}
+
+void Journal::change(const PageChange& change) {
+    commit(with_neighbours(change, *this, layout_.geometry));
+}
+
 void Journal::commit(const std::vector<PageImage>& images) {
     std::uint32_t crc = write_list(images);
     std::uint32_t offset = layout_.journal_images;
@@ -67,12 +79,7 @@ std::uint32_t Journal::write_list(const std::vector<PageImage>& images) {
     for (const PageImage& image : images) {
         append_u32(list, image.page);
     }
-    const std::size_t page_size = layout_.geometry.page_size;
-    for (std::size_t at = 0; at < list.size(); at += page_size) {
-        const std::size_t size = std::min(page_size, list.size() - at);
-        nvm_->write(layout_.journal.offset + static_cast<std::uint32_t>(at),
-                    ByteView(list).subspan(at, size));
-    }
+    write_pages(*nvm_, layout_.journal.offset, list);
     return crc32(list);
 }
 

@@ -5,20 +5,14 @@
 // counts.
 #pragma once
 
-#include "emulator/store/layout.h"
+#include "emulator/store/pages.h"
 
 #include <cstdint>
 #include <vector>
 
 namespace cardrig::emulator::store {
 
-/// A page of home and what it is to hold.
-struct PageImage {
-    std::uint32_t page = 0; ///< of home, from 0
-    Bytes content;          ///< page_size bytes
-};
-
-class Journal {
+class Journal final : public Pages {
 public:
     Journal(Nvm& nvm, const Layout& layout) : nvm_(&nvm), layout_(layout) {}
 
@@ -27,10 +21,13 @@ public:
     /// Power-on: finishes a transaction that had been committed and drops any other. Fails on a committed one
     /// that cannot be read, which no power cut brings about.
     [[nodiscard]] Result<void> recover();
-    /// Page images that one transaction can have.
-    [[nodiscard]] std::size_t capacity() const { return layout_.journal_slots; }
-    /// Writes the images home, all or none. At most capacity(); every page in use of every erase block that
-    /// changes must be among them.
+
+    void read(std::uint32_t page, std::span<std::uint8_t> out) const override;
+    /// As many page images as the journal has room for, neighbours included.
+    [[nodiscard]] bool takes(const PageChange& change) const override;
+    void change(const PageChange& change) override;
+    /// Writes the images home, all or none. At most as many as there is room for; every page in use of every
+    /// erase block that changes must be among them.
     void commit(const std::vector<PageImage>& images);
 
 private:

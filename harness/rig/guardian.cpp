@@ -3,6 +3,7 @@
 #include "harness/errors.h"
 #include "harness/rig/descriptors.h"
 #include "harness/rig/isolate.h"
+#include "harness/rig/listen_hold.h"
 #include "harness/rig/message.h"
 #include "harness/rig/ports.h"
 
@@ -51,10 +52,12 @@ public:
 private:
     void write_configuration() const;
     void start_daemon();
-    [[noreturn]] void become_daemon(int failure) const;
+    [[noreturn]] void become_daemon(int failure, int hold) const;
     void serve();
     void take_request();
     void try_connections();
+    [[nodiscard]] int try_connection(int slot);
+    void connect_to_listener();
     void take_signals();
     void reap();
     [[nodiscard]] int wait_limit() const;
@@ -64,6 +67,7 @@ private:
     int keeper_;
     PortPair ports_;
     UniqueFd signals_;
+    UniqueFd hold_; ///< readable when the daemon is about to listen; none where that cannot be held
     pid_t daemon_ = -1;
     std::optional<int> daemon_status_;
     bool requests_open_ = true;
@@ -86,7 +90,7 @@ void Guardian::write_configuration() const {
     }
 }
 
-void Guardian::become_daemon(int failure) const {
+void Guardian::become_daemon(int failure, int hold) const {
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -100,6 +104,9 @@ void Guardian::become_daemon(int failure) const {
     int log = open(daemon_log(plan_.folder).c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (log < 0) {
         log = null; // its words are lost then, rather than mixed into the rig's own
+    }
+    if (const UniqueFd held = hold_listen()) {
+        send_message(hold, {MessageKind::listen_held, 0, 0, {}, {}}, {held.get()});
     }
     const int listener = fcntl(plan_.listener, F_DUPFD_CLOEXEC, 10);
     const int kept_failure = fcntl(failure, F_DUPFD_CLOEXEC, 10);
@@ -129,14 +136,16 @@ void Guardian::start_daemon() {
     }
     const UniqueFd read_end(ends[0]);
     UniqueFd write_end(ends[1]);
+    auto [mine, its] = message_pair();
     daemon_ = fork();
     if (daemon_ < 0) {
         throw HostError(fmt::format("cannot make a process: {}", std::strerror(errno)));
     }
     if (daemon_ == 0) {
-        become_daemon(write_end.get());
+        become_daemon(write_end.get(), its.get());
     }
     write_end.reset();
+    its.reset();
     close(plan_.listener); // else clients would hang, not fail, when the daemon dies
     int error = 0;
     ssize_t count = -1;
@@ -145,6 +154,9 @@ void Guardian::start_daemon() {
     } while (count < 0 && errno == EINTR);
     if (count > 0) {
         throw HostError(fmt::format("cannot run {}: {}", plan_.host.daemon, std::strerror(error)));
+    }
+    if (std::optional<Message> held = receive_message(mine.get()); held && !held->files.empty()) {
+        hold_ = std::move(held->files.front());
     }
 }
 
@@ -180,7 +192,7 @@ void Guardian::run() {
 int Guardian::wait_limit() const {
     const auto now = Clock::now();
     if (wanted_slots_ != 0) {
-        return now < wanted_since_ + eager_time ? 0 : 1;
+        return !hold_ && now < wanted_since_ + eager_time ? 0 : 1;
     }
     if (kill_at_) {
         return static_cast<int>(
@@ -193,9 +205,10 @@ int Guardian::wait_limit() const {
 void Guardian::serve() {
     while (!daemon_status_) {
         try_connections();
-        std::array<pollfd, 3> waits{{{signals_.get(), POLLIN, 0},
+        std::array<pollfd, 4> waits{{{signals_.get(), POLLIN, 0},
                                      {requests_open_ ? plan_.requests : -1, POLLIN, 0},
-                                     {kill_at_ ? -1 : keeper_, POLLIN, 0}}};
+                                     {kill_at_ ? -1 : keeper_, POLLIN, 0},
+                                     {hold_.get(), POLLIN, 0}}};
         if (poll(waits.data(), waits.size(), wait_limit()) == 0 && wanted_slots_ != 0) {
             sched_yield();
         }
@@ -206,6 +219,9 @@ void Guardian::serve() {
         take_signals();
         if (waits[1].revents != 0) {
             take_request();
+        }
+        if (waits[3].revents != 0) {
+            connect_to_listener();
         }
         if (kill_at_ && Clock::now() >= *kill_at_) {
             kill(daemon_, SIGKILL);
@@ -252,20 +268,32 @@ void Guardian::take_request() {
 
 void Guardian::try_connections() {
     for (int slot = 0; slot < 2 && wanted_slots_ != 0; ++slot) {
-        const unsigned bit = 1U << static_cast<unsigned>(slot);
-        if ((wanted_slots_ & bit) == 0) {
-            continue;
-        }
-        const Connection connection = connect_to_port(static_cast<std::uint16_t>(ports_.first() + slot));
-        if (connection.socket) {
-            send_message(plan_.requests, {MessageKind::connected, slot, 0, {}, {}},
-                         {connection.socket.get()});
-            wanted_slots_ &= ~bit;
-        } else if (Clock::now() >= wanted_until_) {
-            send_message(plan_.requests, {MessageKind::not_connected, slot, connection.error, {}, {}});
-            wanted_slots_ &= ~bit;
+        if (const int error = try_connection(slot); error != 0 && Clock::now() >= wanted_until_) {
+            send_message(plan_.requests, {MessageKind::not_connected, slot, error, {}, {}});
+            wanted_slots_ &= ~(1U << static_cast<unsigned>(slot));
         }
     }
+}
+
+/// 0 where the slot is not wanted, or is connected now; else errno.
+int Guardian::try_connection(int slot) {
+    const unsigned bit = 1U << static_cast<unsigned>(slot);
+    if ((wanted_slots_ & bit) == 0) {
+        return 0;
+    }
+    const Connection connection = connect_to_port(static_cast<std::uint16_t>(ports_.first() + slot));
+    if (!connection.socket) {
+        return connection.error;
+    }
+    send_message(plan_.requests, {MessageKind::connected, slot, 0, {}, {}}, {connection.socket.get()});
+    wanted_slots_ &= ~bit;
+    return 0;
+}
+
+/// The daemon begins to listen for a card: before it looks for one, the card is there.
+void Guardian::connect_to_listener() {
+    release_listen(hold_.get(), daemon_,
+                   [this](std::uint16_t port) { static_cast<void>(try_connection(port - ports_.first())); });
 }
 
 } // namespace

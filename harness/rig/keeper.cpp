@@ -22,7 +22,7 @@ constexpr int slice_ms = 100;
 } // namespace
 
 Keeper::Keeper(const PcscHost& host, const std::string& folder, UniqueFd listener,
-               const sigset_t& client_mask) {
+               const sigset_t& client_mask, const ConnectionRequest& first) {
     auto [mine, its] = message_pair();
     auto [requests, guardians] = message_pair();
     line_ = std::move(mine);
@@ -30,6 +30,9 @@ Keeper::Keeper(const PcscHost& host, const std::string& folder, UniqueFd listene
     const KeeperPlan plan{{host, folder, listener.get(), guardians.get(), geteuid(), getegid()},
                           its.get(),
                           SignalState::current(client_mask)};
+    if (first.slots != 0) {
+        request_connections(first);
+    }
     process_ = fork();
     if (process_ < 0) {
         throw HostError(fmt::format("cannot make a process: {}", std::strerror(errno)));
@@ -77,9 +80,12 @@ std::optional<int> Keeper::daemon_status() {
     return daemon_status_;
 }
 
-void Keeper::request_connections(unsigned slots, std::chrono::milliseconds limit) {
-    send_message(guardian_.get(),
-                 {MessageKind::connect, static_cast<int>(slots), static_cast<int>(limit.count()), {}, {}});
+void Keeper::request_connections(const ConnectionRequest& request) {
+    send_message(guardian_.get(), {MessageKind::connect,
+                                   static_cast<int>(request.slots),
+                                   static_cast<int>(request.limit.count()),
+                                   {},
+                                   {}});
 }
 
 UniqueFd Keeper::take_connection(int slot, const std::function<void()>& keep_waiting) {

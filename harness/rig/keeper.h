@@ -14,11 +14,19 @@
 
 namespace cardrig::harness {
 
+/// Connections to slots of vpcd.
+struct ConnectionRequest {
+    unsigned slots = 0; ///< bits; 0 for none
+    std::chrono::milliseconds limit{0};
+};
+
 class Keeper final {
 public:
     /// Makes the keeper's process, which owns `folder` from now on, and the daemon that serves `listener`.
-    /// `client_mask`: signals that clients have blocked.
-    Keeper(const PcscHost& host, const std::string& folder, UniqueFd listener, const sigset_t& client_mask);
+    /// `client_mask`: signals that clients have blocked. `first`: connections that are requested before the
+    /// daemon starts, so that vpcd finds those cards when it looks first.
+    Keeper(const PcscHost& host, const std::string& folder, UniqueFd listener, const sigset_t& client_mask,
+           const ConnectionRequest& first);
     Keeper(const Keeper&) = delete;
     Keeper& operator=(const Keeper&) = delete;
     /// Ends it, and waits until nothing is left.
@@ -29,7 +37,7 @@ public:
     /// The daemon answers.
     void ready();
 
-    void request_connections(unsigned slots, std::chrono::milliseconds limit);
+    void request_connections(const ConnectionRequest& request);
     /// The connection to a slot of vpcd, after it was requested. Throws HostError. `keep_waiting` is called
     /// now and then meanwhile, and throws to stop it.
     [[nodiscard]] UniqueFd take_connection(int slot, const std::function<void()>& keep_waiting);

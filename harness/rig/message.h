@@ -17,6 +17,8 @@ enum class MessageKind : std::int32_t {
     daemon_started, ///< text: things worth telling the user, a line each
     daemon_refused, ///< value: 1 if namespaces were the trouble; text: why
     daemon_ended,   ///< value: wait status
+    // from the process that becomes the daemon to the guardian
+    listen_held, ///< files: what hold_listen() returned
     // from the rig to the keeper
     start_client, ///< files: the request (launch.h), standard input, output and error
     stop_client,  ///< value: signal to begin with

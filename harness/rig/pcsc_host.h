@@ -14,9 +14,16 @@ struct PcscHost {
     bool knows_disable_polkit = false;
 };
 
-/// Looks for pcscd at CARDRIG_PCSCD, else on PATH and in the usual folders for daemons; for the driver at
-/// CARDRIG_VPCD, else where that daemon's drivers are. Throws HostError with the package that is missing.
-/// `keep_waiting` is called now and then while that pcscd is asked about itself, and throws to stop it.
+/// The daemon's absolute path: at CARDRIG_PCSCD, else on PATH and in the usual folders for daemons. Throws
+/// HostError with the package that is missing.
+[[nodiscard]] std::string find_pcscd();
+
+/// The absolute path of vpcd's library: at CARDRIG_VPCD, else in this folder of drivers and the usual ones.
+/// Throws HostError with the package that is missing.
+[[nodiscard]] std::string find_vpcd(const std::string& drivers = "/usr/lib/pcsc/drivers");
+
+/// Looks for both, vpcd where that daemon's drivers are, and asks the daemon about itself. Throws HostError.
+/// `keep_waiting` is called now and then meanwhile, and throws to stop it.
 [[nodiscard]] PcscHost find_pcsc_host(const std::function<void()>& keep_waiting);
 
 } // namespace cardrig::harness

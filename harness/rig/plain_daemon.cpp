@@ -18,22 +18,6 @@ std::string read_text(const fs::path& path) {
     return {std::istreambuf_iterator<char>(file), {}};
 }
 
-/// A pcscd that is not another rig's: those have their readers in a rig's folder.
-bool somebody_elses_daemon_runs() {
-    std::error_code error;
-    for (const auto& entry : fs::directory_iterator("/proc", error)) {
-        if (read_text(entry.path() / "comm") != "pcscd\n") {
-            continue;
-        }
-        // A process has no words while it begins or once it has ended: no daemon that could be disturbed.
-        const std::string words = read_text(entry.path() / "cmdline");
-        if (!words.empty() && words.find("/cardrig-") == std::string::npos) {
-            return true;
-        }
-    }
-    return false;
-}
-
 bool usb_devices_can_be_opened() {
     std::error_code error;
     for (const auto& entry : fs::recursive_directory_iterator("/dev/bus/usb", error)) {
@@ -53,6 +37,21 @@ bool can_be_used(const fs::path& folder) {
 }
 
 } // namespace
+
+bool somebody_elses_daemon_runs() {
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator("/proc", error)) {
+        if (read_text(entry.path() / "comm") != "pcscd\n") {
+            continue;
+        }
+        // A process has no words while it begins or once it has ended: no daemon that could be disturbed.
+        const std::string words = read_text(entry.path() / "cmdline");
+        if (!words.empty() && words.find("/cardrig-") == std::string::npos) {
+            return true;
+        }
+    }
+    return false;
+}
 
 std::string harm_of_plain_daemon(const DaemonPlan& plan) {
     // As root it would overwrite, and at its end delete, the other daemon's pid file.

@@ -39,7 +39,23 @@ struct LineOutput::Queue {
 
     void write_lines();
     [[nodiscard]] std::string take();
+    void push(std::string line);
+    void tell_gap();
 };
+
+void LineOutput::Queue::push(std::string line) {
+    line += '\n';
+    bytes += line.size();
+    lines.push_back(std::move(line));
+}
+
+/// Where lines were lost since the last one that was not.
+void LineOutput::Queue::tell_gap() {
+    if (lost != told_lost && options.gap) {
+        push(options.gap(lost - told_lost));
+        told_lost = lost;
+    }
+}
 
 /// What is to be written next; called under the lock.
 std::string LineOutput::Queue::take() {
@@ -49,10 +65,8 @@ std::string LineOutput::Queue::take() {
         lines.pop_front();
     }
     writing = text.size();
-    // Lines are lost while others wait before them: the gap is behind those.
-    if (lines.empty() && lost != told_lost && options.gap) {
-        text += options.gap(lost - told_lost) + "\n";
-        told_lost = lost;
+    if (lines.empty()) {
+        tell_gap(); // for the next time
     }
     return text;
 }
@@ -61,6 +75,9 @@ void LineOutput::Queue::write_lines() {
     std::unique_lock lock(mutex);
     while (!failed && !abandoned) {
         changed.wait(lock, [this] { return ending || !lines.empty(); });
+        if (lines.empty()) {
+            tell_gap();
+        }
         if (lines.empty()) {
             break;
         }
@@ -92,13 +109,12 @@ LineOutput::~LineOutput() {
 void LineOutput::add(std::string line) {
     const std::scoped_lock lock(queue_->mutex);
     Queue& queue = *queue_;
-    line += '\n';
-    if (queue.ending || queue.failed || queue.bytes + line.size() > queue.options.most_bytes) {
+    if (queue.ending || queue.failed || queue.bytes + line.size() >= queue.options.most_bytes) {
         ++queue.lost;
         return;
     }
-    queue.bytes += line.size();
-    queue.lines.push_back(std::move(line));
+    queue.tell_gap();
+    queue.push(std::move(line));
     if (!queue.started) {
         queue.started = true;
         thread_ = start_without_signals([shared = queue_] { shared->write_lines(); });

@@ -13,8 +13,8 @@ namespace cardrig::harness {
 struct LineOutputOptions {
     /// So many bytes wait at most; what does not fit is lost, and counted.
     std::size_t most_bytes = 256UL << 10U;
-    /// The line to write where some were lost; none is written without it. It and failed() are called on the
-    /// output's thread, and must not add to the same output.
+    /// The line to write in the place of lost ones; none is written without it. Called under the output's
+    /// lock, and as failed() must not add to the same output.
     std::function<std::string(std::uint64_t lost)> gap;
     /// Told once, on the output's thread, when the other end is closed or the disk is full: whatever comes
     /// after that is lost. `error` is an errno.

@@ -185,13 +185,42 @@ BOOST_AUTO_TEST_CASE(key_generation_is_told_by_key) {
 
 BOOST_AUTO_TEST_CASE(other_instructions_keep_their_number) {
     check_rows({
-        {"00FD000000", "ins-FD", "", ""},
-        {"00F8000000", "ins-F8", "", ""},
+        {"00F5000000", "ins-F5", "", ""},
         {"00CADF3005", "ins-CA", "", ""},
-        {"00FE079A03 010101", "ins-FE", "", "", true, false},
-        {"00FFFFFF1B 039B18" + zeros(24), "ins-FF", "", "", true, false},
         {"80CADF0308", "ins-CA", "", ""},
     });
+}
+
+BOOST_AUTO_TEST_CASE(commands_of_key_tokens_have_names) {
+    check_rows({
+        {"00FD000000", "get-version", "", ""},
+        {"00F8000000", "get-serial", "", ""},
+        {"00F7009A00", "get-metadata", "9A", ""},
+        {"00F70080", "get-metadata", "passcode", ""},
+        {"00F70081", "get-metadata", "unblocking-code", ""},
+        {"00F99A0000", "attest", "9A", ""},
+        {"00FA0503", "set-pin-retries", "", ""},
+        {"00FB0000", "reset-piv", "", ""},
+        {"00F6829A", "move-key", "9A", "to 82"},
+        {"00F6FF9A", "delete-key", "9A", ""},
+        {"00FE119A22 0620" + zeros(32), "import-key", "9A", "", true, false},
+        {"00FFFFFF1B 039B18" + zeros(24), "set-management-key", "", "", true, false},
+    });
+}
+
+// RSA 2048 comes in several blocks, and each of them holds a part of the key.
+BOOST_AUTO_TEST_CASE(every_block_of_an_imported_key_is_secret) {
+    Conversation card;
+    const auto first = card.say("10FE079AFF 018180" + zeros(252));
+    BOOST_TEST(first.text() == "import-key 9A block 1");
+    BOOST_TEST(first.command_secret);
+    const auto last = card.say("00FE079A10 " + zeros(16));
+    BOOST_TEST(last.text() == "import-key 9A block 2");
+    BOOST_TEST(last.command_secret);
+    // In another class it is no command of PIV's, and a key all the same.
+    const auto foreign = card.say("80FE079A03 010101");
+    BOOST_TEST(foreign.name == "ins-FE");
+    BOOST_TEST(foreign.command_secret);
 }
 
 BOOST_AUTO_TEST_CASE(commands_in_another_class_are_not_piv_but_their_secrets_are_kept) {
@@ -414,7 +443,7 @@ BOOST_AUTO_TEST_CASE(a_renewal_reads_as_a_story) {
     const std::vector<std::string> expected{
         "select piv",
         "verify passcode-status",
-        "ins-FD",
+        "get-version",
         "general-authenticate 9B",
         "general-authenticate 9B",
         "generate-key-pair 9A",

@@ -2,12 +2,12 @@
 #include "harness/rig.h"
 #include "harness/rigged_card.h"
 #include "tests/benchmarks/cards.h"
+#include "tests/benchmarks/folder.h"
 #include "tests/benchmarks/parts.h"
 #include "tests/benchmarks/processes.h"
 #include "tests/benchmarks/stopwatch.h"
 
 #include <charconv>
-#include <filesystem>
 #include <functional>
 #include <stdexcept>
 #include <string>
@@ -33,47 +33,11 @@ double milliseconds_in(const std::string& text) {
     return static_cast<double>(nanoseconds) * 1e-6;
 }
 
-Spread repeat(std::size_t samples, const std::function<double()>& measure) {
-    std::vector<double> values;
-    for (std::size_t i = 0; i < samples; ++i) {
-        values.push_back(measure());
-    }
-    return Spread(std::move(values));
-}
-
-double timed(const std::function<void()>& work) {
-    const Stopwatch watch;
-    work();
-    return watch.seconds() * 1e3;
-}
-
 /// From nothing to the first line of the command's main().
 double until_started(const std::vector<std::string>& argv) {
     const double begin = monotonic_milliseconds();
     return milliseconds_in(output_of(argv)) - begin;
 }
-
-/// A folder of the benchmark's own, gone with it.
-class Folder final {
-public:
-    Folder() {
-        std::string path = (std::filesystem::temp_directory_path() / "cardrig-bench-XXXXXX").string();
-        if (mkdtemp(path.data()) == nullptr) {
-            throw std::runtime_error("cannot make a folder for temporary files");
-        }
-        path_ = path;
-    }
-    Folder(const Folder&) = delete;
-    Folder& operator=(const Folder&) = delete;
-    ~Folder() {
-        std::error_code ignored;
-        std::filesystem::remove_all(path_, ignored);
-    }
-    [[nodiscard]] std::string file(const char* name) const { return (path_ / name).string(); }
-
-private:
-    std::filesystem::path path_;
-};
 
 /// The rig's own parts, in this process: how long until readers are there, a card is seen, a client runs.
 std::vector<Figure> phases_in_rig(const Effort& effort, const std::string& stamp) {

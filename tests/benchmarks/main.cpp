@@ -29,7 +29,7 @@ struct Part {
 
 constexpr std::array parts{
     Part{"in-process", in_process},         Part{"round-trip", round_trips}, Part{"signature", signatures},
-    Part{"key-generation", key_generation}, Part{"exec", exec_start},
+    Part{"key-generation", key_generation}, Part{"exec", exec_start},        Part{"serve", serve_start},
 };
 
 std::string first_line_with(const char* file, std::string_view begin) {

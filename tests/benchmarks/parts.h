@@ -15,6 +15,8 @@ namespace cardrig::benchmarks {
 [[nodiscard]] std::vector<Figure> signatures(const Effort& effort);
 /// GENERATE ASYMMETRIC KEY PAIR against OpenSSL's key generation with the same random numbers.
 [[nodiscard]] std::vector<Figure> key_generation(const Effort& effort);
+/// From `cardrig serve` to its first ATR, and its memory then.
+[[nodiscard]] std::vector<Figure> serve_start(const Effort& effort);
 /// From `cardrig exec` to the start of the client, and where the time goes.
 [[nodiscard]] std::vector<Figure> exec_start(const Effort& effort);
 

@@ -56,8 +56,7 @@ std::vector<Bytes> signing_commands(const Kind& kind) {
 /// Microseconds a signature, as `openssl speed` has it: the machine-readable line is
 /// +F2:number:bits:signatures a second:verifications a second, for ECDSA +F4.
 double openssl_speed(const Kind& kind) {
-    const std::string text =
-        output_of({"openssl", "speed", "-mr", "-seconds", "1", kind.speed_word});
+    const std::string text = output_of({"openssl", "speed", "-mr", "-seconds", "1", kind.speed_word});
     const std::string_view line_begin = kind.algorithm == Algorithm::p256 ? "+F4:" : "+F2:";
     std::size_t at = text.find(line_begin);
     for (int field = 0; field < 3 && at != std::string::npos; ++field) {

@@ -1,8 +1,13 @@
 // Time that passes, and time that this thread is at work.
 #pragma once
 
+#include "tests/benchmarks/figure.h"
+
 #include <chrono>
 #include <ctime>
+#include <functional>
+#include <utility>
+#include <vector>
 
 namespace cardrig::benchmarks {
 
@@ -22,6 +27,22 @@ private:
     timespec time{};
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
     return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
+}
+
+/// Milliseconds that something takes.
+[[nodiscard]] inline double timed(const std::function<void()>& work) {
+    const Stopwatch watch;
+    work();
+    return watch.seconds() * 1e3;
+}
+
+/// What each of so many measurements gave.
+[[nodiscard]] inline Spread repeat(std::size_t samples, const std::function<double()>& measure) {
+    std::vector<double> values;
+    for (std::size_t i = 0; i < samples; ++i) {
+        values.push_back(measure());
+    }
+    return Spread(std::move(values));
 }
 
 } // namespace cardrig::benchmarks

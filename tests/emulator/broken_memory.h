@@ -5,6 +5,7 @@
 #include "emulator/nvm.h"
 #include "emulator/store/layout.h"
 
+#include <algorithm>
 #include <map>
 #include <utility>
 #include <vector>
@@ -17,7 +18,8 @@ using emulator::ByteView;
 /// Breaks nothing.
 class PassingNvm : public emulator::Nvm {
 public:
-    explicit PassingNvm(emulator::Nvm& inner) : inner_(inner) {}
+    PassingNvm(emulator::Nvm& inner, emulator::Protection protection)
+        : inner_(inner), protection_(protection) {}
     [[nodiscard]] emulator::NvmGeometry geometry() const override { return inner_.geometry(); }
     void read(std::uint32_t offset, std::span<std::uint8_t> out) const override { inner_.read(offset, out); }
     void write(std::uint32_t offset, ByteView bytes) override { inner_.write(offset, bytes); }
@@ -25,9 +27,12 @@ public:
 
 protected:
     [[nodiscard]] emulator::store::Layout layout() const {
-        return emulator::store::Layout::of(inner_.geometry()).value();
+        return emulator::store::Layout::of(inner_.geometry(), protection_).value();
     }
     emulator::Nvm& inner_;
+
+private:
+    emulator::Protection protection_;
 };
 
 /// The commit record is never written: every change of home is made in place.
@@ -49,6 +54,88 @@ public:
         if (!layout().journal.contains(offset)) {
             inner_.write(offset, bytes);
         }
+    }
+};
+
+/// A root is never written: no change ever counts.
+class NoRoot final : public PassingNvm {
+public:
+    using PassingNvm::PassingNvm;
+    void write(std::uint32_t offset, ByteView bytes) override {
+        const auto roots = layout().roots;
+        if (!roots[0].contains(offset) && !roots[1].contains(offset)) {
+            inner_.write(offset, bytes);
+        }
+    }
+};
+
+/// The root goes out before the copies that it speaks of.
+class RootFirst final : public PassingNvm {
+public:
+    using PassingNvm::PassingNvm;
+    void write(std::uint32_t offset, ByteView bytes) override {
+        if (layout().home.contains(offset)) {
+            held_.emplace_back(offset, Bytes(bytes.begin(), bytes.end()));
+            return;
+        }
+        root_is_out_ = root_is_out_ || !held_.empty();
+        inner_.write(offset, bytes);
+    }
+    void sync() override {
+        if (root_is_out_) {
+            for (const auto& [at, content] : std::exchange(held_, {})) {
+                inner_.write(at, content);
+            }
+            root_is_out_ = false;
+        }
+        inner_.sync();
+    }
+
+private:
+    std::vector<std::pair<std::uint32_t, Bytes>> held_;
+    bool root_is_out_ = false;
+};
+
+/// Both roots lie in the same place.
+class OneRoot final : public PassingNvm {
+public:
+    using PassingNvm::PassingNvm;
+    void read(std::uint32_t offset, std::span<std::uint8_t> out) const override {
+        inner_.read(moved(offset), out);
+    }
+    void write(std::uint32_t offset, ByteView bytes) override { inner_.write(moved(offset), bytes); }
+
+private:
+    [[nodiscard]] std::uint32_t moved(std::uint32_t offset) const {
+        const auto roots = layout().roots;
+        return roots[1].contains(offset) ? offset - roots[0].size : offset;
+    }
+};
+
+/// A page that changes is copied, and what shares its erase block is not taken along.
+class NoNeighbours final : public PassingNvm {
+public:
+    using PassingNvm::PassingNvm;
+    void write(std::uint32_t offset, ByteView bytes) override {
+        if (!layout().home.contains(offset) || !is_copy(offset, bytes)) {
+            inner_.write(offset, bytes);
+        }
+    }
+
+private:
+    /// Whether another block has the same at the same place.
+    [[nodiscard]] bool is_copy(std::uint32_t offset, ByteView bytes) const {
+        const auto pool = layout().home;
+        const std::uint32_t block = layout().geometry.block_size();
+        Bytes other(bytes.size());
+        for (std::uint32_t at = pool.offset + (offset - pool.offset) % block; pool.contains(at);
+             at += block) {
+            inner_.read(at, other);
+            if (at != offset && std::equal(bytes.begin(), bytes.end(), other.begin(), other.end())) {
+                return true;
+            }
+        }
+        return false;
     }
 };
 

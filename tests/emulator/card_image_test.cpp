@@ -2,9 +2,13 @@
 
 #include "emulator/card_config_rules.h"
 #include "emulator/crypto.h"
+#include "emulator/inspection.h"
 
+#include <fstream>
+#include <iterator>
 #include <random>
 #include <string>
+#include <vector>
 
 #include <boost/test/unit_test.hpp>
 #include <fmt/format.h>
@@ -25,6 +29,11 @@ CardImage sample() {
     image.config.piv.unblocking_code = {6, 8, true, 15};
     image.config.piv.algorithms = {Algorithm::p384, Algorithm::rsa1024};
     image.config.piv.strict_signature_passcode = true;
+    image.config.piv.global_passcode = PasscodeRules{5, 8, false, 7};
+    image.config.piv.yubico = YubicoExtensions{{5, 7, 1}, 4'294'967'295U};
+    image.config.timing.byte = std::chrono::microseconds(90);
+    image.config.timing.use[Algorithm::p256] = std::chrono::milliseconds(90);
+    image.weak = {{{0, 0x01}, {7, 0xFF}, {1023, 0x80}}, 0x0123'4567'89AB'CDEFU};
     image.memory.resize(image.config.geometry.size(), erased_byte);
     std::mt19937 numbers(1); // NOLINT: the same bytes each time
     for (std::size_t i = 0; i < image.memory.size() / 2; ++i) {
@@ -60,10 +69,18 @@ Bytes forge(const std::string& config, const Bytes& memory) {
     Bytes covered(line.begin(), line.end());
     covered.insert(covered.end(), deflated.begin(), deflated.end());
     const std::string head =
-        fmt::format("cardrig card image 1\n{}{} {}\n", line, apdu::to_hex(sha256(covered)), deflated.size());
+        fmt::format("cardrig card image 2\n{}{} {}\n", line, apdu::to_hex(sha256(covered)), deflated.size());
     Bytes file(head.begin(), head.end());
     file.insert(file.end(), deflated.begin(), deflated.end());
     return file;
+}
+
+/// The sample's memory and its weak bits, as they lie in the file.
+Bytes sample_content() {
+    Bytes content = sample().memory;
+    const Bytes weak = apdu::from_hex("0000000001 00000007FF 000003FF80").value();
+    content.insert(content.end(), weak.begin(), weak.end());
+    return content;
 }
 
 std::string sample_config() {
@@ -79,6 +96,64 @@ std::string with(const std::string& before, const std::string& after) {
     return config.replace(at, before.size(), after);
 }
 
+/// Everything that a configuration can be, at random, within the rules.
+class RandomConfigs final {
+public:
+    [[nodiscard]] CardConfig next() {
+        CardConfig config = sample().config;
+        config.timing = {};
+        config.piv.global_passcode.reset();
+        config.piv.prefers_global_passcode = false;
+        config.piv.yubico.reset();
+        config.profile = fmt::format("card {}", number(0, 1'000'000));
+        config.atr = apdu::from_hex(number(0, 1) == 0 ? "3B00" : "3B80800101").value();
+        config.geometry = {1U << number(5, 12), number(1, 8), number(32, 60)};
+        config.piv.passcode = rules();
+        config.piv.unblocking_code = rules();
+        if (number(0, 1) == 0) {
+            config.piv.global_passcode = rules();
+            config.piv.prefers_global_passcode = number(0, 1) == 0;
+        }
+        config.piv.algorithms.assign(1, Algorithm::rsa4096);
+        for (const Algorithm algorithm :
+             {Algorithm::rsa1024, Algorithm::rsa2048, Algorithm::rsa3072, Algorithm::p256, Algorithm::p384}) {
+            if (number(0, 1) == 0) {
+                config.piv.algorithms.push_back(algorithm);
+                config.timing.generate[algorithm] = wait();
+                config.timing.use[algorithm] = wait();
+            }
+        }
+        config.piv.strict_signature_passcode = number(0, 1) == 0;
+        config.piv.put_data = number(0, 1) == 0 ? PutDataMode::buffered : PutDataMode::streamed;
+        config.piv.longest_object = number(smallest_longest_object, largest_longest_object);
+        if (number(0, 1) == 0) {
+            config.piv.yubico = YubicoExtensions{{byte(), byte(), byte()}, number(0, UINT32_MAX)};
+        }
+        config.timing.command = wait();
+        config.timing.byte = wait();
+        config.timing.memory_write = wait();
+        config.timing.use[Algorithm::aes256] = wait();
+        return config;
+    }
+
+    [[nodiscard]] std::uint32_t number(std::uint32_t low, std::uint32_t high) {
+        return std::uniform_int_distribution<std::uint32_t>(low, high)(engine_);
+    }
+
+private:
+    [[nodiscard]] std::uint8_t byte() { return static_cast<std::uint8_t>(number(0, 255)); }
+    [[nodiscard]] std::chrono::microseconds wait() {
+        return std::chrono::microseconds(number(0, static_cast<std::uint32_t>(longest_wait.count())));
+    }
+    [[nodiscard]] PasscodeRules rules() {
+        const auto low = static_cast<std::uint8_t>(number(4, 8));
+        return {low, static_cast<std::uint8_t>(number(low, 8)), number(0, 1) == 0,
+                static_cast<std::uint8_t>(number(1, 15))};
+    }
+
+    std::mt19937 engine_{1}; // NOLINT: the same configurations each time
+};
+
 } // namespace
 
 BOOST_AUTO_TEST_SUITE(card_image)
@@ -89,6 +164,7 @@ BOOST_AUTO_TEST_CASE(a_card_comes_back_as_it_was_saved) {
     BOOST_REQUIRE(after.has_value());
     BOOST_CHECK(after->config == before.config);
     BOOST_CHECK(after->memory == before.memory);
+    BOOST_CHECK(after->weak == before.weak);
     BOOST_CHECK(after->serialize() == before.serialize());
 }
 
@@ -121,7 +197,8 @@ BOOST_AUTO_TEST_CASE(each_kind_of_wrong_file_has_its_name) {
     BOOST_TEST(contains(of("\x7F"
                            "ELF and more of it, longer than the first line"),
                         "not a card image"));
-    BOOST_TEST(contains(of("cardrig card image 2\n{}\n"), "version '2'; this program reads version 1"));
+    BOOST_TEST(
+        contains(of("cardrig card image 3\n{}\n"), "version '3'; this program reads versions 1 and 2"));
     BOOST_TEST(contains(of("cardrig card image \n"), "version ''"));
     BOOST_TEST(contains(of("cardrig card image \x1B[2J\n"), "version '\\x1B[2J'"));
     BOOST_TEST(contains(of("cardrig card image " + std::string(100'000, '1')), "damaged"));
@@ -132,7 +209,7 @@ BOOST_AUTO_TEST_CASE(each_kind_of_wrong_file_has_its_name) {
 }
 
 BOOST_AUTO_TEST_CASE(a_configuration_that_no_card_has_is_refused) {
-    const Bytes& memory = sample().memory;
+    const Bytes memory = sample_content();
     BOOST_TEST(refusal(forge(sample_config(), memory)).empty()); // the forger can forge
     const auto of = [&](const std::string& before, const std::string& after) {
         return refusal(forge(with(before, after), memory));
@@ -159,9 +236,103 @@ BOOST_AUTO_TEST_CASE(a_configuration_that_no_card_has_is_refused) {
     BOOST_TEST(contains(of("\"min\":4", "\"min\":8"), "8 to 7"));
     BOOST_TEST(contains(of("\"sample\"", "\"\\u001b[2J\""), "control characters"));
     BOOST_TEST(contains(of("\"sample\"", "\"\\u009b2J\""), "control characters"));
+    BOOST_TEST(contains(of("\"command\":0", "\"command\":600000001"), "600000001 microseconds"));
+    BOOST_TEST(contains(of("\"command\":0", "\"command\":-1"), "'command' is out of range"));
+    BOOST_TEST(contains(of("{\"p-256\":90000}", "{\"p-257\":90000}"), "'p-257'"));
+    BOOST_TEST(contains(of("{\"p-256\":90000}", "[]"), "type"));
+    BOOST_TEST(contains(of("\"generate\":{}", "\"generate\":{\"3des\":1}"), "3DES makes no key pairs"));
+    BOOST_TEST(contains(of("\"largest-object\":16384", "\"largest-object\":65536"), "65536 bytes"));
+    BOOST_TEST(contains(of("\"buffered\"", "\"sent\""), "'sent'"));
+    BOOST_TEST(contains(of("[5,7,1]", "[5,7]"), "three numbers"));
+    BOOST_TEST(contains(of("[5,7,1]", "[5,7,256]"), "'firmware' is out of range"));
+    BOOST_TEST(contains(of("\"global-passcode\":{", "\"global-passcod\":{"), "global-passcode"));
     BOOST_TEST(contains(refusal(forge("[]", memory)), "configuration is wrong"));
     BOOST_TEST(contains(refusal(forge("{", memory)), "configuration is wrong"));
     BOOST_TEST(contains(refusal(forge(std::string(60'000, '['), memory)), "configuration is wrong"));
+}
+
+BOOST_AUTO_TEST_CASE(weak_bits_out_of_order_are_refused) {
+    const auto with_weak = [](std::string_view hex, int count) {
+        Bytes content = sample().memory;
+        const Bytes weak = apdu::from_hex(hex).value();
+        content.insert(content.end(), weak.begin(), weak.end());
+        return refusal(forge(with("\"count\":3", fmt::format("\"count\":{}", count)), content));
+    };
+    BOOST_TEST(with_weak("0000000001 0000000701", 2) == "");
+    BOOST_TEST(with_weak("", 0) == "");
+    for (const std::string_view wrong : {"0000000701 0000000001", "0000000701 0000000701", // not ascending
+                                         "0000000001 0000040001",                          // outside
+                                         "0000000000 0000000001"}) {                       // nothing weak
+        BOOST_TEST(contains(with_weak(wrong, 2), "weak bits are not in order"), wrong);
+    }
+    BOOST_TEST(contains(with_weak("0000000001", 2), "does not have the 1024 bytes"));
+    BOOST_TEST(contains(with_weak("0000000001", 1025), "more bytes with weak bits"));
+    BOOST_TEST(contains(with_weak("0000000001", -1), "more bytes with weak bits"));
+    BOOST_TEST(contains(refusal(forge(with("0123456789ABCDEF", "0123456789ABCD"), sample_content())),
+                        "16 hexadecimal digits"));
+}
+
+BOOST_AUTO_TEST_CASE(any_configuration_comes_back_as_it_was_saved) {
+    RandomConfigs configs;
+    for (int i = 0; i < 100; ++i) {
+        CardImage image;
+        image.config = configs.next();
+        BOOST_REQUIRE_EQUAL(config_fault(image.config).value_or(""), "");
+        image.memory.resize(image.config.geometry.size(), static_cast<std::uint8_t>(i));
+        for (int weak = 0; weak < i; ++weak) {
+            image.weak.masks[configs.number(0, image.config.geometry.size() - 1)] = 0x40;
+        }
+        image.weak.state = configs.number(0, UINT32_MAX) * 0x1'0000'0001U;
+        const auto after = CardImage::parse(image.serialize());
+        BOOST_REQUIRE_MESSAGE(after.has_value(), i);
+        BOOST_CHECK(after->config == image.config);
+        BOOST_CHECK(after->memory == image.memory);
+        BOOST_CHECK(after->weak == image.weak);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(an_image_of_version_1_is_read_as_the_card_it_was) {
+    // Made by the last program that wrote version 1: memory of 64 blocks of 4 pages of 64 bytes, passcode
+    // 123456 with two tries left of three, unblocking code with four, a P-256 key with its certificate in 9A.
+    std::ifstream in(CARDRIG_SOURCE_DIR "/tests/data/version_1.card", std::ios::binary);
+    const Bytes file{std::istreambuf_iterator<char>(in), {}};
+    const auto image = CardImage::parse(file);
+    BOOST_REQUIRE_MESSAGE(image.has_value(), refusal(file));
+    CardConfig expected;
+    expected.profile = "v1small";
+    expected.atr = apdu::from_hex("3B80800101").value();
+    expected.geometry = {64, 4, 64};
+    expected.piv.unblocking_code.tries = 4;
+    expected.piv.algorithms = {Algorithm::p256, Algorithm::p384};
+    expected.piv.strict_signature_passcode = true;
+    expected.piv.longest_object = 16'384;
+    BOOST_CHECK(image->config == expected);
+    BOOST_CHECK(image->weak == WeakBits{});
+    const auto card = inspect(*image).value();
+    BOOST_TEST(card.passcode.left == 2);
+    BOOST_TEST(card.guid == "00112233445566778899AABBCCDDEEFF");
+    BOOST_REQUIRE(card.slot(0x9A) != nullptr && card.slot(0x9A)->certificate);
+    BOOST_TEST(card.slot(0x9A)->certificate->matches_key);
+    // It is saved as what it is now, and damage to the old file is seen as before.
+    const auto again = CardImage::parse(image->serialize());
+    BOOST_CHECK(again && again->config == expected && again->memory == image->memory);
+    for (std::size_t i = 0; i < file.size(); ++i) {
+        Bytes damaged = file;
+        damaged[i] ^= 0x01U;
+        BOOST_REQUIRE_MESSAGE(!refusal(damaged).empty(), "byte " << i);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(an_answer_to_reset_tells_the_protocols) {
+    const auto of = [](std::string_view hex) { return protocols(apdu::from_hex(hex).value()); };
+    // ISO/IEC 7816-3, 8.2.3: without TD1 T=0 alone; T=15 is no protocol.
+    BOOST_CHECK((of("3B00") == std::vector{0}));
+    BOOST_CHECK((of("3B 6A 00 FF 4A 43 4F 50 34 31 56 32 32 31") == std::vector{0}));
+    BOOST_CHECK((of("3B 8B 01 80 F9 A0 00 00 03 08 00 00 10 00 48") == std::vector{1}));
+    BOOST_CHECK((of("3B 80 80 01 01") == std::vector{0, 1}));
+    BOOST_CHECK(
+        (of("3B FD 13 00 00 81 31 FE 15 80 73 C0 21 C0 57 59 75 62 69 4B 65 79 40") == std::vector{1}));
+    BOOST_CHECK((of("3B 80 1F 00 9F") == std::vector{0}));
 }
 
 BOOST_AUTO_TEST_CASE(answers_to_reset_are_checked_as_they_are_built) {

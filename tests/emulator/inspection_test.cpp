@@ -24,6 +24,15 @@ constexpr std::string_view certificate_hex =
     "80142A7857303E8129DFEBF2AF3EC59DFE49C35E8F05300F0603551D130101FF040530030101FF300A06082A8648CE3D0403"
     "02034800304502205DF6B680AC38F3D847616325AA2A6861252924499F7A6ECC012F6BD9B0AD31AB022100D8A9118112846F"
     "6F2A14AAB052F7C285C3D633EAFDFB73BD77D6DA9E74EDAC40";
+/// The same after gzip -n -9.
+constexpr std::string_view compressed_hex =
+    "1F8B08000000000002033368622C366862945CC0CCC4C8C4249213D07E664BDADE551B26EC4AE87BD0F6D4F090959501171B"
+    "87569BC7395B166626037E435E036E36E65016661E9690D4E2120339715E2333434323434363131303C32820D702C8358072"
+    "3135441A08B3B183CD6362841ACCCCC8CEECC4C0626598113141EC439AB14AECBD2B1A3E7CAD6912461F43EE0674194F5178"
+    "7EC78E73FB9182BA0AC345D5024FA2673DE85578C62FCB25A629AE2EF6B532D56AC5F9BF1716071B041AC802ED92E5631163"
+    "11D1AA0837B06BD4BCFFFAD37ABBA373FF791E8EEB67359007492BB3481888356057C00F5220CCC8F89F85D580194821FB9E"
+    "D983C1C0954921F6DBB68635169F6FB82726ABAED2CA4854D554F19C5F957786513FFBE686B586AB9914196EAC146C146AC9"
+    "CFD71259B521E8FBA1D6C3D78C5FFDFD5DBCB7FCDAAD79256FD7380000D316A78777010000";
 constexpr std::string_view key_hex =
     "308187020100301306072A8648CE3D020106082A8648CE3D030107046D306B0201010420480995E8FDEA9FD09B9BEB6511E3"
     "4F52B2EAEFD933E1302411A8F7B0FDC6E5E2A144034200043A3168589016F06633245DDED4284C0E85661832F154DD508A33"
@@ -102,6 +111,30 @@ BOOST_FIXTURE_TEST_CASE(a_card_is_told_by_meaning, Fixture) {
     BOOST_TEST(state.slot(piv::authentication_key) == nullptr);
     BOOST_REQUIRE_EQUAL(state.objects.size(), 2U);
     BOOST_TEST(state.objects.at(0x5FC102).size == 59U);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_compressed_certificate_is_a_certificate, Fixture) {
+    // SP 800-73-4 part 1, appendix A, table 10: CertInfo 01 tells gzip.
+    const auto slot = [this](const Bytes& certificate, std::uint8_t info) {
+        Bytes content;
+        apdu::append_tlv(content, 0x70, certificate);
+        apdu::append_tlv(content, 0x71, Bytes(1, info));
+        apdu::append_tlv(content, 0xFE, {});
+        return *inspect(with(piv::data_object(0x5FC10A), content)).value().slot(piv::signature_key);
+    };
+    const Bytes compressed = der(compressed_hex);
+    const SlotState good = slot(compressed, 0x01);
+    BOOST_REQUIRE_MESSAGE(good.certificate, good.certificate_damage.value_or("none"));
+    BOOST_TEST(good.certificate->subject == "CN=Test");
+    BOOST_CHECK(good.certificate->der == der(certificate_hex));
+    BOOST_TEST(good.certificate->matches_key);
+    Bytes damaged = compressed;
+    damaged[damaged.size() / 2] ^= 0x01U;
+    BOOST_TEST(slot(damaged, 0x01).certificate_damage.has_value());
+    BOOST_TEST(slot(Bytes(compressed.begin(), compressed.end() - 1), 0x01).certificate_damage.has_value());
+    BOOST_TEST(slot(compressed, 0x02).certificate_damage.has_value()); // a compression that nobody knows
+    BOOST_TEST(slot(compressed, 0x00).certificate_damage.has_value());
+    BOOST_TEST(slot(der(certificate_hex), 0x01).certificate_damage.has_value());
 }
 
 BOOST_FIXTURE_TEST_CASE(looking_changes_nothing, Fixture) {

@@ -41,7 +41,7 @@ private:
 };
 
 struct Fixture {
-    Layout layout = Layout::of(small).value();
+    Layout layout = Layout::of(small, Protection::journal).value();
     Recorder nvm{layout};
     Journal journal{nvm, layout};
     std::vector<PageImage> images{{4, Bytes(32, 0xA4)}, {5, Bytes(32, 0xA5)}, {9, Bytes(32, 0xA9)}};
@@ -84,7 +84,7 @@ BOOST_FIXTURE_TEST_SUITE(journal, Fixture)
 BOOST_AUTO_TEST_CASE(regions_share_no_erase_block) {
     for (const NvmGeometry geometry : {NvmGeometry{}, small, NvmGeometry{32, 1, 32},
                                        NvmGeometry{4096, 64, 33}, NvmGeometry{32, 64, 4096}}) {
-        const Layout each = Layout::of(geometry).value();
+        const Layout each = Layout::of(geometry, Protection::journal).value();
         std::uint32_t end = 0;
         for (const Region region : {each.superblock, each.counters[0], each.counters[1], each.commit_record,
                                     each.journal, each.home}) {

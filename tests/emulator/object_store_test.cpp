@@ -4,6 +4,8 @@
 #include <boost/test/unit_test.hpp>
 
 #include <stdexcept>
+#include <tuple>
+#include <type_traits>
 
 using namespace cardrig::emulator;
 
@@ -14,8 +16,13 @@ constexpr ObjectId first{0x005FC105};
 constexpr ObjectId second{0xFFFFFFFF};
 constexpr ObjectId third{0};
 
-std::unique_ptr<ObjectStore> formatted(Nvm& nvm) {
-    return ObjectStore::format(nvm, Protection::journal).value();
+template <Protection protection>
+using With = std::integral_constant<Protection, protection>;
+using EachProtection =
+    std::tuple<With<Protection::none>, With<Protection::journal>, With<Protection::shadow>>;
+
+std::unique_ptr<ObjectStore> formatted(Nvm& nvm, Protection protection) {
+    return ObjectStore::format(nvm, protection).value();
 }
 
 std::unique_ptr<ObjectStore> mounted(Nvm& nvm) {
@@ -78,10 +85,10 @@ private:
 
 BOOST_AUTO_TEST_SUITE(object_store)
 
-BOOST_AUTO_TEST_CASE(holds_what_was_committed_after_power_off) {
+BOOST_AUTO_TEST_CASE_TEMPLATE(holds_what_was_committed_after_power_off, Each, EachProtection) {
     MemoryNvm nvm{small};
     {
-        const auto store = formatted(nvm);
+        const auto store = formatted(nvm, Each::value);
         BOOST_CHECK(store->objects().empty());
         Transaction transaction = store->begin();
         transaction.put(first, pattern(100, 1));
@@ -97,21 +104,21 @@ BOOST_AUTO_TEST_CASE(holds_what_was_committed_after_power_off) {
     BOOST_CHECK(store->read(ObjectId{7}) == std::nullopt);
     BOOST_TEST(store->contains(second));
     BOOST_TEST(!store->contains(ObjectId{7}));
-    BOOST_CHECK(store->protection() == Protection::journal);
+    BOOST_CHECK(store->protection() == Each::value);
 }
 
-BOOST_AUTO_TEST_CASE(a_dropped_transaction_changes_nothing) {
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_dropped_transaction_changes_nothing, Each, EachProtection) {
     MemoryNvm nvm{small};
-    const auto store = formatted(nvm);
+    const auto store = formatted(nvm, Each::value);
     const Bytes before = nvm.bytes();
     store->begin().put(first, pattern(10, 1));
     BOOST_TEST(!store->contains(first));
     BOOST_CHECK(nvm.bytes() == before);
 }
 
-BOOST_AUTO_TEST_CASE(a_transaction_is_invisible_until_it_is_committed) {
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_transaction_is_invisible_until_it_is_committed, Each, EachProtection) {
     MemoryNvm nvm{small};
-    const auto store = formatted(nvm);
+    const auto store = formatted(nvm, Each::value);
     Transaction transaction = store->begin();
     transaction.put(first, pattern(10, 1));
     BOOST_TEST(!store->contains(first));
@@ -120,9 +127,10 @@ BOOST_AUTO_TEST_CASE(a_transaction_is_invisible_until_it_is_committed) {
     BOOST_CHECK_THROW(static_cast<void>(transaction.commit()), std::logic_error);
 }
 
-BOOST_AUTO_TEST_CASE(erasing_takes_the_object_away_and_what_is_not_there_is_no_error) {
+BOOST_AUTO_TEST_CASE_TEMPLATE(erasing_takes_the_object_away_and_what_is_not_there_is_no_error, Each,
+                              EachProtection) {
     MemoryNvm nvm{small};
-    const auto store = formatted(nvm);
+    const auto store = formatted(nvm, Each::value);
     const auto room = store->free_bytes();
     BOOST_CHECK(put(*store, first, pattern(100, 1)) == CommitResult::committed);
     BOOST_CHECK(erase(*store, second) == CommitResult::committed);
@@ -132,9 +140,9 @@ BOOST_AUTO_TEST_CASE(erasing_takes_the_object_away_and_what_is_not_there_is_no_e
     BOOST_TEST(store->free_bytes() == room);
 }
 
-BOOST_AUTO_TEST_CASE(write_range_replaces_bytes_and_grows_the_object) {
+BOOST_AUTO_TEST_CASE_TEMPLATE(write_range_replaces_bytes_and_grows_the_object, Each, EachProtection) {
     MemoryNvm nvm{small};
-    const auto store = formatted(nvm);
+    const auto store = formatted(nvm, Each::value);
     Transaction transaction = store->begin();
     transaction.put(first, Bytes{1, 2, 3});
     transaction.write_range(first, 1, Bytes{9});
@@ -151,9 +159,9 @@ BOOST_AUTO_TEST_CASE(write_range_replaces_bytes_and_grows_the_object) {
     BOOST_CHECK(mounted(nvm)->read(first) == expected);
 }
 
-BOOST_AUTO_TEST_CASE(write_range_refuses_what_has_no_such_range) {
+BOOST_AUTO_TEST_CASE_TEMPLATE(write_range_refuses_what_has_no_such_range, Each, EachProtection) {
     MemoryNvm nvm{small};
-    const auto store = formatted(nvm);
+    const auto store = formatted(nvm, Each::value);
     BOOST_CHECK(put(*store, first, Bytes{1, 2, 3}) == CommitResult::committed);
     Transaction transaction = store->begin();
     BOOST_CHECK_THROW(transaction.write_range(second, 0, Bytes{1}), std::logic_error);
@@ -162,15 +170,16 @@ BOOST_AUTO_TEST_CASE(write_range_refuses_what_has_no_such_range) {
     BOOST_CHECK_THROW(transaction.write_range(first, 0, Bytes{1}), std::logic_error);
 }
 
-BOOST_AUTO_TEST_CASE(objects_grow_shrink_and_move_without_disturbing_one_another) {
+BOOST_AUTO_TEST_CASE_TEMPLATE(objects_grow_shrink_and_move_without_disturbing_one_another, Each,
+                              EachProtection) {
     MemoryNvm nvm{small};
-    const auto store = formatted(nvm);
+    const auto store = formatted(nvm, Each::value);
     std::map<ObjectId, Bytes> expected;
     std::uint32_t state = 1;
     int refused = 0;
     for (int step = 0; step < 600; ++step) {
         state = state * 1664525 + 1013904223;
-        const ObjectId id{(state >> 24U) % 7};
+        const ObjectId id{(state >> 24U) % 10};
         const Bytes content = pattern((state >> 8U) % 400, static_cast<std::uint8_t>(step));
         if ((state >> 20U) % 4 == 0) {
             BOOST_CHECK(erase(*store, id) == CommitResult::committed);
@@ -190,10 +199,10 @@ BOOST_AUTO_TEST_CASE(objects_grow_shrink_and_move_without_disturbing_one_another
     BOOST_TEST(refused > 0);
 }
 
-BOOST_AUTO_TEST_CASE(writes_stay_within_pages_and_end_with_a_sync) {
+BOOST_AUTO_TEST_CASE_TEMPLATE(writes_stay_within_pages_and_end_with_a_sync, Each, EachProtection) {
     MemoryNvm memory{small};
     StrictNvm nvm{memory};
-    const auto store = formatted(nvm);
+    const auto store = formatted(nvm, Each::value);
     BOOST_TEST(nvm.synced);
     BOOST_CHECK(put(*store, first, pattern(300, 1)) == CommitResult::committed);
     BOOST_TEST(nvm.synced);
@@ -201,10 +210,10 @@ BOOST_AUTO_TEST_CASE(writes_stay_within_pages_and_end_with_a_sync) {
     BOOST_TEST(nvm.synced);
 }
 
-BOOST_AUTO_TEST_CASE(what_changes_nothing_writes_nothing) {
+BOOST_AUTO_TEST_CASE_TEMPLATE(what_changes_nothing_writes_nothing, Each, EachProtection) {
     MemoryNvm memory{small};
     StrictNvm nvm{memory};
-    const auto store = formatted(nvm);
+    const auto store = formatted(nvm, Each::value);
     BOOST_CHECK(put(*store, first, pattern(50, 1)) == CommitResult::committed);
     store->set_counter(CounterId{3}, 2);
     nvm.writes = 0;
@@ -215,9 +224,9 @@ BOOST_AUTO_TEST_CASE(what_changes_nothing_writes_nothing) {
     BOOST_TEST(nvm.writes == 0);
 }
 
-BOOST_AUTO_TEST_CASE(counters_start_at_zero_and_outlive_power) {
+BOOST_AUTO_TEST_CASE_TEMPLATE(counters_start_at_zero_and_outlive_power, Each, EachProtection) {
     MemoryNvm nvm{small};
-    const auto store = formatted(nvm);
+    const auto store = formatted(nvm, Each::value);
     for (std::uint8_t i = 0; i < 16; ++i) {
         BOOST_TEST(store->counter(CounterId{i}) == 0);
         store->set_counter(CounterId{i}, static_cast<std::uint8_t>(255 - i));
@@ -231,9 +240,10 @@ BOOST_AUTO_TEST_CASE(counters_start_at_zero_and_outlive_power) {
     BOOST_CHECK_THROW(again->set_counter(CounterId{16}, 1), std::out_of_range);
 }
 
-BOOST_AUTO_TEST_CASE(free_bytes_can_be_filled_to_the_last_page_and_one_byte_more_is_refused) {
+BOOST_AUTO_TEST_CASE_TEMPLATE(free_bytes_can_be_filled_to_the_last_page_and_one_byte_more_is_refused, Each,
+                              EachProtection) {
     MemoryNvm nvm{NvmGeometry{32, 2, 64}};
-    const auto store = formatted(nvm);
+    const auto store = formatted(nvm, Each::value);
     const std::uint32_t page = nvm.geometry().page_size;
     std::uint32_t id = 1;
     while (store->free_bytes() >= 10 * page) {
@@ -261,9 +271,9 @@ BOOST_AUTO_TEST_CASE(free_bytes_can_be_filled_to_the_last_page_and_one_byte_more
     BOOST_TEST(store->free_bytes() == 10 * page);
 }
 
-BOOST_AUTO_TEST_CASE(scattered_free_pages_serve_one_object) {
+BOOST_AUTO_TEST_CASE_TEMPLATE(scattered_free_pages_serve_one_object, Each, EachProtection) {
     MemoryNvm nvm{NvmGeometry{32, 2, 128}};
-    const auto store = formatted(nvm);
+    const auto store = formatted(nvm, Each::value);
     std::uint32_t count = 0;
     while (put(*store, ObjectId{count}, pattern(96, 1)) == CommitResult::committed) {
         ++count;
@@ -276,9 +286,9 @@ BOOST_AUTO_TEST_CASE(scattered_free_pages_serve_one_object) {
     BOOST_CHECK(mounted(nvm)->read(ObjectId{1}) == pattern(96, 1));
 }
 
-BOOST_AUTO_TEST_CASE(a_full_directory_refuses_one_more_object) {
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_full_directory_refuses_one_more_object, Each, EachProtection) {
     MemoryNvm nvm{small};
-    const auto store = formatted(nvm);
+    const auto store = formatted(nvm, Each::value);
     std::uint32_t count = 0;
     while (put(*store, ObjectId{count}, {}) == CommitResult::committed) {
         ++count;
@@ -289,9 +299,9 @@ BOOST_AUTO_TEST_CASE(a_full_directory_refuses_one_more_object) {
     BOOST_CHECK(put(*store, first, {}) == CommitResult::committed);
 }
 
-BOOST_AUTO_TEST_CASE(the_default_geometry_holds_a_full_piv_card) {
+BOOST_AUTO_TEST_CASE_TEMPLATE(the_default_geometry_holds_a_full_piv_card, Each, EachProtection) {
     MemoryNvm nvm{NvmGeometry{}};
-    const auto store = formatted(nvm);
+    const auto store = formatted(nvm, Each::value);
     // 24 keys with certificates, and the small objects beside them.
     for (std::uint32_t i = 0; i < 24; ++i) {
         BOOST_REQUIRE(put(*store, ObjectId{i}, pattern(1900, 1)) == CommitResult::committed);
@@ -303,20 +313,20 @@ BOOST_AUTO_TEST_CASE(the_default_geometry_holds_a_full_piv_card) {
     BOOST_CHECK(erase(*store, ObjectId{0}) == CommitResult::committed);
 }
 
-BOOST_AUTO_TEST_CASE(an_empty_card_takes_an_object_of_16_kilobytes) {
+BOOST_AUTO_TEST_CASE_TEMPLATE(an_empty_card_takes_an_object_of_16_kilobytes, Each, EachProtection) {
     MemoryNvm nvm{NvmGeometry{}};
-    const auto store = formatted(nvm);
+    const auto store = formatted(nvm, Each::value);
     BOOST_CHECK(put(*store, first, pattern(16384, 1)) == CommitResult::committed);
     BOOST_CHECK(put(*store, first, pattern(16384, 2)) == CommitResult::committed);
     BOOST_CHECK(mounted(nvm)->read(first) == pattern(16384, 2));
 }
 
-BOOST_AUTO_TEST_CASE(memory_that_is_no_cards_is_named) {
+BOOST_AUTO_TEST_CASE_TEMPLATE(memory_that_is_no_cards_is_named, Each, EachProtection) {
     BOOST_TEST(mount_error(small, Bytes(small.size(), 0xFF)) == "the memory is erased");
     BOOST_TEST(mount_error(small, Bytes(small.size(), 0x00)) == "the memory is zeroed");
     BOOST_TEST(mount_error(small, Bytes(small.size(), 0x41)) == "the memory is not a card's");
     MemoryNvm nvm{small};
-    formatted(nvm);
+    formatted(nvm, Each::value);
     Bytes damaged = nvm.bytes();
     damaged[4] ^= 1U;
     BOOST_TEST(mount_error(small, damaged).find("superblock") != std::string::npos);
@@ -325,11 +335,11 @@ BOOST_AUTO_TEST_CASE(memory_that_is_no_cards_is_named) {
 
 BOOST_AUTO_TEST_CASE(damaged_tables_are_named) {
     MemoryNvm nvm{small};
-    const auto store = formatted(nvm);
+    const auto store = formatted(nvm, Protection::journal);
     BOOST_CHECK(put(*store, first, pattern(40, 1)) == CommitResult::committed);
     BOOST_CHECK(put(*store, second, pattern(40, 1)) == CommitResult::committed);
-    const auto layout = store::Layout::of(small).value();
-    const std::uint32_t directory = layout.home.offset;
+    const auto layout = store::Layout::of(small, Protection::journal).value();
+    const std::uint32_t directory = layout.home.offset + layout.directory_offset;
     const std::uint32_t table = directory + layout.directory_entries * store::directory_entry_size;
     const auto error_with = [&](std::uint32_t offset, std::uint8_t value) {
         Bytes bytes = nvm.bytes();
@@ -352,7 +362,7 @@ BOOST_AUTO_TEST_CASE(damaged_tables_are_named) {
 
 BOOST_AUTO_TEST_CASE(a_flipped_bit_anywhere_leads_no_chain_astray) {
     MemoryNvm nvm{small};
-    const auto store = formatted(nvm);
+    const auto store = formatted(nvm, Protection::journal);
     BOOST_CHECK(put(*store, first, pattern(100, 1)) == CommitResult::committed);
     BOOST_CHECK(put(*store, second, pattern(100, 1)) == CommitResult::committed);
     std::uint32_t refused = 0;
@@ -374,7 +384,7 @@ BOOST_AUTO_TEST_CASE(a_flipped_bit_anywhere_leads_no_chain_astray) {
 
 BOOST_AUTO_TEST_CASE(erased_or_zeroed_counters_are_damage_not_zeroes) {
     MemoryNvm nvm{small};
-    formatted(nvm);
+    formatted(nvm, Protection::journal);
     for (const std::uint8_t value : {std::uint8_t{0x00}, erased_byte}) {
         Bytes bytes = nvm.bytes();
         std::fill_n(bytes.begin() + small.block_size(), 2 * small.block_size(), value);
@@ -384,7 +394,7 @@ BOOST_AUTO_TEST_CASE(erased_or_zeroed_counters_are_damage_not_zeroes) {
 
 BOOST_AUTO_TEST_CASE(one_lost_copy_of_the_counters_costs_one_change_at_most) {
     MemoryNvm nvm{small};
-    const auto store = formatted(nvm);
+    const auto store = formatted(nvm, Protection::journal);
     store->set_counter(CounterId{0}, 3);
     store->set_counter(CounterId{0}, 2);
     int whole = 0;
@@ -432,9 +442,9 @@ BOOST_AUTO_TEST_CASE(a_geometry_that_is_not_sensible_is_refused_by_name) {
     BOOST_TEST(refusal({128, 8, 4097}).find("4097 blocks") != std::string::npos);
 }
 
-BOOST_AUTO_TEST_CASE(the_smallest_geometry_works) {
+BOOST_AUTO_TEST_CASE_TEMPLATE(the_smallest_geometry_works, Each, EachProtection) {
     MemoryNvm nvm{NvmGeometry{32, 1, 32}};
-    const auto store = formatted(nvm);
+    const auto store = formatted(nvm, Each::value);
     BOOST_TEST(store->free_bytes() > 300U);
     BOOST_CHECK(put(*store, first, pattern(40, 1)) == CommitResult::committed);
     BOOST_CHECK(put(*store, first, pattern(64, 2)) == CommitResult::committed);

@@ -1,49 +1,14 @@
-#include "tests/emulator/broken_memory.h"
-#include "tests/emulator/store_workload.h"
-
-#include <boost/test/unit_test.hpp>
-
-#include <algorithm>
+// The journal: no row of power cuts tears what a store holds, and what would is seen.
+#include "tests/emulator/store_cuts.h"
 
 using namespace cardrig::emulator;
 using namespace cardrig::tests;
 
 namespace {
 
-constexpr NvmGeometry small{32, 2, 36};
-/// Recovery comes to an end long before.
-constexpr unsigned to_the_end = 50;
-
-Sweep sweep_of(NvmGeometry geometry) {
-    Sweep sweep;
-    sweep.geometry = geometry;
-    sweep.steps = workload();
-    sweep.depth = to_the_end;
-    return sweep;
-}
-
-void check_holds(const SweepReport& report) {
-    for (const std::string& violation : report.violations) {
-        BOOST_ERROR(violation);
-    }
-    BOOST_TEST(report.exhausted);
-    BOOST_TEST(report.states.size() >= 3U);
-    BOOST_TEST(report.cuts > 10000U);
-    BOOST_TEST_MESSAGE(report.cuts << " cuts, up to " << report.states.size() << " in a row");
-}
-
 template <class Broken>
 SweepReport run_broken() {
-    Sweep sweep = sweep_of(small);
-    sweep.decorate = [](Nvm& inner) { return std::make_unique<Broken>(inner); };
-    sweep.depth = 3;
-    return run(sweep);
-}
-
-bool mentions(const SweepReport& report, std::string_view text) {
-    return std::ranges::any_of(report.violations, [&](const std::string& violation) {
-        return violation.find(text) != std::string::npos;
-    });
+    return sweep_broken<Broken>(Protection::journal);
 }
 
 } // namespace
@@ -51,17 +16,17 @@ bool mentions(const SweepReport& report, std::string_view text) {
 BOOST_AUTO_TEST_SUITE(power_cut)
 
 BOOST_AUTO_TEST_CASE(no_row_of_cuts_tears_a_workload_or_what_comes_after) {
-    Sweep sweep = sweep_of(small);
+    Sweep sweep = sweep_of(small_memory, Protection::journal);
     sweep.probe = probe();
-    check_holds(run(sweep));
+    check_holds(run(sweep), 100'000, 3);
 }
 
 BOOST_AUTO_TEST_CASE(no_row_of_cuts_tears_a_workload_where_a_page_is_a_block) {
-    check_holds(run(sweep_of({32, 1, 64})));
+    check_holds(run(sweep_of({32, 1, 64}, Protection::journal)), 10'000, 3);
 }
 
 BOOST_AUTO_TEST_CASE(no_row_of_cuts_tears_a_workload_on_larger_pages_and_blocks) {
-    check_holds(run(sweep_of({64, 4, 32})));
+    check_holds(run(sweep_of({64, 4, 32}, Protection::journal)), 10'000, 3);
 }
 
 BOOST_AUTO_TEST_CASE(a_memory_that_breaks_nothing_is_found_sound) {

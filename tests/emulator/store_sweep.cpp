@@ -25,19 +25,6 @@ StoreState state_of(const ObjectStore& store) {
     return state;
 }
 
-namespace {
-
-constexpr std::size_t enough_violations = 20;
-
-/// What a cut left, and what a card may show over it.
-struct Case {
-    FaultyNvm::Remains remains;
-    std::vector<StoreState> allowed;
-    std::string replay;
-    bool probed = false; ///< the cut was of the work after a recovery
-};
-
-/// The same for all remains that no card can tell apart but by chance.
 std::string fingerprint(const FaultyNvm::Remains& remains) {
     Bytes memory = remains.memory;
     std::string text;
@@ -48,6 +35,16 @@ std::string fingerprint(const FaultyNvm::Remains& remains) {
     text.append(memory.begin(), memory.end());
     return text;
 }
+
+namespace {
+
+/// What a cut left, and what a card may show over it.
+struct Case {
+    FaultyNvm::Remains remains;
+    std::vector<StoreState> allowed;
+    std::string replay;
+    bool probed = false; ///< the cut was of the work after a recovery
+};
 
 class Sweeper {
 public:
@@ -71,7 +68,7 @@ private:
         // The store is laid out for the geometry that it sees, on memory that loses nothing yet.
         const NvmGeometry seen = decorated ? decorated->geometry() : sweep_.geometry;
         MemoryNvm memory{seen};
-        static_cast<void>(ObjectStore::format(memory, Protection::journal).value());
+        static_cast<void>(ObjectStore::format(memory, sweep_.protection).value());
         memory_.bytes() = memory.bytes();
     }
 
@@ -109,11 +106,11 @@ private:
     }
 
     void violation(const std::string& replay, const std::string& what) {
-        if (report_.violations.size() < enough_violations) {
+        if (report_.violations.size() < sweep_.enough) {
             report_.violations.push_back(fmt::format("{}: {}", replay, what));
         }
     }
-    [[nodiscard]] bool enough() const { return report_.violations.size() >= enough_violations; }
+    [[nodiscard]] bool enough() const { return report_.violations.size() >= sweep_.enough; }
 
     /// The states before the steps and after each of them, where nothing is cut.
     std::vector<StoreState> undisturbed(const FaultyNvm::Remains& start, const std::vector<Step>& steps) {
@@ -194,6 +191,7 @@ private:
             return writes;
         }
         const StoreState state = state_of(**session.store);
+        visit(found);
         if (std::ranges::find(found.allowed, state) == found.allowed.end()) {
             violation(found.replay, "neither the state before nor the one after");
             return writes;
@@ -203,6 +201,18 @@ private:
             probe(settled, next);
         }
         return writes;
+    }
+
+    void visit(const Case& found) {
+        if (!sweep_.visit) {
+            return;
+        }
+        const FaultyNvm::Remains here = nvm_.remains();
+        nvm_.restore(found.remains);
+        if (const Session session = mount(); session.store) {
+            sweep_.visit(**session.store);
+        }
+        nvm_.restore(here);
     }
 
     /// What was shown once is shown ever after, without further writes.

@@ -33,6 +33,10 @@ struct Sweep {
     Step probe;
     Decorate decorate;  ///< none: nothing
     unsigned depth = 3; ///< cuts in a row
+    emulator::Protection protection = emulator::Protection::journal;
+    /// Called over whatever store comes up after a cut, sound or not; what it does leaves no trace.
+    Step visit;
+    std::size_t enough = 20; ///< violations at which it stops
 };
 
 struct SweepReport {
@@ -42,7 +46,9 @@ struct SweepReport {
     bool exhausted = false;          ///< no further cut leads to anything new
 };
 
-/// Stops at 20 violations.
+/// The same for all remains that no card can tell apart but by chance.
+[[nodiscard]] std::string fingerprint(const harness::FaultyNvm::Remains& remains);
+
 [[nodiscard]] SweepReport run(const Sweep& sweep);
 
 } // namespace cardrig::tests

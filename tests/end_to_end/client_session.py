@@ -168,11 +168,12 @@ def verifies(public, signature, message, *options, digest="sha256"):
 class Authority:
     """A certificate authority by openssl, which knows no card: it certifies whatever public key it is given."""
 
-    def __init__(self, folder, name="Test authority"):
+    def __init__(self, folder, name="Test authority", kind="ec"):
         self.folder = Path(folder)
         self.certificate, self.key = self.folder / "ca.crt", self.folder / "ca.key"
-        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30",
-                "-subj", f"/CN={name}", "-keyout", self.key, "-out", self.certificate)
+        curve = ["-pkeyopt", "ec_paramgen_curve:P-256"] if kind == "ec" else []
+        openssl("req", "-x509", "-newkey", kind, *curve, "-nodes", "-days", "30", "-subj", f"/CN={name}", "-keyout",
+                self.key, "-out", self.certificate)
         self.request = self.folder / "any.csr"
         openssl("req", "-new", "-key", self.key, "-subj", "/CN=x", "-out", self.request)
 

@@ -40,6 +40,9 @@ FIGURES = [
     ("exec", "of that: namespaces, pcscd, readers there", False, False),
     ("exec", "of that: the same, and a card seen", False, False),
     ("exec", "of that: the client's process", False, False),
+    ("serve", "start to first ATR, card image", True, True),
+    ("serve", "start to first ATR, profile", True, True),
+    ("serve", "resident memory", False, True),
 ]
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import stat
 import subprocess
 
@@ -45,7 +46,7 @@ def folder(tmp_path):
 
 def test_new_writes_a_private_image(folder):
     assert stat.S_IMODE((folder / "a.card").stat().st_mode) == 0o600
-    assert (folder / "a.card").read_bytes().startswith(b"cardrig card image 1\n")
+    assert (folder / "a.card").read_bytes().startswith(b"cardrig card image 2\n")
 
 
 def test_show_tells_what_is_on_the_shipped_card(tmp_path):
@@ -55,6 +56,23 @@ def test_show_tells_what_is_on_the_shipped_card(tmp_path):
     assert done.stdout.count("matches its key") == 2
     assert done.stdout.count("UTC, 30 days left") + done.stdout.count("UTC, 29 days left") == 2
     assert "3 of 3 tries left; 6 to 8 digits" in done.stdout
+
+
+def test_show_tells_the_protocol_that_the_answer_to_reset_offers(folder):
+    assert "protocol           T=0, T=1\n" in cardrig("card", "show", "a.card", cwd=folder).stdout
+    for atr, protocols in (("3B00", [0]), ("3B 8B 01 80 F9 A0 00 00 03 08 00 00 10 00 48", [1])):
+        new = ("card", "new", "small.yaml", "-o", "b.card", "--set", f"atr={atr}")
+        assert cardrig(*new, cwd=folder).returncode == 0
+        shown = cardrig("card", "show", "b.card", "--json", cwd=folder)
+        assert json.loads(shown.stdout)["protocols"] == protocols
+
+
+def test_an_image_of_the_first_version_is_still_a_card(tmp_path):
+    old = pathlib.Path(__file__).parent.parent / "data" / "version_1.card"
+    done = cardrig("card", "show", str(old), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "2 of 3 tries left" in done.stdout
+    assert "matches its key" in done.stdout
 
 
 def test_show_gives_json(folder):
@@ -97,6 +115,43 @@ def test_diff_tells_differences_by_meaning(folder):
     assert [entry["what"] for entry in as_json] == ["passcode tries", "9A certificate"]
 
 
+def test_diff_tells_what_the_cards_are(folder):
+    made = cardrig("card", "new", "small.yaml", "-o", "b.card", "--set", "put-data=streamed",
+                   "--set", "timing.command=5 ms", "--set", "global-passcode.value=24681357",
+                   "--set", "printed-information=true", cwd=folder)
+    assert made.returncode == 0, made.stderr
+    done = cardrig("card", "diff", "a.card", "b.card", cwd=folder)
+    assert done.returncode == 1
+    assert done.stdout.splitlines() == [
+        "global passcode rules: none -> 6 to 8 digits",
+        "PUT DATA: buffered -> streamed",
+        "timing: instant -> takes its time",
+        "time of a command: none -> 5 ms",
+        "global passcode: added",
+        "printed-information: added (58 bytes)",
+    ]
+    as_json = json.loads(cardrig("card", "diff", "a.card", "b.card", "--json", cwd=folder).stdout)
+    assert [entry["after"] for entry in as_json[:2]] == ["6 to 8 digits", "streamed"]
+    assert "24681357" not in done.stdout + json.dumps(as_json)
+    shown = json.loads(cardrig("card", "show", "b.card", "--json", cwd=folder).stdout)
+    assert shown["put-data"] == "streamed"
+    assert shown["timing-microseconds"]["command"] == 5000
+    assert shown["global-passcode"]["tries-left"] == 3
+
+
+def test_a_refused_image_is_left_as_it_was(folder):
+    image = (folder / "a.card").read_bytes()
+    for content in (image[:-1], image[:200], image[:-1] + bytes([image[-1] ^ 1]), b"\x7fELF\0"):
+        (folder / "b.card").write_bytes(content)
+        refused("card", "show", "b.card", cwd=folder)
+        refused("card", "diff", "a.card", "b.card", cwd=folder)
+        assert (folder / "b.card").read_bytes() == content
+    # A profile that is wrong leaves the image that it was to replace.
+    refused("card", "new", "small.yaml", "-o", "b.card", "--set", "timing=fast", cwd=folder)
+    assert (folder / "b.card").read_bytes() == content
+    assert sorted(path.name for path in folder.iterdir()) == ["a.card", "b.card", "small.yaml"]
+
+
 def test_fresh_keys_are_other_keys(folder):
     assert cardrig("card", "new", "small.yaml", "-o", "b.card", "--fresh-keys", cwd=folder).returncode == 0
     done = cardrig("card", "diff", "a.card", "b.card", cwd=folder)
@@ -123,7 +178,7 @@ def test_bad_images_are_refused_each_by_name(folder):
     bad = {
         "truncated": image[:-1],
         "damaged": image[:-1] + bytes([image[-1] ^ 1]),
-        "version '9'": image.replace(b"image 1", b"image 9", 1),
+        "version '9'": image.replace(b"image 2", b"image 9", 1),
         "neither a card image nor a profile": b"\x7fELF\0",
     }
     for word, content in bad.items():

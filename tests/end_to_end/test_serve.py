@@ -464,6 +464,7 @@ def test_with_once_a_vpcd_that_is_not_there_gives_3(world, tmp_path):
 
 def test_with_once_the_end_of_vpcd_is_the_end(world, tmp_path, image):
     world.start_pcscd()
+    wait_until(lambda: len(world.readers()) == 2, "vpcd listens")
     served = Served(world, tmp_path, "--once", "--image", image, cards=[image])
     world.wait_for_cards()
     verify(world, WRONG)

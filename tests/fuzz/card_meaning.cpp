@@ -8,6 +8,7 @@
 namespace fuzz {
 
 namespace apdu = cardrig::apdu;
+namespace emulator = cardrig::emulator;
 namespace ins = apdu::ins;
 using apdu::CommandApdu;
 
@@ -79,9 +80,14 @@ void read_put_data(const CommandApdu& command, Meaning& meaning) {
     }
 }
 
-void read_verify(const CommandApdu& command, Meaning& meaning) {
+/// The application's own, or the card's where there is one.
+bool is_passcode(const emulator::PivConfig& config, std::uint8_t reference) {
+    return reference == 0x80 || (reference == 0x00 && config.global_passcode);
+}
+
+void read_verify(const emulator::PivConfig& config, const CommandApdu& command, Meaning& meaning) {
     meaning.reference = command.p2();
-    if (command.p2() != 0x80) {
+    if (!is_passcode(config, command.p2())) {
         return;
     }
     if (command.p1() == 0x00 && command.nc() == 0) {
@@ -94,9 +100,9 @@ void read_verify(const CommandApdu& command, Meaning& meaning) {
     }
 }
 
-void read_two_codes(const CommandApdu& command, Kind kind, Meaning& meaning) {
+/// CHANGE REFERENCE DATA and RESET RETRY COUNTER.
+void read_two_codes(Kind kind, bool known, const CommandApdu& command, Meaning& meaning) {
     meaning.reference = command.p2();
-    const bool known = command.p2() == 0x80 || (kind == Kind::change && command.p2() == 0x81);
     if (command.p1() == 0x00 && known && command.nc() == 2 * code_size) {
         const ByteView data = command.data();
         meaning.kind = kind;
@@ -183,7 +189,8 @@ void read_select(const CommandApdu& command, Meaning& meaning) {
     }
 }
 
-void read_whole(const CommandApdu& command, Meaning& meaning) {
+void read_whole(const emulator::PivConfig& config, const CommandApdu& command, Meaning& meaning) {
+    const std::uint8_t p2 = command.p2();
     switch (command.ins()) {
     case ins::select:
         return read_select(command, meaning);
@@ -192,11 +199,11 @@ void read_whole(const CommandApdu& command, Meaning& meaning) {
     case ins::put_data:
         return read_put_data(command, meaning);
     case ins::verify:
-        return read_verify(command, meaning);
+        return read_verify(config, command, meaning);
     case ins::change_reference_data:
-        return read_two_codes(command, Kind::change, meaning);
+        return read_two_codes(Kind::change, is_passcode(config, p2) || p2 == 0x81, command, meaning);
     case ins::reset_retry_counter:
-        return read_two_codes(command, Kind::unblock, meaning);
+        return read_two_codes(Kind::unblock, p2 == 0x80, command, meaning);
     case ins::generate_key_pair:
         return read_generate(command, meaning);
     case ins::general_authenticate:
@@ -231,7 +238,7 @@ Meaning Reader::read(ByteView bytes) {
         chain && chain->ins == command->ins() && chain->p1 == command->p1() && chain->p2 == command->p2();
     Bytes data = continues ? std::move(chain->data) : Bytes{};
     data.insert(data.end(), command->data().begin(), command->data().end());
-    if (may_come_in_blocks(command->ins()) && data.size() > longest_data_) {
+    if (may_come_in_blocks(command->ins()) && data.size() > config_.longest_object) {
         meaning.kind = Kind::too_long;
         return meaning;
     }
@@ -240,7 +247,8 @@ Meaning Reader::read(ByteView bytes) {
         meaning.kind = Kind::block;
         return meaning;
     }
-    read_whole(CommandApdu(0x00, command->ins(), command->p1(), command->p2(), std::move(data), command->ne(),
+    read_whole(config_,
+               CommandApdu(0x00, command->ins(), command->p1(), command->p2(), std::move(data), command->ne(),
                            command->extended()),
                meaning);
     return meaning;

@@ -4,6 +4,7 @@
 
 #include "apdu/ber_tlv.h"
 #include "apdu/command_apdu.h"
+#include "emulator/card_config.h"
 
 #include <cstdint>
 #include <optional>
@@ -22,9 +23,9 @@ enum class Kind : std::uint8_t {
     select,               ///< of an application
     get_response,         ///< in the only form that it has
     get_data,             ///< tag
-    query,                ///< VERIFY without data
-    forget,               ///< VERIFY with P1 FF
-    verify,               ///< shown
+    query,                ///< reference: VERIFY without data
+    forget,               ///< reference: VERIFY with P1 FF
+    verify,               ///< reference, shown
     change,               ///< reference, shown, replacement
     unblock,              ///< shown, replacement
     put_data,             ///< tag and value; no tag where the data are malformed
@@ -55,8 +56,7 @@ struct Meaning {
 /// Puts chains together as it goes.
 class Reader final {
 public:
-    /// `longest_data`: the most bytes that the card takes, in one piece or in blocks.
-    explicit Reader(std::size_t longest_data) : longest_data_(longest_data) {}
+    explicit Reader(const cardrig::emulator::PivConfig& config) : config_(config) {}
 
     [[nodiscard]] Meaning read(ByteView command);
     /// Power or reset.
@@ -70,7 +70,7 @@ private:
         Bytes data;
     };
 
-    std::size_t longest_data_;
+    cardrig::emulator::PivConfig config_;
     std::optional<Chain> chain_;
 };
 

@@ -23,6 +23,7 @@ namespace {
 
 constexpr std::size_t short_answer = 256;
 constexpr std::uint8_t passcode_reference = 0x80;
+constexpr std::uint8_t unblocking_code_reference = 0x81;
 
 /// A refusal may come only from here, or be 63Cx.
 constexpr std::array refusals{sw::wrong_length,
@@ -109,14 +110,29 @@ Memory memory_of(const emulator::ObjectStore& store) {
 }
 
 CardModel::CardModel(const emulator::CardConfig& config, emulator::CryptoContext& crypto, Memory start)
-    : config_(config), crypto_(crypto), memory_(std::move(start)), reader_(config.piv.longest_object) {}
+    : config_(config), crypto_(crypto), memory_(std::move(start)), reader_(config.piv) {}
 
-Bytes CardModel::passcode() const {
-    return memory_.objects.at(piv::passcode_object);
+Bytes CardModel::code(std::uint8_t reference) const {
+    return memory_.objects.at(parts(reference).value);
 }
 
-Bytes CardModel::unblocking_code() const {
-    return memory_.objects.at(piv::unblocking_code_object);
+std::uint8_t CardModel::tries(std::uint8_t reference) const {
+    return memory_.counters.at(parts(reference).tries);
+}
+
+const std::vector<Bytes>& CardModel::old_codes(std::uint8_t reference) const {
+    static const std::vector<Bytes> none;
+    const auto found = old_codes_.find(reference);
+    return found == old_codes_.end() ? none : found->second;
+}
+
+bool CardModel::logged_in() const {
+    return std::ranges::any_of(logins_, [](const auto& login) { return login.second.verified; });
+}
+
+bool CardModel::may_sign() const {
+    return std::ranges::any_of(
+        logins_, [](const auto& login) { return login.second.verified && login.second.unused; });
 }
 
 Bytes CardModel::management_key() const {
@@ -139,16 +155,20 @@ void CardModel::command(ByteView bytes) {
 
 // What memory holds, write by write.
 
-CardModel::Code CardModel::code(std::uint8_t reference) const {
-    if (reference == passcode_reference) {
+CardModel::CodeParts CardModel::parts(std::uint8_t reference) const {
+    switch (reference) {
+    case 0x00:
+        return {piv::global_passcode_object, 2, config_.piv.global_passcode.value()};
+    case unblocking_code_reference:
+        return {piv::unblocking_code_object, 1, config_.piv.unblocking_code};
+    default:
         return {piv::passcode_object, 0, config_.piv.passcode};
     }
-    return {piv::unblocking_code_object, 1, config_.piv.unblocking_code};
 }
 
 bool CardModel::acceptable(std::uint8_t reference, ByteView replacement) const {
-    const emulator::PasscodeRules& rules = code(reference).rules;
-    if (reference != passcode_reference && !rules.digits_only) {
+    const emulator::PasscodeRules& rules = parts(reference).rules;
+    if (reference == unblocking_code_reference && !rules.digits_only) {
         return true;
     }
     const auto allowed = [&](std::uint8_t byte) {
@@ -160,7 +180,7 @@ bool CardModel::acceptable(std::uint8_t reference, ByteView replacement) const {
            std::ranges::all_of(replacement.subspan(length), [](std::uint8_t byte) { return byte == 0xFF; });
 }
 
-CardModel::Expectation CardModel::show_code(const Code& code, ByteView shown) const {
+CardModel::Expectation CardModel::show_code(const CodeParts& code, ByteView shown) const {
     const std::uint8_t tries = memory_.counters.at(code.tries);
     if (tries == 0) {
         return {{memory_}, sw::authentication_method_blocked};
@@ -174,11 +194,11 @@ CardModel::Expectation CardModel::show_code(const Code& code, ByteView shown) co
 }
 
 CardModel::Expectation CardModel::expect_verify() const {
-    const Code passcode_code = code(passcode_reference);
-    Expectation result = show_code(passcode_code, under_way_->shown);
+    const CodeParts shown = parts(under_way_->reference);
+    Expectation result = show_code(shown, under_way_->shown);
     if (!result.status) {
         Memory full = memory_;
-        full.counters.at(passcode_code.tries) = passcode_code.rules.tries;
+        full.counters.at(shown.tries) = shown.rules.tries;
         result.course.push_back(std::move(full));
         result.status = sw::success;
     }
@@ -186,7 +206,7 @@ CardModel::Expectation CardModel::expect_verify() const {
 }
 
 CardModel::Expectation CardModel::expect_change() const {
-    const Code changed = code(under_way_->reference);
+    const CodeParts changed = parts(under_way_->reference);
     Expectation result = show_code(changed, under_way_->shown);
     if (result.status) {
         return result;
@@ -208,8 +228,8 @@ CardModel::Expectation CardModel::expect_change() const {
 }
 
 CardModel::Expectation CardModel::expect_unblock() const {
-    const Code key = code(0x81);
-    const Code lock = code(passcode_reference);
+    const CodeParts key = parts(unblocking_code_reference);
+    const CodeParts lock = parts(passcode_reference);
     Expectation result = show_code(key, under_way_->shown);
     if (result.status) {
         return result;
@@ -288,11 +308,13 @@ CardModel::Expectation CardModel::expect(const std::optional<Bytes>& made_key) c
     case Kind::too_long:
         return {{memory_}, sw::not_enough_memory};
     case Kind::query: {
-        const std::uint8_t tries = memory_.counters.at(0);
+        const std::uint8_t left = tries(under_way_->reference);
+        const auto login = logins_.find(under_way_->reference);
+        const bool verified = login != logins_.end() && login->second.verified;
         return {{memory_},
-                verified_    ? sw::success
-                : tries == 0 ? sw::authentication_method_blocked
-                             : sw::verification_failed(tries)};
+                verified    ? sw::success
+                : left == 0 ? sw::authentication_method_blocked
+                            : sw::verification_failed(left)};
     }
     case Kind::verify:
         return expect_verify();
@@ -356,7 +378,7 @@ void CardModel::check_piece(Bytes whole, const ResponseApdu& response) {
 
 void CardModel::check_object(const ResponseApdu& response) {
     const apdu::Tag tag = *under_way_->tag;
-    if (std::ranges::count(read_with_passcode, tag) == 1 && !verified_) {
+    if (std::ranges::count(read_with_passcode, tag) == 1 && !logged_in()) {
         promise(response.status == sw::security_status_not_satisfied, "the object wants the passcode");
         return;
     }
@@ -385,7 +407,7 @@ void CardModel::check_key_use(const ResponseApdu& response) {
     const auto key = stored_key(memory_, under_way_->reference);
     const std::uint8_t policy =
         key ? policy_of(under_way_->reference, key->passcode_policy) : std::uint8_t{0};
-    const bool allowed = policy == 1 || (policy == 2 && verified_) || (policy == 3 && verified_ && unused_);
+    const bool allowed = policy == 1 || (policy == 2 && logged_in()) || (policy == 3 && may_sign());
     const bool sure = policy == 3 ? just_verified_ : allowed;
     const bool fits = key && under_way_->algorithm == static_cast<std::uint8_t>(key->algorithm);
     if (!response.status.ok()) {
@@ -398,7 +420,9 @@ void CardModel::check_key_use(const ResponseApdu& response) {
     }
     promise(allowed, "I6 a key wants the passcode");
     promise(fits, "a key is used with its own algorithm");
-    unused_ = unused_ && policy != 3;
+    for (auto& [reference, login] : logins_) {
+        login.unused = login.unused && policy != 3;
+    }
     if (response.status == sw::success && emulator::is_elliptic(key->algorithm) && under_way_->challenge) {
         const Bytes signature = element_of_template(response.data, 0x82);
         promise(verifies(crypto_, key->pkcs8, signature, *under_way_->challenge),
@@ -449,23 +473,23 @@ void CardModel::note_question(const ResponseApdu& response) {
 
 void CardModel::note_codes(const ResponseApdu& response) {
     const Kind kind = under_way_->kind;
+    const std::uint8_t reference = under_way_->reference;
+    // Whoever shows a wrong unblocking code logs the holder out, too.
+    const std::uint8_t passcode = reference == unblocking_code_reference ? passcode_reference : reference;
     if (response.status.sw1() == 0x63) {
-        verified_ = false;
+        logins_[passcode] = {};
     }
     if (!response.status.ok()) {
         return;
     }
     if (kind == Kind::verify) {
-        verified_ = true;
-        unused_ = true;
+        logins_[passcode] = {true, true};
         just_verified_ = true;
-    } else if (kind == Kind::change && under_way_->reference == passcode_reference) {
-        verified_ = true;
+    } else if (kind == Kind::change && reference == passcode) {
+        logins_[passcode].verified = true;
     }
-    const bool replaced =
-        kind == Kind::unblock || (kind == Kind::change && under_way_->reference == passcode_reference);
-    if (replaced && passcode() != under_way_->replacement) {
-        old_passcodes_.push_back(passcode());
+    if (kind != Kind::verify && code(reference) != under_way_->replacement) {
+        old_codes_[reference].push_back(code(reference));
     }
 }
 
@@ -485,7 +509,7 @@ void CardModel::check_answer(const ResponseApdu& response, const std::optional<B
     case Kind::unblock:
         return note_codes(response);
     case Kind::forget:
-        verified_ = false;
+        logins_[under_way_->reference] = {};
         return;
     case Kind::generate:
         if (response.status.ok()) {
@@ -549,8 +573,7 @@ void CardModel::answer(const Observed& observed) {
 
 void CardModel::forget_statuses() {
     reader_.forget();
-    verified_ = false;
-    unused_ = false;
+    logins_.clear();
     just_verified_ = false;
     authenticated_ = false;
     handed_out_.reset();
@@ -564,7 +587,7 @@ void CardModel::reset() {
 }
 
 void CardModel::power_cut(const std::optional<Bytes>& made_key) {
-    if (config_.protection == emulator::Protection::journal && judging_) {
+    if (config_.protection != emulator::Protection::none && judging_) {
         if (under_way_) {
             possible_ = expect(made_key).course;
         } else if (possible_.empty()) {

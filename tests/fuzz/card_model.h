@@ -70,12 +70,11 @@ public:
     /// checked.
     [[nodiscard]] bool judging() const { return judging_; }
     [[nodiscard]] const Memory& memory() const { return memory_; }
-    /// Those that work, and those that a cut may have left: eight bytes each.
-    [[nodiscard]] Bytes passcode() const;
-    [[nodiscard]] Bytes unblocking_code() const;
-    /// Values that the passcode had before.
-    [[nodiscard]] const std::vector<Bytes>& old_passcodes() const { return old_passcodes_; }
-    [[nodiscard]] bool verified() const { return verified_; }
+    /// 80, 81, and 00 where the card has a global passcode: the value, and the tries that are left.
+    [[nodiscard]] Bytes code(std::uint8_t reference) const;
+    [[nodiscard]] std::uint8_t tries(std::uint8_t reference) const;
+    /// Values that it had before.
+    [[nodiscard]] const std::vector<Bytes>& old_codes(std::uint8_t reference) const;
     [[nodiscard]] bool authenticated() const { return authenticated_; }
     /// Algorithm identifier, then the key.
     [[nodiscard]] Bytes management_key() const;
@@ -88,7 +87,7 @@ private:
         bool may_run_out_of_memory = false;              ///< then nothing has changed
         [[nodiscard]] const Memory& end() const { return course.back(); }
     };
-    struct Code {
+    struct CodeParts {
         emulator::ObjectId value;
         std::size_t tries;
         const emulator::PasscodeRules& rules;
@@ -100,8 +99,8 @@ private:
     [[nodiscard]] Expectation expect_unblock() const;
     [[nodiscard]] Expectation expect_put() const;
     [[nodiscard]] Expectation expect_generate(const std::optional<Bytes>& made_key) const;
-    [[nodiscard]] Expectation show_code(const Code& code, ByteView shown) const;
-    [[nodiscard]] Code code(std::uint8_t reference) const;
+    [[nodiscard]] Expectation show_code(const CodeParts& code, ByteView shown) const;
+    [[nodiscard]] CodeParts parts(std::uint8_t reference) const;
     [[nodiscard]] bool acceptable(std::uint8_t reference, ByteView replacement) const;
 
     void check_form(ByteView answer) const;
@@ -115,6 +114,8 @@ private:
     void check_card_proof(const cardrig::apdu::ResponseApdu& response, ByteView challenge) const;
     void note_question(const cardrig::apdu::ResponseApdu& response);
     void note_codes(const cardrig::apdu::ResponseApdu& response);
+    [[nodiscard]] bool logged_in() const;
+    [[nodiscard]] bool may_sign() const;
     void forget_statuses();
     void adopt(const Memory& memory);
     [[nodiscard]] std::string told() const;
@@ -127,11 +128,14 @@ private:
     std::optional<Meaning> under_way_;
     std::vector<Memory> possible_; ///< after a cut, until the card has come up
     bool judging_ = true;
-    std::vector<Bytes> old_passcodes_;
+    std::map<std::uint8_t, std::vector<Bytes>> old_codes_;
 
-    bool verified_ = false;
-    bool unused_ = false;        ///< perhaps no key that asks each time was used since VERIFY
-    bool just_verified_ = false; ///< by the command before
+    struct Login {
+        bool verified = false;
+        bool unused = false; ///< perhaps no key that asks each time was used since VERIFY
+    };
+    std::map<std::uint8_t, Login> logins_; ///< by reference of the passcode
+    bool just_verified_ = false;           ///< by the command before
     bool authenticated_ = false;
     /// What the card asked the administrator, and what answers it: any answer, where the question was not
     /// fetched whole.

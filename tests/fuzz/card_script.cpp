@@ -42,8 +42,8 @@ Bytes joined(Bytes first, ByteView second) {
 }
 
 /// A code to show: mostly the one that works.
-Bytes shown_code(const CardSession& session, Bytes right, std::uint8_t choice) {
-    const auto& old = session.model().old_passcodes();
+Bytes shown_code(const CardSession& session, std::uint8_t reference, std::uint8_t choice) {
+    const auto& old = session.model().old_codes(reference);
     switch (choice % 8) {
     case 5:
         return piv::padded_code("999999");
@@ -52,8 +52,13 @@ Bytes shown_code(const CardSession& session, Bytes right, std::uint8_t choice) {
     case 7:
         return Bytes(piv::code_size, choice);
     default:
-        return right;
+        return session.model().code(reference);
     }
+}
+
+/// The application's passcode, or for some numbers the card's, where it has one.
+std::uint8_t passcode_reference(const CardSession& session, std::uint8_t choice) {
+    return session.config().piv.global_passcode && choice % 16 >= 8 ? 0x00 : 0x80;
 }
 
 /// A code to set; the last ones break the rules of passcodes.
@@ -64,23 +69,26 @@ Bytes new_code(std::uint8_t choice) {
 }
 
 void verify(CardSession& session, ByteView& input) {
-    const Bytes code = shown_code(session, session.model().passcode(), take_byte(input));
-    session.send(command(0x20, 0x00, 0x80, code).encode());
+    const std::uint8_t choice = take_byte(input);
+    const std::uint8_t reference = passcode_reference(session, choice);
+    session.send(command(0x20, 0x00, reference, shown_code(session, reference, choice)).encode());
 }
 
 void change_passcode(CardSession& session, ByteView& input) {
-    const Bytes code = shown_code(session, session.model().passcode(), take_byte(input));
-    session.send(command(0x24, 0x00, 0x80, joined(code, new_code(take_byte(input)))).encode());
+    const std::uint8_t choice = take_byte(input);
+    const std::uint8_t reference = passcode_reference(session, choice);
+    const Bytes code = shown_code(session, reference, choice);
+    session.send(command(0x24, 0x00, reference, joined(code, new_code(take_byte(input)))).encode());
 }
 
 void change_unblocking_code(CardSession& session, ByteView& input) {
-    const Bytes code = shown_code(session, session.model().unblocking_code(), take_byte(input));
+    const Bytes code = shown_code(session, 0x81, take_byte(input));
     const std::uint8_t choice = take_byte(input);
     session.send(command(0x24, 0x00, 0x81, joined(code, Bytes(piv::code_size, choice))).encode());
 }
 
 void unblock(CardSession& session, ByteView& input) {
-    const Bytes code = shown_code(session, session.model().unblocking_code(), take_byte(input));
+    const Bytes code = shown_code(session, 0x81, take_byte(input));
     session.send(command(0x2C, 0x00, 0x80, joined(code, new_code(take_byte(input)))).encode());
 }
 
@@ -278,7 +286,14 @@ const StepKind& any_kind(Dice& dice) {
 } // namespace
 
 const std::vector<CardVariant>& card_variants() {
-    static const std::vector<CardVariant> variants{{"journal", small_card()}};
+    static const std::vector<CardVariant> variants{
+        {"journal", small_card()},
+        {"global passcode", small_card([](emulator::CardSpec& spec) {
+             spec.config.piv.global_passcode = emulator::PasscodeRules{6, 8, true, 5};
+             spec.config.piv.prefers_global_passcode = true;
+             spec.global_passcode = "765432";
+         })},
+    };
     return variants;
 }
 

@@ -173,7 +173,8 @@ void CardSession::check_fresh() {
     }
 }
 
-bool CardSession::opens(const harness::FaultyNvm::Remains& remains, ByteView passcode) {
+bool CardSession::opens(const harness::FaultyNvm::Remains& remains, std::uint8_t reference,
+                        ByteView passcode) {
     emulator::MemoryNvm memory(config_.geometry);
     harness::FaultyNvm nvm(memory);
     nvm.restore(remains);
@@ -181,9 +182,8 @@ bool CardSession::opens(const harness::FaultyNvm::Remains& remains, ByteView pas
     if (!card) {
         throw BrokenPromise("I1 a copy of the card stays mute: " + card.error().message);
     }
-    Bytes command = bytes_of("0020008008");
-    command.insert(command.end(), passcode.begin(), passcode.end());
-    return (*card)->transmit(command) == Bytes{0x90, 0x00};
+    const apdu::CommandApdu command(0x00, 0x20, 0x00, reference, Bytes(passcode.begin(), passcode.end()));
+    return (*card)->transmit(command.encode()) == Bytes{0x90, 0x00};
 }
 
 void CardSession::check_passcodes() {
@@ -191,15 +191,21 @@ void CardSession::check_passcodes() {
         return;
     }
     const harness::FaultyNvm::Remains remains = nvm_.remains();
-    const Bytes current = model_->passcode();
-    const bool blocked = model_->memory().counters.at(0) == 0;
-    if (opens(remains, current) == blocked) {
+    check_passcode(remains, 0x80);
+    if (config_.piv.global_passcode) {
+        check_passcode(remains, 0x00);
+    }
+}
+
+void CardSession::check_passcode(const harness::FaultyNvm::Remains& remains, std::uint8_t reference) {
+    const Bytes current = model_->code(reference);
+    if (opens(remains, reference, current) == (model_->tries(reference) == 0)) {
         throw BrokenPromise("I6 the passcode works unless it is blocked");
     }
-    std::vector<Bytes> others = model_->old_passcodes();
+    std::vector<Bytes> others = model_->old_codes(reference);
     others.push_back(piv::padded_code(factory_passcode));
     for (const Bytes& other : others) {
-        if (other != current && opens(remains, other)) {
+        if (other != current && opens(remains, reference, other)) {
             throw BrokenPromise("I6 an old passcode works");
         }
     }

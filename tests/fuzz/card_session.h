@@ -62,6 +62,7 @@ public:
 
     /// A card whose protection promises nothing may have come to its end by a cut.
     [[nodiscard]] bool alive() const { return card_ != nullptr; }
+    [[nodiscard]] const emulator::CardConfig& config() const { return config_; }
     [[nodiscard]] const CardModel& model() const { return *model_; }
     [[nodiscard]] const Tally& tally() const { return tally_; }
 
@@ -76,7 +77,9 @@ private:
     void arm();
     [[nodiscard]] emulator::Environment environment();
     [[nodiscard]] Bytes transmit(ByteView command);
-    [[nodiscard]] bool opens(const harness::FaultyNvm::Remains& remains, ByteView passcode);
+    [[nodiscard]] bool opens(const harness::FaultyNvm::Remains& remains, std::uint8_t reference,
+                             ByteView passcode);
+    void check_passcode(const harness::FaultyNvm::Remains& remains, std::uint8_t reference);
     void count(ByteView command, const cardrig::apdu::ResponseApdu& response);
 
     emulator::CardConfig config_;

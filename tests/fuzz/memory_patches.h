@@ -45,7 +45,7 @@ private:
             seal_record(value);
             break;
         default:
-            commit_journal(value);
+            commit(value);
             break;
         }
     }
@@ -78,6 +78,16 @@ private:
             return seal(layout_.counters[which % 2].offset, 28);
         default:
             return seal(layout_.commit_record.offset, 16);
+        }
+    }
+
+    /// What makes a change count, where the protection has such a thing: that many pages of the journal, or
+    /// one of the roots.
+    void commit(std::uint8_t value) {
+        if (layout_.protection == cardrig::emulator::Protection::journal) {
+            commit_journal(value);
+        } else if (layout_.protection == cardrig::emulator::Protection::shadow) {
+            seal(layout_.roots[value % 2].offset, layout_.root_size());
         }
     }
 

@@ -1,8 +1,12 @@
 // Any memory is an object store or is refused with a reason; a store that was mounted can be read and
-// written, and is there again after the next power-on.
+// written, and is there again after the next power-on. Without protection, a memory that makes no sense may
+// come up as a torn store: then it can be read and written without end or harm, and that is all.
 #include "emulator/object_store.h"
 #include "tests/fuzz/memory_patches.h"
 #include "tests/fuzz/property.h"
+
+#include <map>
+#include <vector>
 
 namespace apdu = cardrig::apdu;
 namespace emulator = cardrig::emulator;
@@ -11,6 +15,7 @@ using apdu::ByteView;
 using emulator::CounterId;
 using emulator::ObjectId;
 using emulator::ObjectStore;
+using emulator::Protection;
 
 namespace {
 
@@ -19,9 +24,9 @@ constexpr emulator::NvmGeometry geometry{32, 2, 64};
 
 using Contents = std::map<ObjectId, Bytes>;
 
-Bytes make_memory() {
+Bytes make_memory(Protection protection) {
     emulator::MemoryNvm nvm(geometry);
-    const auto store = ObjectStore::format(nvm, emulator::Protection::journal).value();
+    const auto store = ObjectStore::format(nvm, protection).value();
     for (std::uint32_t i = 0; i < 6; ++i) {
         emulator::Transaction transaction = store->begin();
         transaction.put(ObjectId{i}, Bytes(std::size_t{i} * 30, static_cast<std::uint8_t>(i)));
@@ -91,6 +96,28 @@ void write_each(ObjectStore& store, Contents& contents) {
     fuzz::require(read_all(store) == contents, "objects do not touch each other");
 }
 
+/// Whatever is there; objects may share pages, and change with one another.
+void use_torn(ObjectStore& store, std::uint8_t value) {
+    for (const auto& [id, content] : read_all(store)) {
+        emulator::Transaction transaction = store.begin();
+        transaction.put(id, Bytes(content.size() + value, value));
+        static_cast<void>(transaction.commit());
+    }
+    emulator::Transaction together = store.begin();
+    for (const auto& [id, content] : read_all(store)) {
+        together.put(id, Bytes(content.size() / 2, value));
+    }
+    together.put(ObjectId{0x1234'5678}, Bytes(std::size_t{value} * 4, value));
+    static_cast<void>(together.commit());
+    store.set_counter(CounterId{7}, value);
+    fuzz::require(store.counter(CounterId{7}) == value, "a counter has the value that it was given");
+    for (const auto& [id, content] : read_all(store)) {
+        emulator::Transaction transaction = store.begin();
+        transaction.erase(id);
+        fuzz::require(transaction.commit() == emulator::CommitResult::committed, "an object goes");
+    }
+}
+
 void check(Bytes memory, std::uint8_t value) {
     emulator::MemoryNvm nvm(geometry, std::move(memory));
     const auto mounted = ObjectStore::mount(nvm);
@@ -99,6 +126,10 @@ void check(Bytes memory, std::uint8_t value) {
         return;
     }
     ObjectStore& store = **mounted;
+    if (store.protection() == Protection::none) {
+        use_torn(store, value);
+        return;
+    }
     Contents contents = read_all(store);
     check_remounted(nvm, contents, store.counter(CounterId{7}));
     store.set_counter(CounterId{7}, value);
@@ -109,16 +140,27 @@ void check(Bytes memory, std::uint8_t value) {
 
 } // namespace
 
-/// The first byte is what is written. The rest damages a sound memory (memory_patches.h), and is a memory
-/// itself.
+/// The first byte is the protection, the second what is written. The rest damages a sound memory
+/// (memory_patches.h), and is a memory itself.
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    static const Bytes sound = make_memory();
-    static const auto layout = emulator::store::Layout::of(geometry).value();
+    struct Sound {
+        emulator::store::Layout layout;
+        Bytes memory;
+    };
+    static const auto each = [] {
+        std::vector<Sound> sound;
+        for (const Protection protection : emulator::all_protections) {
+            sound.push_back(
+                {emulator::store::Layout::of(geometry, protection).value(), make_memory(protection)});
+        }
+        return sound;
+    }();
     ByteView input(data, size);
+    const Sound& sound = each.at(fuzz::take_byte(input) % each.size());
     const std::uint8_t value = fuzz::take_byte(input);
 
-    Bytes memory = sound;
-    fuzz::MemoryPatches(memory, layout).apply(input);
+    Bytes memory = sound.memory;
+    fuzz::MemoryPatches(memory, sound.layout).apply(input);
     check(std::move(memory), value);
 
     Bytes raw(input.begin(), input.end());

@@ -46,7 +46,7 @@ Bytes certificate_of(emulator::CryptoContext& context, const emulator::PrivateKe
     return authority.issue(order);
 }
 
-emulator::CardImage make_card() {
+emulator::CardImage make_card(const std::function<void(emulator::CardSpec&)>& change) {
     emulator::CryptoContext context(2);
     const emulator::PrivateKey key = the_key(context);
     emulator::CardSpec spec;
@@ -60,6 +60,7 @@ emulator::CardImage make_card() {
     spec.expires = std::chrono::sys_days(std::chrono::year(2035) / 1 / 1);
     spec.keys = {
         {0x9A, key, certificate_of(context, key)}, {0x9C, key, {}}, {0x9D, key, {}}, {0x9E, key, {}}};
+    change(spec);
     return good(emulator::personalise(spec));
 }
 
@@ -84,8 +85,12 @@ ByteView key_der() {
 }
 
 const emulator::CardImage& small_card() {
-    static const emulator::CardImage card = make_card();
+    static const emulator::CardImage card = make_card([](emulator::CardSpec&) {});
     return card;
+}
+
+emulator::CardImage small_card(const std::function<void(emulator::CardSpec&)>& change) {
+    return make_card(change);
 }
 
 World& world() {

@@ -4,7 +4,9 @@
 
 #include "emulator/card_image.h"
 #include "emulator/environment.h"
+#include "emulator/personalise.h"
 
+#include <functional>
 #include <optional>
 
 namespace fuzz {
@@ -15,6 +17,9 @@ namespace fuzz {
 /// 16 KiB of memory; the key in 9A, with a certificate, in 9C, without, and in 9D and 9E; passcode 123456,
 /// unblocking code 12345678, AES-128 management key 0102..0F10.
 [[nodiscard]] const cardrig::emulator::CardImage& small_card();
+/// The same with something changed before it is made.
+[[nodiscard]] cardrig::emulator::CardImage
+small_card(const std::function<void(cardrig::emulator::CardSpec&)>& change);
 
 class StandingClock final : public cardrig::emulator::Clock {
 public:

@@ -7,7 +7,10 @@
 
 namespace emulator = cardrig::emulator;
 using cardrig::harness::card_differences;
-using cardrig::harness::card_differences_json;
+using cardrig::harness::compare_cards;
+using cardrig::harness::difference_lines;
+using cardrig::harness::differences_json;
+using cardrig::harness::ExaminedCard;
 using emulator::Algorithm;
 using emulator::CardState;
 
@@ -60,7 +63,7 @@ BOOST_AUTO_TEST_CASE(equal_cards_have_no_difference) {
     CardState after = sample();
     after.free_bytes = 17; // where things lie is no meaning
     check(sample(), after, {});
-    BOOST_TEST(card_differences_json(sample(), sample()) == nlohmann::json::array());
+    BOOST_TEST(differences_json(compare_cards(sample(), sample())) == nlohmann::json::array());
 }
 
 BOOST_AUTO_TEST_CASE(a_renewal_is_told) {
@@ -71,7 +74,7 @@ BOOST_AUTO_TEST_CASE(a_renewal_is_told) {
           {"9A key: replaced (P-256)",
            "9A certificate: replaced (serial 01, ends 2027-03-01 00:00:00 UTC -> serial "
            "02, ends 2027-09-01 00:00:00 UTC)"});
-    const auto json = card_differences_json(sample(), after);
+    const auto json = differences_json(compare_cards(sample(), after));
     BOOST_TEST(json.at(1).at("what") == "9A certificate");
     BOOST_TEST(json.at(1).at("before").at("serial") == "01");
     BOOST_TEST(json.at(1).at("after").at("not-after") == "2027-09-01T00:00:00Z");
@@ -99,7 +102,7 @@ BOOST_AUTO_TEST_CASE(counters_and_secrets_are_told_and_secrets_not_shown) {
           {"passcode tries: 3 -> 2", "passcode: changed", "unblocking code tries: 3 -> 0",
            "unblocking code: changed", "management key algorithm: 3DES -> AES-128",
            "management key: changed"});
-    BOOST_TEST(card_differences_json(sample(), after).dump().find("secret") == std::string::npos);
+    BOOST_TEST(differences_json(compare_cards(sample(), after)).dump().find("secret") == std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(what_comes_and_goes_is_told) {
@@ -129,6 +132,91 @@ BOOST_AUTO_TEST_CASE(damage_is_told) {
     CardState objects = sample();
     objects.objects[0x5FC102] = {60, "chuid two"};
     check(sample(), objects, {"chuid: replaced (59 bytes -> 60 bytes)"});
+}
+
+BOOST_AUTO_TEST_CASE(a_global_passcode_is_told_like_the_others) {
+    CardState before = sample();
+    CardState after = sample();
+    after.global_passcode = emulator::CounterState{5, 5};
+    after.global_passcode_digest = "secret four";
+    check(before, after, {"global passcode: added"});
+    before = after;
+    after.global_passcode->left = 4;
+    after.global_passcode_digest = "secret five";
+    check(before, after, {"global passcode tries: 5 -> 4", "global passcode: changed"});
+    after.global_passcode.reset();
+    check(before, after, {"global passcode: removed"});
+    BOOST_TEST(differences_json(compare_cards(before, after)).dump().find("secret") == std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(limits_retired_slots_and_the_attestation_key_are_told) {
+    CardState after = sample();
+    after.passcode.limit = 5;
+    emulator::SlotState slot;
+    slot.reference = 0x82;
+    slot.key = Algorithm::rsa4096;
+    slot.key_sha256 = "key two";
+    after.slots.push_back(slot);
+    slot.reference = 0xF9;
+    slot.key = Algorithm::rsa2048;
+    after.slots.push_back(slot);
+    after.slots[0].passcode_policy = 3;
+    check(sample(), after,
+          {"passcode limit of tries: 3 -> 5", "82 key: added (RSA 4096)",
+           "9A key: passcode default -> always", "F9 key: added (RSA 2048)"});
+}
+
+BOOST_AUTO_TEST_CASE(objects_are_told_by_name_and_whether_they_are_whole) {
+    CardState before = sample();
+    CardState after = sample();
+    after.objects[0x5FC109] = {44, "printed", false};
+    after.objects[0x5FFF11] = {7, "token", false};
+    check(before, after, {"printed-information: added (44 bytes)", "5FFF11: added (7 bytes)"});
+    before = after;
+    after.objects[0x5FC109].unfinished = true;
+    check(before, after, {"printed-information: not written to its end"});
+}
+
+BOOST_AUTO_TEST_CASE(what_the_cards_are_is_told_first) {
+    using namespace std::chrono_literals;
+    ExaminedCard before{{}, sample()};
+    before.image.config.atr = {0x3B, 0x00};
+    ExaminedCard after = before;
+    BOOST_TEST(compare_cards(before, after).empty());
+    after.state.passcode.left = 2;
+    emulator::CardConfig& config = after.image.config;
+    config.geometry.blocks = 256;
+    config.timing.command = 5ms;
+    config.timing.use[Algorithm::p256] = 1500ms;
+    config.timing.generate[Algorithm::rsa2048] = 7s;
+    emulator::PivConfig& piv = config.piv;
+    piv.passcode = {4, 8, false, 3};
+    piv.global_passcode = emulator::PasscodeRules{};
+    piv.prefers_global_passcode = true;
+    piv.algorithms.push_back(Algorithm::rsa1024);
+    piv.strict_signature_passcode = true;
+    piv.put_data = emulator::PutDataMode::streamed;
+    piv.longest_object = 300;
+    piv.yubico = emulator::YubicoExtensions{{5, 7, 0}, 42};
+    after.image.weak.masks = {{17, 0x01}};
+    const Lines expected{"passcode rules: 6 to 8 digits -> 4 to 8 characters",
+                         "global passcode rules: none -> 6 to 8 digits",
+                         "algorithms: RSA 2048, P-256 -> RSA 2048, P-256, RSA 1024",
+                         "memory: 128 blocks of 8 pages of 128 bytes -> 256 blocks of 8 pages of 128 bytes",
+                         "signature passcode: one VERIFY each -> strict: VERIFY directly before",
+                         "preferred passcode: the application's -> the global one",
+                         "PUT DATA: buffered -> streamed",
+                         "largest object: 16384 bytes -> 300 bytes",
+                         "token extensions: none -> firmware 5.7.0, serial number 42",
+                         "timing: instant -> takes its time",
+                         "time of a command: none -> 5 ms",
+                         "time to make RSA 2048: none -> 7 s",
+                         "time to use P-256: none -> 1500 ms",
+                         "bytes with weak bits: 0 -> 1",
+                         "passcode tries: 3 -> 2"};
+    BOOST_TEST(difference_lines(compare_cards(before, after)) == expected, boost::test_tools::per_element());
+    before.image.weak.masks = {{18, 0x01}};
+    BOOST_TEST(difference_lines(compare_cards(before, after)).at(13) == "bytes with weak bits: others");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -52,8 +52,10 @@ BOOST_AUTO_TEST_CASE(the_text_of_a_place_reads_as_the_same_place) {
     for (const char* text :
          {"put-data signature-certificate block 3 before", "generate-key-pair 9C after", "write #217",
           "put-data signature-certificate write #5", "verify passcode #3 after", "select piv before",
-          "get-data 5FFF01 before", "ins-F8 before", "malformed after", "get-response #2 before",
-          "select A000000397425446 before", "change-reference-data unblocking-code block 1 write #2"}) {
+          "get-data 5FFF01 before", "ins-F5 before", "import-key 9A block 2 write #3",
+          "get-metadata passcode before", "reset-piv write #5", "move-key 9A after", "malformed after",
+          "get-response #2 before", "select A000000397425446 before",
+          "change-reference-data unblocking-code block 1 write #2"}) {
         const Place read = Place::parse(text).value();
         BOOST_TEST(read.text() == text);
         BOOST_CHECK(Place::parse(read.text()).value() == read);

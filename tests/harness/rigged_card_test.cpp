@@ -9,12 +9,14 @@
 #include <boost/test/unit_test.hpp>
 
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
 using namespace cardrig::harness;
 using cardrig::test::hex;
 namespace apdu = cardrig::apdu;
+namespace emulator = cardrig::emulator;
 
 namespace {
 
@@ -88,7 +90,8 @@ std::uint64_t first_home_write_of_object() {
     authenticate(rig);
     const std::size_t before = rig.of_kind("memory-write").size();
     BOOST_TEST_REQUIRE(rig.status(write_object) == "9000");
-    const auto layout = cardrig::emulator::store::Layout::of(rig.card.image().config.geometry).value();
+    const auto config = rig.card.image().config;
+    const auto layout = cardrig::emulator::store::Layout::of(config.geometry, config.protection).value();
     const auto writes = rig.of_kind("memory-write");
     for (std::size_t i = before; i < writes.size(); ++i) {
         if (layout.home.contains(writes[i].fields.at("offset").get<std::uint32_t>())) {
@@ -303,6 +306,40 @@ BOOST_AUTO_TEST_CASE(one_seed_gives_the_same_random_numbers) {
     const auto drawn = first.send(challenge);
     BOOST_CHECK(drawn == second.send(challenge));
     BOOST_CHECK(drawn != other.transmit(hex(challenge)));
+}
+
+BOOST_AUTO_TEST_CASE(weak_bits_are_saved_with_the_card_and_go_on_as_in_the_rig) {
+    Fixture rig;
+    rig.plan("verify write #1", "cut-power weak-bits 5");
+    BOOST_TEST(rig.status(wrong_passcode) == "none");
+    const auto saved = emulator::CardImage::parse(rig.card.image().serialize()).value();
+    BOOST_REQUIRE(!saved.weak.masks.empty());
+    BOOST_CHECK(saved.weak == rig.card.image().weak);
+
+    // Undecided in a memory that the image is loaded into, and only there.
+    emulator::MemoryNvm memory(saved.config.geometry, saved.memory, saved.weak);
+    const auto [offset, mask] = *saved.weak.masks.begin();
+    std::set<std::uint8_t> weak;
+    std::set<std::uint8_t> firm;
+    for (int i = 0; i < 50; ++i) {
+        apdu::Bytes byte(1);
+        memory.read(offset, byte);
+        weak.insert(byte[0] & mask);
+        firm.insert(byte[0] & static_cast<std::uint8_t>(~mask));
+    }
+    BOOST_TEST(weak.size() > 1U);
+    BOOST_TEST(firm.size() == 1U);
+
+    // The card goes on from its image as it goes on in its rig: the same draws, the same recovery.
+    Trace trace;
+    RiggedCard again(0, saved, 7, trace);
+    again.power_on();
+    rig.card.power_on();
+    BOOST_CHECK(again.image().memory == rig.card.image().memory);
+    BOOST_CHECK(again.image().weak == rig.card.image().weak);
+    // Whatever was read there, the counter is one of the two that were ever written (I5, I6).
+    const int tries = rig.tries();
+    BOOST_TEST((tries == 3 || tries == 2));
 }
 
 BOOST_AUTO_TEST_CASE(a_card_whose_memory_is_no_cards_stays_mute) {

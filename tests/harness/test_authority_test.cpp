@@ -155,6 +155,11 @@ BOOST_AUTO_TEST_CASE(extensions_follow_the_use) {
     const openssl::Certificate agreeing = parse(house.authority.issue(order));
     BOOST_TEST(extension_text(agreeing.get(), NID_key_usage) == "critical, Key Agreement");
     BOOST_TEST(extension_text(agreeing.get(), NID_ext_key_usage) == "absent");
+    order.use = harness::CertificateUse::attestation;
+    const openssl::Certificate attesting = parse(house.authority.issue(order));
+    BOOST_TEST(extension_text(attesting.get(), NID_basic_constraints) == "critical, CA:TRUE, pathlen:0");
+    BOOST_TEST(extension_text(attesting.get(), NID_key_usage) == "critical, Certificate Sign");
+    order.use = harness::CertificateUse::key_management;
     House rsa_house(Algorithm::p256, Algorithm::rsa1024);
     order.public_key = rsa_house.card_key.native();
     const openssl::Certificate unwrapping = parse(house.authority.issue(order));
@@ -177,6 +182,7 @@ BOOST_AUTO_TEST_CASE(use_follows_the_key) {
     BOOST_CHECK(harness::certificate_use(0x9E) == CertificateUse::authentication);
     BOOST_CHECK(harness::certificate_use(0x82) == CertificateUse::key_management);
     BOOST_CHECK(harness::certificate_use(0x95) == CertificateUse::key_management);
+    BOOST_CHECK(harness::certificate_use(0xF9) == CertificateUse::attestation);
 }
 
 BOOST_AUTO_TEST_CASE(same_seed_and_orders_give_the_same_certificates) {

@@ -1,5 +1,6 @@
 #include "emulator/piv/yubico/extensions.h"
 
+#include "emulator/pace.h"
 #include "emulator/piv/yubico/attestation.h"
 #include "emulator/piv/yubico/factory_state.h"
 
@@ -159,6 +160,7 @@ ResponseApdu Extensions::run(const Attest& command) {
     if (!attestor) {
         return attestor.error();
     }
+    take_time_to_use(state_.environment, (*attestor)->key.algorithm());
     Result<Bytes> attested =
         attest(state_.environment, token_, {(*attestor)->key, *certificate}, command.key, **key);
     if (!attested) {
@@ -187,10 +189,10 @@ ResponseApdu Extensions::run(const ImportKey& command) {
     return result == CommitResult::committed ? sw::success : sw::not_enough_memory;
 }
 
-// The passcode has to be verified, too: else an administrator could bring a known passcode back behind the
-// holder's back.
+// The application's own passcode has to be verified, too: else an administrator could bring a known passcode
+// back behind the holder's back.
 ResponseApdu Extensions::run(const SetPinRetries& command) {
-    if (!state_.management_key.authenticated() || !state_.passcode.verified()) {
+    if (!state_.management_key.authenticated() || !state_.passcode.query(ReferenceData::passcode).ok()) {
         return sw::security_status_not_satisfied;
     }
     if (!command.limits) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <vector>
 
 namespace cardrig::emulator::piv::yubico {
 
@@ -25,24 +24,14 @@ void lower_counter(ObjectStore& store, CounterId counter, std::uint8_t limit) {
     store.set_counter(counter, std::min(store.counter(counter), limit));
 }
 
-/// What a reset takes away: key pairs and data objects, unfinished ones with their marks, by their numbers.
-std::vector<ObjectId> what_goes(const ObjectStore& store) {
-    static constexpr auto last_data_object = ObjectId{0xFF'FFFF};
-    static constexpr auto first_mark = unfinished_mark(0x00);
-    static constexpr auto last_mark = unfinished_mark(0xFF'FFFF);
-    static constexpr auto first_key = key_object(0x00);
-    static constexpr auto last_key = key_object(0xFF);
-    std::vector<ObjectId> ids;
-    for (const ObjectId id : store.objects()) {
-        const bool is_data = id <= last_data_object && id != data_object(attestation_certificate_tag);
-        const bool is_mark =
-            id >= first_mark && id <= last_mark && id != unfinished_mark(attestation_certificate_tag);
-        const bool is_key = id >= first_key && id <= last_key && id != key_object(attestation_key);
-        if (is_data || is_mark || is_key) {
-            ids.push_back(id);
-        }
-    }
-    return ids;
+/// What a reset takes away: key pairs and data objects, by their numbers, and marks of unfinished ones.
+bool goes(ObjectId id) {
+    static constexpr auto last_tag = apdu::Tag{0xFF'FFFF};
+    const bool is_data = id <= data_object(last_tag) && id != data_object(attestation_certificate_tag);
+    const bool is_mark = id >= unfinished_mark(0) && id <= unfinished_mark(last_tag) &&
+                         id != unfinished_mark(attestation_certificate_tag);
+    const bool is_key = id >= key_object(0x00) && id <= key_object(0xFF) && id != key_object(attestation_key);
+    return is_data || is_mark || is_key;
 }
 
 } // namespace
@@ -83,8 +72,10 @@ StatusWord set_retry_limits(State& state, const RetryLimits& limits) {
 // holder has the factory unblocking code to go on with.
 StatusWord reset(State& state) {
     Transaction transaction = state.store.begin();
-    for (const ObjectId id : what_goes(state.store)) {
-        transaction.erase(id);
+    for (const ObjectId id : state.store.objects()) {
+        if (goes(id)) {
+            transaction.erase(id);
+        }
     }
     put_codes(transaction);
     transaction.put(retry_limits_object, {factory_tries, factory_tries});

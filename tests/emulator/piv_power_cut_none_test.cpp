@@ -1,0 +1,81 @@
+// A PIV card without protection: each tearing model breaks promises, which are told here, and however torn
+// the card is, it answers or stays mute, and says why.
+#include "tests/emulator/piv_cut_controls.h"
+
+#include <boost/test/unit_test.hpp>
+
+#include <fmt/format.h>
+
+#include <iterator>
+#include <set>
+
+using namespace cardrig::tests;
+using cardrig::emulator::Protection;
+
+namespace {
+
+/// What "nothing is promised" comes to, model by model: at least these.
+const std::map<std::string, std::vector<std::string>> broken_promises{
+    {"lost-writes", {"I1", "I5"}},       {"atomic-page", {"I1", "I5"}},
+    {"prefix none", {"I1", "I5"}},       {"prefix one", {"I1", "I5", "I6"}},
+    {"prefix half", {"I1", "I5"}},       {"prefix all-but-one", {"I1", "I5"}},
+    {"erased-page", {"I1", "I5", "I6"}}, {"erase-block", {"I1", "I5", "I6"}},
+    {"weak-bits", {"I1", "I5", "I6"}},
+};
+
+/// Which promises cuts of one kind broke.
+std::set<std::string> broken_by(std::string_view tearing, const std::vector<std::string>& violations) {
+    std::set<std::string> broken;
+    for (const std::string& violation : violations) {
+        const std::size_t colon = violation.find(": ");
+        if (violation.substr(0, colon).ends_with(fmt::format(" {}", tearing))) {
+            broken.insert(violation.substr(colon + 2, 2));
+        }
+    }
+    return broken;
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(piv_power_cut_none)
+
+BOOST_AUTO_TEST_CASE(each_tearing_model_breaks_promises_of_an_unprotected_card) {
+    PivCutBench bench(Protection::none);
+    std::vector<std::string> violations;
+    for (const Operation& operation : all_operations()) {
+        std::ranges::move(bench.sweep(operation), std::back_inserter(violations));
+    }
+    BOOST_TEST_MESSAGE(bench.cuts() << " cuts, " << violations.size() << " findings");
+    for (const auto& [tearing, promises] : broken_promises) {
+        for (const std::string& promise : promises) {
+            BOOST_TEST(broken_by(tearing, violations).contains(promise), tearing << " keeps " << promise);
+        }
+    }
+    // A card that does not come up says why, and for no other reason than that it would be no card.
+    for (const std::string& violation : violations) {
+        const std::size_t mute = violation.find(": I1 mute");
+        BOOST_TEST((mute == std::string::npos || violation.ends_with("its directory is erased") ||
+                    violation.ends_with("the counters are not there")),
+                   violation);
+        BOOST_TEST(violation.find("factory") == std::string::npos, violation);
+    }
+}
+
+// Erased memory is the one content that everybody can guess.
+BOOST_AUTO_TEST_CASE(a_passcode_that_reads_as_erased_or_zeroed_is_no_passcode) {
+    for (const std::uint8_t blank : {std::uint8_t{0xFF}, std::uint8_t{0x00}}) {
+        PivCard card;
+        const auto store = cardrig::emulator::ObjectStore::mount(card.memory()).value();
+        cardrig::emulator::Transaction transaction = store->begin();
+        transaction.put(cardrig::emulator::piv::passcode_object, Bytes(8, blank));
+        transaction.put(cardrig::emulator::piv::unblocking_code_object, Bytes(8, blank));
+        BOOST_REQUIRE(transaction.commit() == cardrig::emulator::CommitResult::committed);
+        card.power_cycle();
+        const std::string code = cardrig::apdu::to_hex(Bytes(8, blank));
+        BOOST_TEST(card.status(fmt::format("0020008008{}", code)) == 0x63C2);
+        BOOST_TEST(card.status(fmt::format("0024008010{}{}", code, block(new_passcode))) == 0x63C1);
+        BOOST_TEST(card.status(fmt::format("002C008010{}{}", code, block(new_passcode))) == 0x63C2);
+    }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
