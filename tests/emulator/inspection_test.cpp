@@ -242,4 +242,33 @@ BOOST_FIXTURE_TEST_CASE(digests_tell_changes_of_secrets, Fixture) {
     BOOST_TEST(before.unblocking_code_digest == after.unblocking_code_digest);
 }
 
+BOOST_AUTO_TEST_CASE(the_global_passcode_shows_on_cards_that_take_one) {
+    Fixture card;
+    BOOST_TEST(!inspect(card.image())->global_passcode.has_value());
+    BOOST_TEST(inspect(card.image())->global_passcode_digest.empty());
+    card.spec.config.piv.global_passcode = PasscodeRules{6, 8, true, 5};
+    card.spec.global_passcode = "135791";
+    const CardState state = inspect(card.image()).value();
+    BOOST_REQUIRE(state.global_passcode.has_value());
+    BOOST_TEST(state.global_passcode->left == 5);
+    BOOST_TEST(state.global_passcode->limit == 5);
+    BOOST_TEST(state.global_passcode_digest == apdu::to_hex(sha256(Fixture::der("313335373931FFFF"))));
+    BOOST_TEST(contains(refusal(card.with(piv::global_passcode_object, Bytes(7))), "no global passcode"));
+}
+
+BOOST_AUTO_TEST_CASE(an_object_that_is_being_written_is_unfinished_and_no_certificate) {
+    const Fixture card;
+    const CardState state = inspect(card.with(piv::unfinished_mark(piv::chuid_tag), Bytes(4))).value();
+    BOOST_TEST(state.objects.at(piv::chuid_tag).unfinished);
+    BOOST_TEST(state.guid.empty());
+    BOOST_TEST(!state.objects.at(0x5FC107).unfinished);
+    BOOST_TEST(state.objects.size() == 2U); // the mark itself is none
+    const CardState other = inspect(card.with(piv::unfinished_mark(0x5FC10A), Bytes(4))).value();
+    const SlotState* const slot = other.slot(piv::signature_key);
+    BOOST_REQUIRE(slot != nullptr);
+    BOOST_TEST(!slot->certificate.has_value());
+    BOOST_TEST(contains(slot->certificate_damage.value(), "not written to its end"));
+    BOOST_TEST(slot->key.has_value());
+}
+
 BOOST_AUTO_TEST_SUITE_END()
