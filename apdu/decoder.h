@@ -22,11 +22,11 @@ struct DecodedCommand {
     /// other instruction; `malformed` for no APDU.
     std::string name;
     /// Object or key in words: a data object's name for get-data and put-data (its tag in hex if unknown),
-    /// the key reference ("9A") for general-authenticate, generate-key-pair, attest, import-key, move-key (the
-    /// one that the key has) and delete-key, for get-metadata that or a code, "passcode", "global-passcode"
-    /// or "unblocking-code" for the verifying commands (other references in hex; with "-status" behind it for
-    /// a VERIFY without data, which compares nothing), "piv" or the AID in hex for select; empty where there
-    /// is none.
+    /// the key reference ("9A") for general-authenticate, generate-key-pair, attest, import-key, move-key
+    /// (the one that the key has) and delete-key, for get-metadata that or a code, "passcode",
+    /// "global-passcode" or "unblocking-code" for the verifying commands (other references in hex; with
+    /// "-status" behind it for a VERIFY without data, which compares nothing), "piv" or the AID in hex for
+    /// select; empty where there is none.
     std::string object;
     /// What else tells it apart, in words; else empty.
     /// verify: "query" (no data), "reset" (forget that it was verified).
