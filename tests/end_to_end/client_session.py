@@ -117,11 +117,17 @@ class Session:
         return line.decode()
 
 
+def need_pkcs11_module():
+    """The path of OpenSC's module for PKCS#11."""
+    found = list(Path("/usr/lib").glob("*/opensc-pkcs11.so"))
+    assert found, "install the package opensc-pkcs11"
+    return str(found[0])
+
+
 def need_pkcs11_tool():
     """The path of OpenSC's tool for PKCS#11, which its module comes apart from."""
-    tool = need("pkcs11-tool", "opensc")
-    assert list(Path("/usr/lib").glob("*/opensc-pkcs11.so")), "install the package opensc-pkcs11"
-    return tool
+    need_pkcs11_module()
+    return need("pkcs11-tool", "opensc")
 
 
 def need_engine(session):

@@ -16,6 +16,7 @@ PKCS15_TOOL = need("pkcs15-tool", "opensc")
 PKCS15_CRYPT = need("pkcs15-crypt", "opensc")
 PKCS11_TOOL = need_pkcs11_tool()
 PIV_TOOL = need("piv-tool", "opensc")
+YUBICO_TOOL = need("yubico-piv-tool", "yubico-piv-tool")
 need("pcscd", "pcscd")
 
 # OpenSC's identifiers for the card's keys (SP 800-73-4 part 1, table 4b).
@@ -263,6 +264,23 @@ def test_piv_tool_with_a_wrong_management_key_writes_nothing(writing, tmp_path):
     assert session.run(PKCS15_TOOL, "--read-certificate", "01").output == before
 
 
+# SP 800-78-4, table 6-2: identifiers of the algorithms of management keys.
+@pytest.mark.parametrize("algorithm, identifier, size", [("aes-128", "08", 16), ("aes-192", "0A", 24),
+                                                         ("aes-256", "0C", 32)])
+def test_piv_tool_writes_with_a_management_key_of_another_kind(tmp_path, algorithm, identifier, size):
+    key = bytes(range(size)).hex()
+    card = new_card(tmp_path / "card", f'management-key={{algorithm: {algorithm}, value: "{key}"}}')
+    (tmp_path / "management-key").write_text(":".join(key[at:at + 2] for at in range(0, 2 * size, 2)))
+    environment = {"PIV_EXT_AUTH_KEY": str(tmp_path / "management-key")}
+    certificate = other_certificate(tmp_path, "9A")
+    with Session([card], tmp_path) as session:
+        # Yubico's tool of Debian 12 knows triple DES alone.
+        refused = session.attempt(YUBICO_TOOL, "-r", "Virtual", "-s", "9a", "-a", "delete-certificate")
+        assert refused.status != 0 and "Failed authentication with the application" in refused.said
+        session.attempt(PIV_TOOL, "-A", f"M:9B:{identifier}", "-C", "9A", "-i", certificate, environment=environment)
+        assert session.run(PKCS15_TOOL, "--read-certificate", "01").output == certificate.read_text()
+
+
 def test_piv_tool_sends_any_command(session):
     sent = session.attempt(PIV_TOOL, "-s", "00:20:00:81:08:31:32:33:34:35:36:37:38")
     # SP 800-73-4 part 2, 3.2.1: the unblocking code is not to be verified.
@@ -282,6 +300,25 @@ def test_opensc_sees_as_many_retired_keys_as_the_key_history_says(writing, tmp_p
         history.write_bytes(bytes.fromhex(f"53 0A C1 01 {count:02X} C2 01 00 F3 00 FE 00"))
         piv_tool("-O", "6060", "-i", history)
         assert retired() == bool(count)
+
+
+# --- other cards --------------------------------------------------------------------------------------------------
+
+
+def test_opensc_gets_on_with_a_card_by_the_letter_of_the_standard(tmp_path):
+    """Its signature key wants VERIFY as the very last command before; its printed information is filled in."""
+    message = tmp_path / "message"
+    message.write_bytes(b"strict")
+    with Session([new_card(tmp_path / "card", profile="piv-strict")], tmp_path) as session:
+        certificate, signature, printed = tmp_path / "02.crt", tmp_path / "signature", tmp_path / "printed"
+        session.run(PKCS15_TOOL, "--read-certificate", "02", "-o", certificate)
+        session.run(PKCS11_TOOL, "--login", "--pin", PASSCODE, "--id", "02", "--sign", "-m", "ECDSA-SHA256",
+                    "--signature-format", "openssl", "-i", message, "-o", signature)
+        assert verifies(public_key(certificate), signature, message)
+        session.run(PKCS15_TOOL, "--verify-pin", "--pin", PASSCODE, "-R", PRINTED_INFORMATION, "-o", printed)
+        assert b"Test Holder" in printed.read_bytes()
+        said = session.run(PKCS11_TOOL, "--login", "--pin", PASSCODE, "-t").output
+        assert said.rstrip().endswith("No errors"), said
 
 
 # --- a card without T=1 -------------------------------------------------------------------------------------------
@@ -305,5 +342,5 @@ def test_a_card_that_speaks_only_the_older_protocol_works(tmp_path):
         said = session.run(PKCS11_TOOL, "--login", "--pin", PASSCODE, "-t").output
         assert said.rstrip().endswith("No errors"), said
         # The version that Debian 12 has asks for T=1.
-        step = session.attempt(need("yubico-piv-tool", "yubico-piv-tool"), "-r", "Virtual", "-a", "status")
+        step = session.attempt(YUBICO_TOOL, "-r", "Virtual", "-a", "status")
         assert step.status != 0 and "Failed to connect" in step.said

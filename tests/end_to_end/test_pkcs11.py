@@ -125,6 +125,23 @@ def test_two_elliptic_signatures_of_one_message_differ(session, public, message,
     assert signatures[0].read_bytes() != signatures[1].read_bytes()
 
 
+@pytest.mark.parametrize("kind, mechanism", [("p-256", "ECDSA-SHA256"), ("rsa-2048", "SHA256-RSA-PKCS")])
+def test_a_strict_card_signs_as_the_passcode_comes_right_before(tmp_path, message, kind, mechanism):
+    """SP 800-73-4 part 1, 3.2.2: OpenSC sends VERIFY and the signature one after the other, in a chain of commands where
+    it is long. With the key for authentication nothing of that kind is asked."""
+    card = new_card(tmp_path / "card", "strict-signature-passcode=true", "algorithms=[rsa-2048, p-256]",
+                    f"certificates={{9A: {{algorithm: {kind}, expires: 1 year}}, "
+                    f"9C: {{algorithm: {kind}, expires: 1 year}}}}")
+    with Session([card], tmp_path) as session:
+        for identifier in ("01", "02"):
+            certificate, signature = tmp_path / f"{identifier}.crt", tmp_path / f"{identifier}.signature"
+            session.run(PKCS11_TOOL, "--read-object", "--type", "cert", "--id", identifier, "-o", certificate)
+            certificate.write_bytes(openssl("x509", "-inform", "DER", "-in", certificate))
+            session.run(*LOGIN, "--id", identifier, "--sign", "-m", mechanism, "--signature-format", "openssl", "-i",
+                        message, "-o", signature)
+            assert verifies(public_key(certificate), signature, message)
+
+
 # --- pkcs11-tool: decryption and key agreement -------------------------------------------------------------------
 
 
