@@ -150,6 +150,7 @@ void CardSession::count(ByteView command, const ResponseApdu& response) {
     tally_.changed += ins == 0x24 || ins == 0x2C ? 1U : 0U;
     tally_.written += ins == 0xDB ? 1U : 0U;
     tally_.generated += ins == 0x47 ? 1U : 0U;
+    tally_.extended += ins == 0xF6 || (ins >= 0xFA && ins != 0xFD) ? 1U : 0U;
     tally_.signed_ += ins == 0x87 && command[3] != 0x9B ? 1U : 0U;
     tally_.authenticated += ins == 0x87 && command[3] == 0x9B && model_->authenticated() ? 1U : 0U;
 }

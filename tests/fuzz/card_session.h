@@ -39,8 +39,9 @@ struct Tally {
     std::uint64_t authenticated = 0;
     std::uint64_t written = 0; ///< PUT DATA that was carried out
     std::uint64_t generated = 0;
-    std::uint64_t changed = 0; ///< codes
-    std::uint64_t signed_ = 0; ///< key pairs used
+    std::uint64_t changed = 0;  ///< codes
+    std::uint64_t signed_ = 0;  ///< key pairs used
+    std::uint64_t extended = 0; ///< a token's commands that change something
 };
 
 /// Its functions throw BrokenPromise. Nothing in it is left to chance.
