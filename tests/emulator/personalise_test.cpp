@@ -97,6 +97,41 @@ BOOST_AUTO_TEST_CASE(a_card_can_begin_with_tries_already_spent) {
     BOOST_TEST(contains(refusal(spec), "passcode has 4 tries left of 3"));
 }
 
+BOOST_AUTO_TEST_CASE(a_global_passcode_is_there_where_the_card_takes_one) {
+    CardSpec spec = sample();
+    spec.config.piv.global_passcode = PasscodeRules{6, 8, true, 5};
+    BOOST_TEST(contains(refusal(spec), "takes a global passcode, and none is given"));
+    spec.global_passcode = "13579";
+    BOOST_TEST(contains(refusal(spec), "global passcode breaks its rules"));
+    BOOST_TEST(!contains(refusal(spec), "13579"));
+    spec.global_passcode = "135791";
+    const Made card(spec);
+    BOOST_TEST(card.object(piv::global_passcode_object) == "313335373931FFFF");
+    BOOST_TEST(card.store().counter(piv::global_passcode_tries) == 5);
+    spec.config.piv.global_passcode.reset();
+    BOOST_TEST(contains(refusal(spec), "a global passcode is given, and the card takes none"));
+    BOOST_TEST(!Made(sample()).store().contains(piv::global_passcode_object));
+}
+
+BOOST_AUTO_TEST_CASE(objects_of_the_specification_replace_those_that_the_card_gets_anyway) {
+    CryptoContext context(7);
+    CardSpec spec = sample();
+    spec.keys = {key_of(context, piv::signature_key, Algorithm::p256)};
+    spec.objects = {{0x5FC106, Bytes{0xBA, 0x00}},
+                    {0x5FC102, Bytes{0x30, 0x00}},
+                    {0x5FC107, {}},
+                    {0x5FC10A, Bytes{0x70, 0x00}},
+                    {0x7E, Bytes{0x4F, 0x00}}};
+    const Made card(spec);
+    BOOST_TEST(card.object(piv::data_object(0x5FC106)) == "BA00");
+    BOOST_TEST(card.object(piv::data_object(0x5FC102)) == "3000");
+    BOOST_TEST(!card.store().contains(piv::data_object(0x5FC107)));
+    BOOST_TEST(card.object(piv::data_object(0x5FC10A)) == "7000");
+    BOOST_TEST(card.object(piv::data_object(0x7E)) == "4F00");
+    spec.objects = {{0x5FC124, Bytes{0x00}}};
+    BOOST_TEST(contains(refusal(spec), "5FC124 is no data object"));
+}
+
 BOOST_AUTO_TEST_CASE(keys_and_certificates_go_into_their_slots) {
     CryptoContext context(7);
     CardSpec spec = sample();
@@ -125,6 +160,17 @@ BOOST_AUTO_TEST_CASE(contradictions_are_refused_without_telling_secrets) {
     BOOST_TEST(contains(with([](CardSpec& s) { s.management_key.pop_back(); }), "23 bytes; 3DES needs 24"));
     BOOST_TEST(contains(with([](CardSpec& s) { s.management_algorithm = Algorithm::p256; }), "P-256"));
     BOOST_TEST(contains(with([](CardSpec& s) { s.config.geometry.page_size = 31; }), "31 bytes"));
+}
+
+BOOST_AUTO_TEST_CASE(an_attestation_key_is_a_tokens) {
+    CryptoContext context;
+    CardSpec spec = sample();
+    spec.keys = {key_of(context, piv::attestation_key, Algorithm::p256)};
+    BOOST_TEST(contains(refusal(spec), "F9 is no key reference of a key pair"));
+    spec.config.piv.yubico = YubicoExtensions{};
+    const Made card(spec);
+    BOOST_TEST(card.object(piv::data_object(0x5FFF01)) == "70023000710100FE00");
+    BOOST_TEST(card.store().contains(piv::key_object(0xF9)));
 }
 
 BOOST_AUTO_TEST_CASE(keys_that_the_card_cannot_hold_are_refused) {
