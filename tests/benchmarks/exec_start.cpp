@@ -87,7 +87,7 @@ std::vector<Figure> exec_start(const Effort& effort) {
             return until_started({effort.command, "exec", "--card", card, "--", effort.stamp});
         });
     };
-    const double bare = repeat(samples, [&] { return until_started({effort.stamp}); }).median();
+    const Spread bare = repeat(samples, [&] { return until_started({effort.stamp}); });
     const Floor floor{bare, "the command by itself"};
     std::vector<Figure> figures{
         {"exec", "start to command's start, card image", "ms", exec(image), floor, sixty, ""},

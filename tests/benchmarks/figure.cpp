@@ -26,7 +26,7 @@ std::string words(const Aim& aim) {
     return fmt::format("{}{} {}", what, bound, number(aim.value));
 }
 
-using Row = std::array<std::string, 7>;
+using Row = std::array<std::string, 8>;
 
 Row row(const Figure& figure) {
     const std::optional<double> ratio = figure.ratio();
@@ -36,6 +36,7 @@ Row row(const Figure& figure) {
             fmt::format("{} {}", number(figure.measured.median()), figure.unit),
             figure.floor ? number(figure.floor->value) : "",
             ratio ? fmt::format("{:.3f}", *ratio) : "",
+            ratio ? fmt::format("{:.3f}", *figure.ratio_p10()) : "",
             figure.aim ? words(*figure.aim) : "",
             !met ? "" : (*met ? "yes" : "NO")};
 }
@@ -62,6 +63,10 @@ std::optional<double> Figure::ratio() const {
     return floor ? std::optional(measured.median() / floor->value) : std::nullopt;
 }
 
+std::optional<double> Figure::ratio_p10() const {
+    return floor ? std::optional(measured.at(10) / floor->p10) : std::nullopt;
+}
+
 std::optional<bool> Figure::met() const {
     if (!aim) {
         return std::nullopt;
@@ -73,8 +78,9 @@ std::optional<bool> Figure::met() const {
 nlohmann::json Figure::to_json() const {
     nlohmann::json json{{"part", part}, {"name", name}, {"unit", unit}, {"measured", measured.to_json()}};
     if (floor) {
-        json["floor"] = {{"value", floor->value}, {"against", floor->against}};
+        json["floor"] = {{"value", floor->value}, {"p10", floor->p10}, {"against", floor->against}};
         json["ratio"] = *ratio();
+        json["ratio at p10"] = *ratio_p10();
     }
     if (aim) {
         json["aim"] = {{"of", aim->of == Aim::Of::ratio ? "ratio" : "measured"},
@@ -89,7 +95,7 @@ nlohmann::json Figure::to_json() const {
 }
 
 std::string table(const std::vector<Figure>& figures) {
-    std::vector<Row> rows{{"part", "what", "measured", "floor", "ratio", "aim", "met"}};
+    std::vector<Row> rows{{"part", "what", "measured", "floor", "ratio", "at p10", "aim", "met"}};
     for (const Figure& figure : figures) {
         rows.push_back(row(figure));
     }
@@ -103,7 +109,7 @@ std::string table(const std::vector<Figure>& figures) {
     for (const Row& each : rows) {
         std::string line;
         for (std::size_t i = 0; i < each.size(); ++i) {
-            const bool is_number = i >= 2 && i <= 4;
+            const bool is_number = i >= 2 && i <= 5;
             line += is_number ? fmt::format("{:>{}}  ", each.at(i), widths.at(i))
                               : fmt::format("{:<{}}  ", each.at(i), widths.at(i));
         }

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -17,6 +18,7 @@ public:
     /// The sample below which so many per cent of the others lie; 0 to 100.
     [[nodiscard]] double at(std::size_t percent) const;
     [[nodiscard]] double median() const { return at(50); }
+    [[nodiscard]] const std::vector<double>& samples() const { return samples_; }
     [[nodiscard]] nlohmann::json to_json() const;
 
 private:
@@ -34,7 +36,13 @@ struct Aim {
 /// What was measured in the same run under the same conditions, and cannot be undercut.
 struct Floor {
     double value = 0;    ///< in the figure's unit
+    double p10 = 0;      ///< the same of the tenth of all samples that was disturbed least
     std::string against; ///< in words
+
+    Floor(double median, double tenth, std::string words)
+        : value(median), p10(tenth), against(std::move(words)) {}
+    Floor(const Spread& spread, std::string words)
+        : Floor(spread.median(), spread.at(10), std::move(words)) {}
 };
 
 struct Figure {
@@ -48,6 +56,8 @@ struct Figure {
 
     /// None without a floor.
     [[nodiscard]] std::optional<double> ratio() const;
+    /// Of the tenth percentiles: holds still on a machine that is busy otherwise.
+    [[nodiscard]] std::optional<double> ratio_p10() const;
     /// None without an aim.
     [[nodiscard]] std::optional<bool> met() const;
     [[nodiscard]] nlohmann::json to_json() const;
