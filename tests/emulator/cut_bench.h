@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace cardrig::tests {
@@ -32,19 +33,26 @@ public:
     using Check = std::function<void(const Cut&)>;
 
     /// `begin` is done after each power-on and not cut; the steps are. `check` begins with the card powered
-    /// on over what is left; the number of cuts is returned.
+    /// on over what is left, and what it throws is a violation. The number of cuts is returned.
     std::uint64_t sweep(const CardStep& begin, const std::vector<CardStep>& steps, const Check& check);
+    [[nodiscard]] const std::vector<std::string>& violations() const { return violations_; }
 
+    // For `check`:
     [[nodiscard]] CardSession& card() { return session_; }
-    /// For `check`: a new power-on over what the cut left, whatever was done since. False, and an error of
-    /// the test, where the card stays mute.
-    [[nodiscard]] bool power_on_again(const Cut& cut);
     [[nodiscard]] StoreState state();
+    /// A new power-on over what the cut left, whatever was done since. False, and a violation, where the card
+    /// stays mute.
+    [[nodiscard]] bool power_on_again(const Cut& cut);
+    /// A violation unless the promise was kept.
+    void expect(bool kept, const Cut& cut, std::string_view promise);
 
 private:
     void start(const CardStep& begin);
     [[nodiscard]] std::vector<StoreState> undisturbed(const CardStep& begin,
                                                       const std::vector<CardStep>& steps);
+    /// Goes through the steps until the power goes.
+    void lose_power(const std::vector<CardStep>& steps, const Cut& cut);
+    void look(const Cut& cut, const Check& check);
 
     emulator::MemoryNvm memory_;
     harness::FaultyNvm faulty_{memory_};
@@ -53,6 +61,7 @@ private:
     harness::FaultyNvm::Remains prepared_;
     harness::FaultyNvm::Remains remains_;
     std::vector<std::uint64_t> writes_; ///< of the undisturbed run, after each step
+    std::vector<std::string> violations_;
 };
 
 /// Throws where they differ, naming both.
