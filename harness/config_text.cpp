@@ -1,7 +1,7 @@
 #include "harness/config_text.h"
 
 #include "emulator/card_config_rules.h"
-#include "emulator/card_config_text.h"
+#include "emulator/protection.h"
 
 #include <chrono>
 #include <string_view>
@@ -9,7 +9,6 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <nlohmann/json.hpp>
 
 namespace cardrig::harness {
 
@@ -107,7 +106,7 @@ std::string protocols_text(const CardConfig& config) {
 }
 
 std::string protection_text(const CardConfig& config) {
-    return emulator::config_to_json(config).at("memory").at("protection").get<std::string>();
+    return std::string(emulator::protection_word(config.protection));
 }
 
 } // namespace cardrig::harness

@@ -3,6 +3,7 @@
 #include "emulator/card_config_rules.h"
 #include "emulator/crypto.h"
 #include "emulator/inspection.h"
+#include "emulator/protection.h"
 
 #include <fstream>
 #include <iterator>
@@ -108,6 +109,7 @@ public:
         config.profile = fmt::format("card {}", number(0, 1'000'000));
         config.atr = apdu::from_hex(number(0, 1) == 0 ? "3B00" : "3B80800101").value();
         config.geometry = {1U << number(5, 12), number(1, 8), number(32, 60)};
+        config.protection = all_protections.at(number(0, 2));
         config.piv.passcode = rules();
         config.piv.unblocking_code = rules();
         if (number(0, 1) == 0) {

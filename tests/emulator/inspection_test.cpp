@@ -113,6 +113,35 @@ BOOST_FIXTURE_TEST_CASE(a_card_is_told_by_meaning, Fixture) {
     BOOST_TEST(state.objects.at(0x5FC102).size == 59U);
 }
 
+BOOST_FIXTURE_TEST_CASE(the_attestation_key_of_a_token_is_told, Fixture) {
+    spec.config.piv.yubico = YubicoExtensions{};
+    spec.keys.front().reference = piv::attestation_key;
+    const CardState state = inspect(image()).value();
+    BOOST_REQUIRE_EQUAL(state.slots.size(), 1U);
+    const SlotState* slot = state.slot(piv::attestation_key);
+    BOOST_REQUIRE(slot != nullptr);
+    BOOST_CHECK(slot->key == Algorithm::p256);
+    BOOST_CHECK(slot->origin == piv::KeyOrigin::generated);
+    BOOST_REQUIRE(slot->certificate.has_value());
+    BOOST_TEST(slot->certificate->subject == "CN=Test");
+    BOOST_TEST(slot->certificate->matches_key);
+    BOOST_TEST(!state.objects.contains(0x5FFF01)); // it is told with its key
+}
+
+BOOST_FIXTURE_TEST_CASE(a_key_from_outside_is_told, Fixture) {
+    const piv::StoredKey imported{Algorithm::p256, piv::KeyOrigin::imported, 0, der(key_hex)};
+    const CardState state = inspect(with(piv::key_object(0x82), imported.encode())).value();
+    BOOST_CHECK(state.slot(0x82)->origin == piv::KeyOrigin::imported);
+    BOOST_CHECK(state.slot(piv::signature_key)->origin == piv::KeyOrigin::generated);
+}
+
+BOOST_FIXTURE_TEST_CASE(limits_that_a_host_has_set_are_told, Fixture) {
+    const CardState state = inspect(with(piv::retry_limits_object, {0x07, 0x09})).value();
+    BOOST_TEST(state.passcode.limit == 7);
+    BOOST_TEST(state.passcode.left == 3);
+    BOOST_TEST(state.unblocking_code.limit == 9);
+}
+
 BOOST_FIXTURE_TEST_CASE(a_compressed_certificate_is_a_certificate, Fixture) {
     // SP 800-73-4 part 1, appendix A, table 10: CertInfo 01 tells gzip.
     const auto slot = [this](const Bytes& certificate, std::uint8_t info) {

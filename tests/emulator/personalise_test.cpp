@@ -162,6 +162,17 @@ BOOST_AUTO_TEST_CASE(contradictions_are_refused_without_telling_secrets) {
     BOOST_TEST(contains(with([](CardSpec& s) { s.config.geometry.page_size = 31; }), "31 bytes"));
 }
 
+BOOST_AUTO_TEST_CASE(an_attestation_key_is_a_tokens) {
+    CryptoContext context;
+    CardSpec spec = sample();
+    spec.keys = {key_of(context, piv::attestation_key, Algorithm::p256)};
+    BOOST_TEST(contains(refusal(spec), "F9 is no key reference of a key pair"));
+    spec.config.piv.yubico = YubicoExtensions{};
+    const Made card(spec);
+    BOOST_TEST(card.object(piv::data_object(0x5FFF01)) == "70023000710100FE00");
+    BOOST_TEST(card.store().contains(piv::key_object(0xF9)));
+}
+
 BOOST_AUTO_TEST_CASE(keys_that_the_card_cannot_hold_are_refused) {
     CryptoContext context(7);
     CardSpec spec = sample();

@@ -82,13 +82,15 @@ class Session:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, problem, *_):
         try:
-            self.process.communicate(timeout=LIMIT)  # the agent ends with its input, and the rig with the agent
+            # The agent ends with its input, and the rig with the agent.
+            _, error = self.process.communicate(timeout=LIMIT)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.communicate()
             raise
+        assert problem or self.process.returncode == 0, error.decode()
 
     def attempt(self, *command, typed="", answers=(), environment=None):
         """Runs a client to its end, whatever its exit status. `typed` is its standard input; answers are (question,
@@ -113,6 +115,19 @@ class Session:
             assert piece, f"the rig ended in {command}: {self.process.stderr.read().decode()}"
             line += piece
         return line.decode()
+
+
+def need_pkcs11_tool():
+    """The path of OpenSC's tool for PKCS#11, which its module comes apart from."""
+    tool = need("pkcs11-tool", "opensc")
+    assert list(Path("/usr/lib").glob("*/opensc-pkcs11.so")), "install the package opensc-pkcs11"
+    return tool
+
+
+def need_engine(session):
+    """openssl's engine for PKCS#11, which uses OpenSC's module; its absence fails the test with the package."""
+    step = session.attempt(OPENSSL, "engine", "pkcs11")
+    assert step.output.startswith("(pkcs11)"), f"install the package libengine-pkcs11-openssl: {step.said}"
 
 
 def new_card(path, *values, profile="piv-staff"):

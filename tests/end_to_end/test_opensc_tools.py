@@ -7,14 +7,14 @@ import re
 
 import pytest
 
-from client_session import (EVERY_KEY, PASSCODE, Authority, Session, bytes_printed, der, new_card, openssl, public_key,
-                            scratch, self_made, shown, verifies)
-from rig_processes import CARDRIG, need, run_exec
+from client_session import (EVERY_KEY, PASSCODE, Authority, Session, bytes_printed, der, need_pkcs11_tool, new_card,
+                            openssl, public_key, scratch, self_made, shown, verifies)
+from rig_processes import need
 
 OPENSC_TOOL = need("opensc-tool", "opensc")
 PKCS15_TOOL = need("pkcs15-tool", "opensc")
 PKCS15_CRYPT = need("pkcs15-crypt", "opensc")
-PKCS11_TOOL = need("pkcs11-tool", "opensc")
+PKCS11_TOOL = need_pkcs11_tool()
 PIV_TOOL = need("piv-tool", "opensc")
 need("pcscd", "pcscd")
 

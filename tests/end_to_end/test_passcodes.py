@@ -5,12 +5,12 @@ import re
 
 import pytest
 
-from client_session import PASSCODE, UNBLOCKING_CODE, WRONG, Session, new_card, shown
+from client_session import PASSCODE, UNBLOCKING_CODE, WRONG, Session, need_pkcs11_tool, new_card, shown
 from rig_processes import need
 
 OPENSC_TOOL = need("opensc-tool", "opensc")
 PKCS15_TOOL = need("pkcs15-tool", "opensc")
-PKCS11_TOOL = need("pkcs11-tool", "opensc")
+PKCS11_TOOL = need_pkcs11_tool()
 YUBICO_TOOL = need("yubico-piv-tool", "yubico-piv-tool")
 need("pcscd", "pcscd")
 

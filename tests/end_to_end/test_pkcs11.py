@@ -3,12 +3,10 @@ is checked by openssl without the card."""
 
 import pytest
 
-from client_session import (EVERY_KEY, OPENSSL, PASSCODE, Authority, Session, new_card, openssl, public_key, scratch,
-                            self_made, shown, verifies)
-from rig_processes import need
+from client_session import (EVERY_KEY, OPENSSL, PASSCODE, Authority, Session, need_engine, need_pkcs11_tool, new_card,
+                            openssl, public_key, scratch, self_made, shown, verifies)
 
-PKCS11_TOOL = need("pkcs11-tool", "opensc")
-ENGINE_OF = "libengine-pkcs11-openssl"
+PKCS11_TOOL = need_pkcs11_tool()
 LOGIN = [PKCS11_TOOL, "--login", "--pin", PASSCODE]
 
 # OpenSC's identifiers for the keys of the card, as PKCS#11 knows them.
@@ -19,7 +17,7 @@ RSA_9A, P256_9C, P256_9D, P384_9E, RSA_82 = "01", "02", "03", "04", "05"
 def session(scratch):
     """One rig for all tests here: none of them changes the card."""
     with Session([new_card(scratch / "card", *EVERY_KEY)], scratch) as session:
-        assert session.run(OPENSSL, "engine", "pkcs11").output.startswith("(pkcs11)"), f"install the package {ENGINE_OF}"
+        need_engine(session)
         yield session
 
 
@@ -63,6 +61,24 @@ def test_rsa_signatures_verify(session, public, message, tmp_path, mechanism, di
     # And under no other key, and for no other message.
     assert not verifies(public(RSA_82), signature, message, digest=digest)
     assert not verifies(public(RSA_9A), signature, public(RSA_9A), digest=digest)
+
+
+@pytest.mark.parametrize("size", [1024, 3072])
+def test_rsa_keys_of_other_sizes_sign_and_decrypt(tmp_path, message, size):
+    """SP 800-78-4 and -5 have other sizes; the client tells the algorithm's identifier from the length of its block."""
+    card = new_card(tmp_path / "card", f"algorithms=[rsa-{size}]", "certificates={9A: {expires: 1 year}}")
+    certificate, signature, plain, secret, got = (tmp_path / name for name in ("crt", "signature", "plain", "c", "got"))
+    plain.write_bytes(b"a session key")
+    with Session([card], tmp_path) as session:
+        session.run(PKCS11_TOOL, "--read-object", "--type", "cert", "--id", RSA_9A, "-o", certificate)
+        certificate.write_bytes(openssl("x509", "-inform", "DER", "-in", certificate))
+        public = public_key(certificate)
+        session.run(*LOGIN, "--id", RSA_9A, "--sign", "-m", "SHA256-RSA-PKCS", "-i", message, "-o", signature)
+        openssl("pkeyutl", "-encrypt", "-pubin", "-inkey", public, "-in", plain, "-out", secret)
+        session.run(*LOGIN, "--id", RSA_9A, "--decrypt", "-m", "RSA-PKCS", "-i", secret, "-o", got)
+    assert len(signature.read_bytes()) == size // 8
+    assert verifies(public, signature, message)
+    assert got.read_bytes() == plain.read_bytes()
 
 
 @pytest.mark.parametrize("digest, salt", [("sha256", 32), ("sha384", 48), ("sha512", 64), ("sha256", 0)])
@@ -160,7 +176,7 @@ def test_both_sides_agree_on_a_secret(session, public, tmp_path, ephemeral):
 
 
 def test_only_the_key_for_key_management_agrees_on_secrets(session, tmp_path, ephemeral):
-    """SP 800-73-4 part 1, 3.2: 9C signs. OpenSC reads it from the certificate's key usage, and does not ask the card."""
+    """SP 800-73-4 part 1, 3.2: 9C signs. OpenSC knows by the certificate's key usage, and does not ask the card."""
     got = tmp_path / "got"
     step = session.attempt(*LOGIN, "--id", P256_9C, "--derive", "-m", "ECDH1-DERIVE", "-i", ephemeral[2], "-o", got)
     assert step.status != 0

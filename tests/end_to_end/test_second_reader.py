@@ -5,12 +5,13 @@ import re
 
 import pytest
 
-from client_session import PASSCODE, WRONG, Authority, Session, new_card, openssl, public_key, shown, verifies
+from client_session import (PASSCODE, WRONG, Authority, Session, need_pkcs11_tool, new_card, openssl, public_key, shown,
+                            verifies)
 from rig_processes import need
 
 OPENSC_TOOL = need("opensc-tool", "opensc")
 PKCS15_TOOL = need("pkcs15-tool", "opensc")
-PKCS11_TOOL = need("pkcs11-tool", "opensc")
+PKCS11_TOOL = need_pkcs11_tool()
 YUBICO_TOOL = need("yubico-piv-tool", "yubico-piv-tool")
 need("pcscd", "pcscd")
 
@@ -107,18 +108,18 @@ def test_a_new_key_on_the_second_card_is_nowhere_on_the_first(cards, tmp_path):
 
 
 def test_cards_that_change_places_are_found_out(cards, tmp_path):
-    """The same tools, the same words, the cards exchanged: what the reader signs is the other card's, and shows it."""
+    """What the second reader's card signs does not verify under the certificate that was there before."""
     message = tmp_path / "message"
     message.write_bytes(b"whose?")
-    certificates, signatures = [], []
-    for name, order in (("as they were", cards), ("exchanged", cards[::-1])):
-        passcodes = [PASSCODE, SECOND_PASSCODE] if order == cards else [SECOND_PASSCODE, PASSCODE]
-        signatures.append(tmp_path / f"{name}.signature")
+    found = []
+    for order, passcode, mechanism in ((cards, SECOND_PASSCODE, "ECDSA-SHA256"),
+                                       (cards[::-1], PASSCODE, "SHA256-RSA-PKCS")):
+        certificate, signature = tmp_path / f"{mechanism}.crt", tmp_path / f"{mechanism}.signature"
         with Session(order, tmp_path) as session:
-            certificates.append(certificate_of(session, tmp_path / f"{name}.crt", *BY_NUMBER))
-            mechanism = "ECDSA-SHA256" if order == cards else "SHA256-RSA-PKCS"
-            session.run(PKCS11_TOOL, "--slot-index", "1", "--login", "--pin", passcodes[1], "--id", "01", "--sign", "-m",
-                        mechanism, "--signature-format", "openssl", "-i", message, "-o", signatures[-1])
-    for certificate, own, other in (certificates[0], *signatures), (certificates[1], *signatures[::-1]):
-        assert verifies(public_key(certificate), own, message)
-        assert not verifies(public_key(certificate), other, message)
+            certificate_of(session, certificate, *BY_NUMBER)
+            session.run(PKCS11_TOOL, "--slot-index", "1", "--login", "--pin", passcode, "--id", "01", "--sign", "-m",
+                        mechanism, "--signature-format", "openssl", "-i", message, "-o", signature)
+        found.append((public_key(certificate), signature))
+    for (public, own), (_, other) in (found, found[::-1]):
+        assert verifies(public, own, message)
+        assert not verifies(public, other, message)

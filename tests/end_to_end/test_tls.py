@@ -6,8 +6,8 @@ import subprocess
 
 import pytest
 
-from client_session import (EVERY_KEY, OPENSSL, PASSCODE, Authority, Session, new_card, openssl, public_key, scratch,
-                            self_made)
+from client_session import (EVERY_KEY, OPENSSL, PASSCODE, Authority, Session, need_engine, new_card, public_key,
+                            scratch, self_made)
 from rig_processes import LIMIT, need, wait_until
 
 PKCS15_TOOL = need("pkcs15-tool", "opensc")
@@ -20,8 +20,7 @@ KEYS = {"01": "RSA-PSS", "04": "ECDSA"}
 @pytest.fixture(scope="module")
 def session(scratch):
     with Session([new_card(scratch / "card", *EVERY_KEY)], scratch) as session:
-        assert session.run(OPENSSL, "engine", "pkcs11").output.startswith("(pkcs11)"), \
-            "install the package libengine-pkcs11-openssl"
+        need_engine(session)
         yield session
 
 

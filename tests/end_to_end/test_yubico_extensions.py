@@ -5,14 +5,14 @@ import re
 
 import pytest
 
-from client_session import (PASSCODE, UNBLOCKING_CODE, WRONG, Authority, Session, openssl, public_key, scratch,
+from client_session import (PASSCODE, UNBLOCKING_CODE, WRONG, Authority, need_pkcs11_tool, openssl, public_key, scratch,
                             self_made, verifies)
 from rig_processes import need
-from yubico_session import PIV_TOOL, Tool
+from yubico_session import Tool
 
 OPENSC_TOOL = need("opensc-tool", "opensc")
 PKCS15_TOOL = need("pkcs15-tool", "opensc")
-PKCS11_TOOL = need("pkcs11-tool", "opensc")
+PKCS11_TOOL = need_pkcs11_tool()
 
 OTHER_MANAGEMENT_KEY = "A1A2A3A4A5A6A7A8B1B2B3B4B5B6B7B8C1C2C3C4C5C6C7C8"
 WITH_OTHER = "--key=" + OTHER_MANAGEMENT_KEY
@@ -22,6 +22,13 @@ NOT_AUTHENTICATED = "Failed authentication with the application"
 @pytest.fixture(scope="module")
 def authority(scratch):
     return Authority(scratch)
+
+
+@pytest.fixture(scope="module")
+def shared(scratch):
+    """A card for all tests that make what they need in a slot, whatever was there before."""
+    with Tool(scratch, "piv-yubico") as tool:
+        yield tool
 
 
 @pytest.fixture
@@ -92,17 +99,17 @@ def import_key(tool, slot, kind, *options):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("slot", ["9a", "9c", "82"])
-def test_an_imported_key_signs(tool, message, tmp_path, slot, kind):
-    public, signature = import_key(tool, slot, kind), tmp_path / "signature"
-    digest = tool.sign(slot, kind, message, signature)
+def test_an_imported_key_signs(shared, message, tmp_path, slot, kind):
+    public, signature = import_key(shared, slot, kind), tmp_path / "signature"
+    digest = shared.sign(slot, kind, message, signature)
     assert verifies(public, signature, message, digest=digest)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_imported_key_manages_keys(tool, authority, tmp_path, kind):
-    certificate = authority.certify(import_key(tool, "9d", kind), tmp_path / "9d.crt")
-    tool.piv("-s", "9d", "-a", "import-certificate", "-i", certificate)
-    said = tool.piv("-s", "9d", "-P", PASSCODE, "-a", "verify-pin", "-a", "test-decipher", "-i", certificate).said
+def test_an_imported_key_manages_keys(shared, authority, tmp_path, kind):
+    certificate = authority.certify(import_key(shared, "9d", kind), tmp_path / "9d.crt")
+    shared.piv("-s", "9d", "-a", "import-certificate", "-i", certificate)
+    said = shared.piv("-s", "9d", "-P", PASSCODE, "-a", "verify-pin", "-a", "test-decipher", "-i", certificate).said
     assert "Successfully performed" in said
 
 
@@ -133,31 +140,35 @@ def test_an_imported_key_in_a_retired_slot_is_seen_with_its_certificate(tool, au
 
 
 def signs(tool, slot, message, *before):
-    signature = tool.folder / "policy.signature"
-    return tool.try_piv("-s", slot, "-A", "ECCP256", "-H", "SHA256", *before, "--sign", "-i", message, "-o",
-                        signature).status == 0
+    """Whether the key in a slot signs after what is done before, in the same session of the tool."""
+    before = before or ["-a", "version"]  # the tool wants an action
+    step = tool.try_piv("-s", slot, "-A", "ECCP256", "-H", "SHA256", *before, "--sign", "-i", message, "-o",
+                        tool.folder / "signature")
+    assert ("Signature successful!" in step.said) != ("Failed signing!" in step.said), step
+    return "Signature successful!" in step.said
 
 
 @pytest.mark.parametrize("way", ["generated", "imported"])
 @pytest.mark.parametrize("policy", ["never", "once", "always"])
-def test_a_key_wants_the_passcode_as_it_was_told_when_made(tool, message, tmp_path, way, policy):
+def test_a_key_wants_the_passcode_as_it_was_told_when_made(shared, message, tmp_path, way, policy):
     if way == "generated":
-        tool.piv("-s", "9a", "-A", "ECCP256", "--pin-policy", policy, "-a", "generate", "-o", tmp_path / "9a.pub")
+        shared.piv("-s", "9a", "-A", "ECCP256", "--pin-policy", policy, "-a", "generate", "-o", tmp_path / "9a.pub")
     else:
-        import_key(tool, "9a", "ECCP256", "--pin-policy", policy)
-    assert signs(tool, "9a", message) == (policy == "never")
-    assert signs(tool, "9a", message, "-P", PASSCODE, "-a", "verify-pin")
+        import_key(shared, "9a", "ECCP256", "--pin-policy", policy)
+    assert signs(shared, "9a", message) == (policy == "never")
+    assert signs(shared, "9a", message, "-P", PASSCODE, "-a", "verify-pin")
 
 
 # --- attestation --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("slot, algorithm", [("9a", "RSA2048"), ("9c", "ECCP256"), ("9d", "ECCP384"), ("82", "ECCP256")])
-def test_a_key_made_on_the_card_is_attested(tool, tmp_path, slot, algorithm):
+@pytest.mark.parametrize("slot, algorithm",
+                         [("9a", "RSA2048"), ("9c", "ECCP256"), ("9d", "ECCP384"), ("82", "ECCP256")])
+def test_a_key_made_on_the_card_is_attested(shared, tmp_path, slot, algorithm):
     public, attestation, issuer = tmp_path / "public", tmp_path / "attestation", tmp_path / "issuer"
-    tool.piv("-s", slot, "-A", algorithm, "-a", "generate", "-o", public)
-    tool.piv("-s", slot, "-a", "attest", "-o", attestation)
-    tool.piv("-s", "f9", "-a", "read-certificate", "-o", issuer)
+    shared.piv("-s", slot, "-A", algorithm, "-a", "generate", "-o", public)
+    shared.piv("-s", slot, "-a", "attest", "-o", attestation)
+    shared.piv("-s", "f9", "-a", "read-certificate", "-o", issuer)
     said = openssl("verify", "-partial_chain", "-CAfile", issuer, attestation)
     assert said.endswith(b": OK\n")
     assert public_key(attestation).read_bytes() == public.read_bytes()
@@ -167,12 +178,12 @@ def test_a_key_made_on_the_card_is_attested(tool, tmp_path, slot, algorithm):
     assert re.search(r"1\.3\.6\.1\.4\.1\.41482\.3\.7\n.*OCTET STRING\s+\[HEX DUMP\]:020400BC614E\n", text), text
 
 
-def test_an_attestation_speaks_of_the_key_that_is_there_now(tool, tmp_path):
+def test_an_attestation_speaks_of_the_key_that_is_there_now(shared, tmp_path):
     found = []
     for number in range(2):
         public, attestation = tmp_path / f"{number}.pub", tmp_path / f"{number}.crt"
-        tool.piv("-s", "9a", "-A", "ECCP256", "-a", "generate", "-o", public)
-        tool.piv("-s", "9a", "-a", "attest", "-o", attestation)
+        shared.piv("-s", "9a", "-A", "ECCP256", "-a", "generate", "-o", public)
+        shared.piv("-s", "9a", "-a", "attest", "-o", attestation)
         assert public_key(attestation).read_bytes() == public.read_bytes()
         found.append(public.read_bytes())
     assert found[0] != found[1]

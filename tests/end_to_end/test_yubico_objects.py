@@ -16,6 +16,13 @@ def authority(scratch):
     return Authority(scratch)
 
 
+@pytest.fixture(scope="module")
+def shared(scratch):
+    """A card for all tests that make what they need in a slot, whatever was there before."""
+    with Tool(scratch) as tool:
+        yield tool
+
+
 @pytest.fixture
 def tool(tmp_path):
     with Tool(tmp_path) as tool:
@@ -29,43 +36,44 @@ def message(tmp_path):
     return path
 
 
-def test_a_compressed_certificate_is_read_by_opensc(tool, authority, tmp_path):
+def test_a_compressed_certificate_is_read_by_opensc(shared, authority, tmp_path):
     """The tool cannot read what it wrote itself in this form."""
-    public, certificate = tool.fill(authority, "9d", "ECCP256", "-K", "GZIP")
-    assert tool.run(PKCS15_TOOL, "--read-certificate", "03").output == certificate.read_text()
-    assert tool.run(PKCS15_TOOL, "--read-public-key", "03").output == public.read_text()
+    public, certificate = shared.fill(authority, "9d", "ECCP256", "-K", "GZIP")
+    assert shared.run(PKCS15_TOOL, "--read-certificate", "03").output == certificate.read_text()
+    assert shared.run(PKCS15_TOOL, "--read-public-key", "03").output == public.read_text()
 
 
-def test_the_largest_certificate_that_the_tool_sends_is_read_back(tool, tmp_path):
+def test_the_largest_certificate_that_the_tool_sends_is_read_back(shared, tmp_path):
     """3,054 bytes, in a chain of commands of 255 bytes. The tool refuses a longer one itself."""
     authority = Authority(tmp_path, kind="rsa:2048")  # whose signatures have one length
-    public, _ = tool.fill(authority, "9a", "ECCP256")
+    public, _ = shared.fill(authority, "9a", "ECCP256")
     extensions, large = tmp_path / "extensions", tmp_path / "large.crt"
 
     def certify(filling):
         extensions.write_text(f"nsComment = {'x' * filling}\n")
         openssl("x509", "-req", "-in", authority.request, "-CA", authority.certificate, "-CAkey", authority.key,
-                "-force_pubkey", public, "-subj", "/CN=Large", "-set_serial", "1", "-extfile", extensions, "-out", large)
+                "-force_pubkey", public, "-subj", "/CN=Large", "-set_serial", "1", "-extfile", extensions, "-out",
+                large)
         return len(der(large))
 
     fitting = 2500 + 3054 - certify(2500)
     assert certify(fitting + 1) == 3055
-    assert tool.try_piv("-s", "9a", "-a", "import-certificate", "-i", large).status != 0
+    assert shared.try_piv("-s", "9a", "-a", "import-certificate", "-i", large).status != 0
     assert certify(fitting) == 3054
-    tool.piv("-s", "9a", "-a", "import-certificate", "-i", large)
-    tool.piv("-s", "9a", "-a", "read-certificate", "-o", tmp_path / "read.crt")
+    shared.piv("-s", "9a", "-a", "import-certificate", "-i", large)
+    shared.piv("-s", "9a", "-a", "read-certificate", "-o", tmp_path / "read.crt")
     assert der(tmp_path / "read.crt") == der(large)
-    assert tool.run(PKCS15_TOOL, "--read-certificate", "01").output == large.read_text()
+    assert shared.run(PKCS15_TOOL, "--read-certificate", "01").output == large.read_text()
 
 
-def test_a_deleted_certificate_is_gone_and_its_key_stays(tool, authority, message, tmp_path):
-    public, _ = tool.fill(authority, "9a", "ECCP256")
-    tool.piv("-s", "9a", "-a", "delete-certificate")
-    assert tool.try_piv("-s", "9a", "-a", "read-certificate").status != 0
-    assert "Slot 9a" not in tool.piv("-a", "status").output
-    assert tool.attempt(PKCS15_TOOL, "--read-certificate", "01").status != 0
+def test_a_deleted_certificate_is_gone_and_its_key_stays(shared, authority, message, tmp_path):
+    public, _ = shared.fill(authority, "9a", "ECCP256")
+    shared.piv("-s", "9a", "-a", "delete-certificate")
+    assert shared.try_piv("-s", "9a", "-a", "read-certificate").status != 0
+    assert "Slot 9a" not in shared.piv("-a", "status").output
+    assert shared.attempt(PKCS15_TOOL, "--read-certificate", "01").status != 0
     signature = tmp_path / "signature"
-    tool.sign("9a", "ECCP256", message, signature)
+    shared.sign("9a", "ECCP256", message, signature)
     assert verifies(public, signature, message)
 
 
@@ -84,11 +92,11 @@ def test_card_identifiers_are_set_anew(tool):
 
 
 @pytest.mark.parametrize("length", [1, 125, 126, 127, 128, 255, 256, 1000, 3000])
-def test_objects_of_any_length_are_read_back_as_written(tool, tmp_path, length):
+def test_objects_of_any_length_are_read_back_as_written(shared, tmp_path, length):
     written, read = tmp_path / "written", tmp_path / "read"
     written.write_bytes(bytes(number % 251 for number in range(length)))
-    tool.piv("-a", "write-object", "--id", "0x5fc106", "-f", "binary", "-i", written)
-    tool.piv("-a", "read-object", "--id", "0x5fc106", "-f", "binary", "-o", read)
+    shared.piv("-a", "write-object", "--id", "0x5fc106", "-f", "binary", "-i", written)
+    shared.piv("-a", "read-object", "--id", "0x5fc106", "-f", "binary", "-o", read)
     assert read.read_bytes() == written.read_bytes()
 
 

@@ -17,6 +17,13 @@ def authority(scratch):
     return Authority(scratch)
 
 
+@pytest.fixture(scope="module")
+def shared(scratch):
+    """A card for all tests that make what they need in a slot, whatever was there before."""
+    with Tool(scratch) as tool:
+        yield tool
+
+
 @pytest.fixture
 def tool(tmp_path):
     with Tool(tmp_path) as tool:
@@ -51,58 +58,58 @@ KINDS = [("9a", "RSA2048"), ("9a", "ECCP256"), ("9c", "ECCP256"), ("9c", "RSA204
 
 
 @pytest.mark.parametrize("slot, algorithm", KINDS)
-def test_a_new_key_signs_under_its_new_certificate(tool, authority, message, tmp_path, slot, algorithm):
-    public, certificate = tool.fill(authority, slot, algorithm)
-    tool.piv("-s", slot, "-a", "read-certificate", "-o", tmp_path / "read.crt")
+def test_a_new_key_signs_under_its_new_certificate(shared, authority, message, tmp_path, slot, algorithm):
+    public, certificate = shared.fill(authority, slot, algorithm)
+    shared.piv("-s", slot, "-a", "read-certificate", "-o", tmp_path / "read.crt")
     assert der(tmp_path / "read.crt") == der(certificate)
-    said = tool.piv("-s", slot, "-P", PASSCODE, "-a", "verify-pin", "-a", "test-signature", "-i", certificate).said
+    said = shared.piv("-s", slot, "-P", PASSCODE, "-a", "verify-pin", "-a", "test-signature", "-i", certificate).said
     assert re.search("Successful (RSA|ECDSA) verification.", said), said
     signature = tmp_path / "signature"
-    digest = tool.sign(slot, algorithm, message, signature)
+    digest = shared.sign(slot, algorithm, message, signature)
     assert verifies(public, signature, message, digest=digest)
     message.write_bytes(message.read_bytes() + b".")
     assert not verifies(public, signature, message, digest=digest)
 
 
 @pytest.mark.parametrize("slot, algorithm", [kind for kind in KINDS if kind[1].startswith("RSA")])
-def test_a_new_rsa_key_deciphers(tool, authority, slot, algorithm):
-    _, certificate = tool.fill(authority, slot, algorithm)
-    said = tool.piv("-s", slot, "-P", PASSCODE, "-a", "verify-pin", "-a", "test-decipher", "-i", certificate).said
+def test_a_new_rsa_key_deciphers(shared, authority, slot, algorithm):
+    _, certificate = shared.fill(authority, slot, algorithm)
+    said = shared.piv("-s", slot, "-P", PASSCODE, "-a", "verify-pin", "-a", "test-decipher", "-i", certificate).said
     assert "Successfully performed RSA decryption!" in said
 
 
 # SP 800-73-4 part 1, 3.2: of the elliptic keys, those for key management agree on secrets.
 @pytest.mark.parametrize("slot, algorithm", [("9d", "ECCP256"), ("9d", "ECCP384"), ("95", "ECCP256")])
-def test_a_new_elliptic_key_for_key_management_agrees_on_a_secret(tool, authority, slot, algorithm):
-    _, certificate = tool.fill(authority, slot, algorithm)
-    said = tool.piv("-s", slot, "-P", PASSCODE, "-a", "verify-pin", "-a", "test-decipher", "-i", certificate).said
+def test_a_new_elliptic_key_for_key_management_agrees_on_a_secret(shared, authority, slot, algorithm):
+    _, certificate = shared.fill(authority, slot, algorithm)
+    said = shared.piv("-s", slot, "-P", PASSCODE, "-a", "verify-pin", "-a", "test-decipher", "-i", certificate).said
     assert "Successfully performed ECDH exchange with card." in said
 
 
-def test_without_the_passcode_only_the_card_authentication_key_works(tool, authority, tmp_path):
+def test_without_the_passcode_only_the_card_authentication_key_works(shared, authority, tmp_path):
     for slot in ("9a", "9c", "9d", "9e", "82"):
-        _, certificate = tool.fill(authority, slot, "ECCP256")
-        step = tool.try_piv("-s", slot, "-a", "test-signature", "-i", certificate)
+        _, certificate = shared.fill(authority, slot, "ECCP256")
+        step = shared.try_piv("-s", slot, "-a", "test-signature", "-i", certificate)
         assert ("Successful ECDSA verification." in step.said) == (slot == "9e"), (slot, step)
 
 
-def test_a_test_against_another_certificate_fails(tool, authority):
+def test_a_test_against_another_certificate_fails(shared, authority):
     """The control: the tool does verify what it got."""
-    tool.fill(authority, "9a", "ECCP256")
-    _, other = tool.fill(authority, "9e", "ECCP256")
-    step = tool.try_piv("-s", "9a", "-P", PASSCODE, "-a", "verify-pin", "-a", "test-signature", "-i", other)
+    shared.fill(authority, "9a", "ECCP256")
+    _, other = shared.fill(authority, "9e", "ECCP256")
+    step = shared.try_piv("-s", "9a", "-P", PASSCODE, "-a", "verify-pin", "-a", "test-signature", "-i", other)
     assert "Successful ECDSA verification." not in step.said
     assert "Failed ECDSA verification." in step.said
 
 
-def test_a_second_key_replaces_the_first_and_leaves_the_certificate(tool, authority, message, tmp_path):
-    first, certificate = tool.fill(authority, "9a", "ECCP256")
+def test_a_second_key_replaces_the_first_and_leaves_the_certificate(shared, authority, message, tmp_path):
+    first, certificate = shared.fill(authority, "9a", "ECCP256")
     old = first.read_bytes()
-    tool.piv("-s", "9a", "-A", "ECCP256", "-a", "generate", "-o", first)
+    shared.piv("-s", "9a", "-A", "ECCP256", "-a", "generate", "-o", first)
     assert first.read_bytes() != old
-    assert tool.run(PKCS15_TOOL, "--read-certificate", "01").output == certificate.read_text()
+    assert shared.run(PKCS15_TOOL, "--read-certificate", "01").output == certificate.read_text()
     signature = tmp_path / "signature"
-    tool.sign("9a", "ECCP256", message, signature)
+    shared.sign("9a", "ECCP256", message, signature)
     assert verifies(first, signature, message)
     assert not verifies(public_key(certificate), signature, message)
 
@@ -112,7 +119,8 @@ def test_every_slot_holds_a_key_and_a_certificate(tmp_path, authority, message):
         made = {slot: tool.fill(authority, slot, "ECCP256") for slot in EVERY_SLOT}
         status = tool.piv("-a", "status").output
         for slot in EVERY_SLOT:
-            assert re.search(rf"Slot {slot}:\s+Algorithm:\s+ECCP256\s+Subject DN:\s+CN=Holder of {slot}\n", status), slot
+            listed = rf"Slot {slot}:\s+Algorithm:\s+ECCP256\s+Subject DN:\s+CN=Holder of {slot}\n"
+            assert re.search(listed, status), slot
         # OpenSC counts the retired keys by the key history, which the card makes up as long as no host wrote it.
         listed = tool.run(PKCS15_TOOL, "-c").output
         assert len(re.findall(r"Retired Certificate for Key Management \d+\]", listed)) == 20

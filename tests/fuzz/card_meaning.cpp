@@ -3,6 +3,7 @@
 #include "apdu/instructions.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace fuzz {
@@ -16,9 +17,11 @@ namespace {
 
 constexpr std::size_t code_size = 8;
 
-bool may_come_in_blocks(std::uint8_t instruction) {
-    return instruction == ins::general_authenticate || instruction == ins::put_data ||
-           instruction == ins::generate_key_pair;
+/// IMPORT KEY takes less than the other commands.
+constexpr std::size_t longest_import = 2048;
+
+bool has_key_commands(const emulator::PivConfig& config) {
+    return config.yubico && config.yubico->firmware >= std::array<std::uint8_t, 3>{5, 7, 0};
 }
 
 bool holds_key_pair(std::uint8_t reference) {
@@ -111,9 +114,10 @@ void read_two_codes(Kind kind, bool known, const CommandApdu& command, Meaning& 
     }
 }
 
-void read_generate(const CommandApdu& command, Meaning& meaning) {
+void read_generate(const emulator::PivConfig& config, const CommandApdu& command, Meaning& meaning) {
     meaning.reference = command.p2();
-    if (command.p1() != 0x00 || !holds_key_pair(command.p2())) {
+    const bool attests = config.yubico && command.p2() == 0xF9;
+    if (command.p1() != 0x00 || (!holds_key_pair(command.p2()) && !attests)) {
         return;
     }
     meaning.kind = Kind::generate;
@@ -189,6 +193,44 @@ void read_select(const CommandApdu& command, Meaning& meaning) {
     }
 }
 
+/// What tokens have beyond the standard.
+void read_extension(const emulator::PivConfig& config, const CommandApdu& command, Meaning& meaning) {
+    const bool bare = command.nc() == 0;
+    meaning.algorithm = command.p1();
+    meaning.reference = command.p2();
+    meaning.value = command.data();
+    switch (command.ins()) {
+    case ins::get_version:
+    case ins::get_serial:
+    case ins::get_metadata:
+    case ins::attest:
+        meaning.kind = Kind::inform;
+        return;
+    case ins::import_key: {
+        const auto elements = apdu::parse_tlvs(command.data());
+        const auto policy = elements ? apdu::find_tlv(*elements, 0xAA) : std::nullopt;
+        meaning.policy = policy && policy->size() == 1 ? policy->front() : std::uint8_t{0};
+        meaning.kind = Kind::import_key;
+        return;
+    }
+    case ins::set_pin_retries:
+        meaning.kind = bare ? Kind::set_tries : Kind::refused;
+        return;
+    case ins::set_management_key:
+        meaning.kind =
+            command.p1() == 0xFF && command.p2() >= 0xFE ? Kind::set_management_key : Kind::refused;
+        return;
+    case ins::reset_piv:
+        meaning.kind = bare && command.p1() == 0 && command.p2() == 0 ? Kind::reset_token : Kind::refused;
+        return;
+    case ins::move_key:
+        meaning.kind = bare && has_key_commands(config) ? Kind::move_key : Kind::refused;
+        return;
+    default:
+        return;
+    }
+}
+
 void read_whole(const emulator::PivConfig& config, const CommandApdu& command, Meaning& meaning) {
     const std::uint8_t p2 = command.p2();
     switch (command.ins()) {
@@ -205,15 +247,36 @@ void read_whole(const emulator::PivConfig& config, const CommandApdu& command, M
     case ins::reset_retry_counter:
         return read_two_codes(Kind::unblock, p2 == 0x80, command, meaning);
     case ins::generate_key_pair:
-        return read_generate(command, meaning);
+        return read_generate(config, command, meaning);
     case ins::general_authenticate:
         return read_general_authenticate(command, meaning);
     default:
+        if (config.yubico) {
+            read_extension(config, command, meaning);
+        }
         return;
     }
 }
 
+/// What the first blocks of PUT DATA tell of it.
+std::optional<apdu::Tag> tag_so_far(ByteView data) {
+    auto header = apdu::read_tlv_header(data);
+    if (!header) {
+        return std::nullopt;
+    }
+    if (header->tag == 0x7E || header->tag == 0x7F61) {
+        return header->tag;
+    }
+    const bool whole = data.size() >= header->size + header->length;
+    return header->tag == 0x5C && whole ? tag_of(data.subspan(header->size, header->length)) : std::nullopt;
+}
+
 } // namespace
+
+bool Reader::may_come_in_blocks(std::uint8_t instruction) const {
+    return instruction == ins::general_authenticate || instruction == ins::put_data ||
+           instruction == ins::generate_key_pair || (config_.yubico && instruction == ins::import_key);
+}
 
 Meaning Reader::read(ByteView bytes) {
     Meaning meaning;
@@ -225,6 +288,7 @@ Meaning Reader::read(ByteView bytes) {
         return meaning;
     }
     meaning.ne = command->ne();
+    meaning.instruction = command->ins();
     const bool plain = command->cla() == 0x00;
     if (plain && command->ins() == ins::get_response) {
         const bool right = command->p1() == 0x00 && command->p2() == 0x00 && command->nc() == 0;
@@ -238,11 +302,15 @@ Meaning Reader::read(ByteView bytes) {
         chain && chain->ins == command->ins() && chain->p1 == command->p1() && chain->p2 == command->p2();
     Bytes data = continues ? std::move(chain->data) : Bytes{};
     data.insert(data.end(), command->data().begin(), command->data().end());
-    if (may_come_in_blocks(command->ins()) && data.size() > config_.longest_object) {
+    const std::size_t most = command->ins() == ins::import_key ? longest_import : config_.longest_object;
+    if (may_come_in_blocks(command->ins()) && data.size() > most) {
         meaning.kind = Kind::too_long;
         return meaning;
     }
     if (!plain) {
+        if (command->ins() == ins::put_data) {
+            meaning.tag = tag_so_far(data);
+        }
         chain_ = Chain{command->ins(), command->p1(), command->p2(), std::move(data)};
         meaning.kind = Kind::block;
         return meaning;

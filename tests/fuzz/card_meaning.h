@@ -18,28 +18,35 @@ enum class Kind : std::uint8_t {
     malformed,            ///< no APDU
     refused,              ///< nothing that the card may carry out
     refused_get_response, ///< which leaves what waits where it is
-    block,                ///< of a chain, and more follow
-    too_long,             ///< more data than the card takes
-    select,               ///< of an application
-    get_response,         ///< in the only form that it has
-    get_data,             ///< tag
-    query,                ///< reference: VERIFY without data
-    forget,               ///< reference: VERIFY with P1 FF
-    verify,               ///< reference, shown
-    change,               ///< reference, shown, replacement
-    unblock,              ///< shown, replacement
-    put_data,             ///< tag and value; no tag where the data are malformed
-    generate,             ///< reference, and perhaps policy
-    ask_host,             ///< 9B: a witness or a challenge is asked for
-    prove_host,           ///< 9B: the host proves itself
-    use_key,              ///< reference, template elements; 9B: the card proves itself
-    other_9b,             ///< GENERAL AUTHENTICATE with 9B in no form of the standard's
+    block,        ///< of a chain, and more follow; the tag, where it is one of PUT DATA and that has come
+    too_long,     ///< more data than the card takes
+    select,       ///< of an application
+    get_response, ///< in the only form that it has
+    get_data,     ///< tag
+    query,        ///< reference: VERIFY without data
+    forget,       ///< reference: VERIFY with P1 FF
+    verify,       ///< reference, shown
+    change,       ///< reference, shown, replacement
+    unblock,      ///< shown, replacement
+    put_data,     ///< tag and value; no tag where the data are malformed
+    generate,     ///< reference, and perhaps policy
+    ask_host,     ///< 9B: a witness or a challenge is asked for
+    prove_host,   ///< 9B: the host proves itself
+    use_key,      ///< reference, template elements; 9B: the card proves itself
+    inform,       ///< a token's command that changes nothing
+    import_key,   ///< reference, algorithm, value, perhaps policy
+    set_tries,    ///< algorithm and reference: P1 and P2
+    set_management_key, ///< reference: P2; value
+    reset_token,        ///<
+    move_key,           ///< from reference to algorithm: P2 and P1
+    other_9b,           ///< GENERAL AUTHENTICATE with 9B in no form of the standard's
 };
 
 struct Meaning {
     Kind kind = Kind::refused;
     std::uint8_t reference = 0; ///< of a key or a code
-    std::uint8_t algorithm = 0; ///< P1 of GENERAL AUTHENTICATE
+    std::uint8_t instruction = 0;
+    std::uint8_t algorithm = 0; ///< P1
     std::uint8_t policy = 0;    ///< AA of GENERATE
     std::optional<cardrig::apdu::Tag> tag;
     Bytes value;
@@ -59,10 +66,11 @@ public:
     explicit Reader(const cardrig::emulator::PivConfig& config) : config_(config) {}
 
     [[nodiscard]] Meaning read(ByteView command);
-    /// Power or reset.
+    /// Power, a reset, or a block that was refused.
     void forget() { chain_.reset(); }
 
 private:
+    [[nodiscard]] bool may_come_in_blocks(std::uint8_t instruction) const;
     struct Chain {
         std::uint8_t ins = 0;
         std::uint8_t p1 = 0;

@@ -3,6 +3,7 @@
 #include "apdu/instructions.h"
 #include "apdu/piv_application_id.h"
 #include "emulator/piv/piv_memory.h"
+#include "tests/fuzz/card_rules.h"
 #include "tests/fuzz/signature_check.h"
 
 #include <algorithm>
@@ -22,8 +23,6 @@ using emulator::Algorithm;
 namespace {
 
 constexpr std::size_t short_answer = 256;
-constexpr std::uint8_t passcode_reference = 0x80;
-constexpr std::uint8_t unblocking_code_reference = 0x81;
 
 /// A refusal may come only from here, or be 63Cx.
 constexpr std::array refusals{sw::wrong_length,
@@ -44,11 +43,6 @@ constexpr std::array refusals{sw::wrong_length,
 // SP 800-73-4 part 1, table 2: what is read with the passcode alone.
 constexpr std::array<apdu::Tag, 5> read_with_passcode{0x5FC103, 0x5FC108, 0x5FC109, 0x5FC121, 0x5FC123};
 
-/// SP 800-73-4 part 1, table 3.
-bool is_piv_object(apdu::Tag tag) {
-    return tag == 0x7E || tag == 0x7F61 || (tag >= 0x5FC101 && tag <= 0x5FC123 && tag != 0x5FC104);
-}
-
 /// Served though nobody wrote them.
 bool is_derived(apdu::Tag tag) {
     return tag == 0x7E || tag == 0x5FC10C;
@@ -56,12 +50,6 @@ bool is_derived(apdu::Tag tag) {
 
 Bytes wrapped(apdu::Tag tag, ByteView value) {
     return apdu::make_tlv(tag == 0x7E || tag == 0x7F61 ? tag : 0x53, value);
-}
-
-void promise(bool holds, const std::string& what) {
-    if (!holds) {
-        throw BrokenPromise(what);
-    }
 }
 
 std::optional<piv::StoredKey> stored_key(const Memory& memory, std::uint8_t reference) {
@@ -72,17 +60,6 @@ std::optional<piv::StoredKey> stored_key(const Memory& memory, std::uint8_t refe
     const auto key = piv::StoredKey::decode(found->second);
     promise(key.has_value(), "I5 a key cannot be read");
     return *key;
-}
-
-// SP 800-73-4 part 1, table 4b.
-std::uint8_t policy_of(std::uint8_t reference, std::uint8_t stored) {
-    constexpr std::uint8_t never = 1;
-    constexpr std::uint8_t once = 2;
-    constexpr std::uint8_t always = 3;
-    if (stored != 0) {
-        return stored;
-    }
-    return reference == 0x9C ? always : reference == 0x9E ? never : once;
 }
 
 Bytes element_of_template(ByteView data, apdu::Tag tag) {
@@ -105,6 +82,17 @@ Memory memory_of(const emulator::ObjectStore& store) {
     }
     for (std::uint8_t i = 0; i < memory.counters.size(); ++i) {
         memory.counters.at(i) = store.counter(emulator::CounterId{i});
+    }
+    constexpr auto marks = static_cast<std::uint32_t>(piv::unfinished_mark(0));
+    constexpr std::uint32_t tags = 0x0100'0000U;
+    const auto is_mark = [](emulator::ObjectId id) {
+        return static_cast<std::uint32_t>(id) / tags == marks / tags;
+    };
+    for (const emulator::ObjectId id : store.objects()) {
+        if (is_mark(id)) {
+            memory.objects.erase(id);
+            memory.objects.erase(piv::data_object(static_cast<std::uint32_t>(id) % tags));
+        }
     }
     return memory;
 }
@@ -153,184 +141,6 @@ void CardModel::command(ByteView bytes) {
     }
 }
 
-// What memory holds, write by write.
-
-CardModel::CodeParts CardModel::parts(std::uint8_t reference) const {
-    switch (reference) {
-    case 0x00:
-        return {piv::global_passcode_object, 2, config_.piv.global_passcode.value()};
-    case unblocking_code_reference:
-        return {piv::unblocking_code_object, 1, config_.piv.unblocking_code};
-    default:
-        return {piv::passcode_object, 0, config_.piv.passcode};
-    }
-}
-
-bool CardModel::acceptable(std::uint8_t reference, ByteView replacement) const {
-    const emulator::PasscodeRules& rules = parts(reference).rules;
-    if (reference == unblocking_code_reference && !rules.digits_only) {
-        return true;
-    }
-    const auto allowed = [&](std::uint8_t byte) {
-        return rules.digits_only ? byte >= '0' && byte <= '9' : byte != 0xFF;
-    };
-    const auto length =
-        static_cast<std::size_t>(std::ranges::find_if_not(replacement, allowed) - replacement.begin());
-    return length >= rules.min_length && length <= rules.max_length &&
-           std::ranges::all_of(replacement.subspan(length), [](std::uint8_t byte) { return byte == 0xFF; });
-}
-
-CardModel::Expectation CardModel::show_code(const CodeParts& code, ByteView shown) const {
-    const std::uint8_t tries = memory_.counters.at(code.tries);
-    if (tries == 0) {
-        return {{memory_}, sw::authentication_method_blocked};
-    }
-    Memory spent = memory_;
-    spent.counters.at(code.tries) = static_cast<std::uint8_t>(tries - 1);
-    if (!std::ranges::equal(memory_.objects.at(code.value), shown)) {
-        return {{memory_, spent}, sw::verification_failed(static_cast<std::uint8_t>(tries - 1))};
-    }
-    return {{memory_, spent}, std::nullopt};
-}
-
-CardModel::Expectation CardModel::expect_verify() const {
-    const CodeParts shown = parts(under_way_->reference);
-    Expectation result = show_code(shown, under_way_->shown);
-    if (!result.status) {
-        Memory full = memory_;
-        full.counters.at(shown.tries) = shown.rules.tries;
-        result.course.push_back(std::move(full));
-        result.status = sw::success;
-    }
-    return result;
-}
-
-CardModel::Expectation CardModel::expect_change() const {
-    const CodeParts changed = parts(under_way_->reference);
-    Expectation result = show_code(changed, under_way_->shown);
-    if (result.status) {
-        return result;
-    }
-    if (!acceptable(under_way_->reference, under_way_->replacement)) {
-        result.course.push_back(memory_);
-        result.status = sw::incorrect_data;
-        return result;
-    }
-    Memory full = memory_;
-    full.counters.at(changed.tries) = changed.rules.tries;
-    Memory replaced = full;
-    replaced.objects[changed.value] = under_way_->replacement;
-    result.course.push_back(std::move(full));
-    result.course.push_back(std::move(replaced));
-    result.status = sw::success;
-    result.may_run_out_of_memory = true;
-    return result;
-}
-
-CardModel::Expectation CardModel::expect_unblock() const {
-    const CodeParts key = parts(unblocking_code_reference);
-    const CodeParts lock = parts(passcode_reference);
-    Expectation result = show_code(key, under_way_->shown);
-    if (result.status) {
-        return result;
-    }
-    if (!acceptable(passcode_reference, under_way_->replacement)) {
-        result.course.push_back(memory_);
-        result.status = sw::incorrect_data;
-        return result;
-    }
-    Memory full = memory_;
-    full.counters.at(key.tries) = key.rules.tries;
-    Memory replaced = full;
-    replaced.objects[lock.value] = under_way_->replacement;
-    Memory unblocked = replaced;
-    unblocked.counters.at(lock.tries) = lock.rules.tries;
-    result.course.push_back(std::move(full));
-    result.course.push_back(std::move(replaced));
-    result.course.push_back(std::move(unblocked));
-    result.status = sw::success;
-    result.may_run_out_of_memory = true;
-    return result;
-}
-
-CardModel::Expectation CardModel::expect_put() const {
-    if (!authenticated_) {
-        return {{memory_}, sw::security_status_not_satisfied};
-    }
-    Expectation result{{memory_}, std::nullopt};
-    if (!under_way_->tag) {
-        result.status = sw::incorrect_data;
-        return result;
-    }
-    if (!is_piv_object(*under_way_->tag)) {
-        return result;
-    }
-    Memory written = memory_;
-    const emulator::ObjectId id = piv::data_object(*under_way_->tag);
-    if (under_way_->value.empty()) {
-        written.objects.erase(id);
-    } else {
-        written.objects[id] = under_way_->value;
-    }
-    result.course.push_back(std::move(written));
-    result.may_run_out_of_memory = true;
-    const bool in_its_own_form = under_way_->tag == 0x7E || under_way_->tag == 0x7F61;
-    if (!in_its_own_form || !under_way_->value.empty()) {
-        result.status = sw::success;
-    }
-    return result;
-}
-
-CardModel::Expectation CardModel::expect_generate(const std::optional<Bytes>& made_key) const {
-    if (!authenticated_) {
-        return {{memory_}, sw::security_status_not_satisfied};
-    }
-    Expectation result{{memory_}, std::nullopt};
-    result.may_run_out_of_memory = made_key.has_value();
-    if (made_key) {
-        const auto key = emulator::PrivateKey::from_der(crypto_, *made_key);
-        const piv::StoredKey stored{key->algorithm(), piv::KeyOrigin::generated, under_way_->policy,
-                                    *made_key};
-        Memory with_key = memory_;
-        with_key.objects[piv::key_object(under_way_->reference)] = stored.encode();
-        result.course.push_back(std::move(with_key));
-    }
-    return result;
-}
-
-CardModel::Expectation CardModel::expect(const std::optional<Bytes>& made_key) const {
-    switch (under_way_->kind) {
-    case Kind::malformed:
-        return {{memory_}, sw::wrong_length};
-    case Kind::block:
-    case Kind::forget:
-        return {{memory_}, sw::success};
-    case Kind::too_long:
-        return {{memory_}, sw::not_enough_memory};
-    case Kind::query: {
-        const std::uint8_t left = tries(under_way_->reference);
-        const auto login = logins_.find(under_way_->reference);
-        const bool verified = login != logins_.end() && login->second.verified;
-        return {{memory_},
-                verified    ? sw::success
-                : left == 0 ? sw::authentication_method_blocked
-                            : sw::verification_failed(left)};
-    }
-    case Kind::verify:
-        return expect_verify();
-    case Kind::change:
-        return expect_change();
-    case Kind::unblock:
-        return expect_unblock();
-    case Kind::put_data:
-        return expect_put();
-    case Kind::generate:
-        return expect_generate(made_key);
-    default:
-        return {{memory_}, std::nullopt};
-    }
-}
-
 // Answers.
 
 void CardModel::check_form(ByteView answer) const {
@@ -340,8 +150,9 @@ void CardModel::check_form(ByteView answer) const {
     promise(!command || response->data.size() <= command->ne().value_or(short_answer),
             "an answer is no longer than asked for");
     const StatusWord status = response->status;
-    const bool known =
-        status.ok() || (status.value() & 0xFFF0U) == 0x63C0 || std::ranges::count(refusals, status) == 1;
+    const bool torn = !judging_ && status == sw::memory_failure;
+    const bool known = torn || status.ok() || (status.value() & 0xFFF0U) == 0x63C0 ||
+                       std::ranges::count(refusals, status) == 1;
     promise(known, "no command is answered " + apdu::to_string(status));
     promise(status.ok() || response->data.empty(), "a refusal brings no data");
 }
@@ -355,6 +166,12 @@ void CardModel::check_memory(const Observed& observed, StatusWord status) const 
                              under_way_->kind == Kind::unblock || under_way_->kind == Kind::query;
         promise(as_expected, fmt::format("{}answered {}, not {}", is_code ? "I6 " : "",
                                          apdu::to_string(status), apdu::to_string(*expected.status)));
+    }
+    promise(!expected.forbidden || !status.ok(), "what nobody may do is refused");
+    if (expected.open) {
+        promise(std::ranges::count(expected.course, observed.memory) > 0,
+                "I5 objects are not what blocks leave");
+        return;
     }
     const bool done = expected.status ? !out_of_memory : status.ok();
     const Memory& right = done ? expected.end() : memory_;
@@ -383,7 +200,7 @@ void CardModel::check_object(const ResponseApdu& response) {
         return;
     }
     const auto found = memory_.objects.find(piv::data_object(tag));
-    if (found != memory_.objects.end() && is_piv_object(tag)) {
+    if (found != memory_.objects.end() && is_piv_object(config_.piv, tag)) {
         promise(response.status.ok(), "I1 an object that is there is read");
         check_piece(wrapped(tag, found->second), response);
     } else if (is_derived(tag)) {
@@ -493,6 +310,18 @@ void CardModel::note_codes(const ResponseApdu& response) {
     }
 }
 
+/// Of a token: whoever sets the tries, or resets it, brings the codes of the factory back.
+void CardModel::note_factory_codes(bool all) {
+    logins_[passcode_reference] = {};
+    for (const std::uint8_t reference : {passcode_reference, unblocking_code_reference}) {
+        old_codes_[reference].push_back(code(reference));
+    }
+    if (all) {
+        authenticated_ = false;
+        handed_out_.reset();
+    }
+}
+
 void CardModel::check_answer(const ResponseApdu& response, const std::optional<Bytes>& made_key) {
     switch (under_way_->kind) {
     case Kind::select: {
@@ -534,6 +363,17 @@ void CardModel::check_answer(const ResponseApdu& response, const std::optional<B
             return check_card_proof(response, *under_way_->challenge);
         }
         authenticated_ = false;
+        return;
+    case Kind::block:
+        if (!response.status.ok()) {
+            reader_.forget();
+        }
+        return;
+    case Kind::set_tries:
+    case Kind::reset_token:
+        if (response.status.ok()) {
+            note_factory_codes(under_way_->kind == Kind::reset_token);
+        }
         return;
     case Kind::refused:
     case Kind::refused_get_response:

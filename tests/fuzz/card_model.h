@@ -29,7 +29,7 @@ namespace fuzz {
 
 namespace emulator = cardrig::emulator;
 
-/// All that lasts.
+/// All that lasts, as it is seen: an object that is being written in blocks counts as absent.
 struct Memory {
     std::map<emulator::ObjectId, Bytes> objects;
     std::array<std::uint8_t, 16> counters{};
@@ -85,12 +85,15 @@ private:
         std::vector<Memory> course;                      ///< what memory holds, step by step
         std::optional<cardrig::apdu::StatusWord> status; ///< the one right answer
         bool may_run_out_of_memory = false;              ///< then nothing has changed
+        bool forbidden = false;                          ///< in whatever way it is refused
+        bool open = false;                               ///< any step of the course is right
         [[nodiscard]] const Memory& end() const { return course.back(); }
     };
     struct CodeParts {
         emulator::ObjectId value;
         std::size_t tries;
         const emulator::PasscodeRules& rules;
+        std::uint8_t limit;
     };
 
     [[nodiscard]] Expectation expect(const std::optional<Bytes>& made_key) const;
@@ -99,6 +102,12 @@ private:
     [[nodiscard]] Expectation expect_unblock() const;
     [[nodiscard]] Expectation expect_put() const;
     [[nodiscard]] Expectation expect_generate(const std::optional<Bytes>& made_key) const;
+    [[nodiscard]] Expectation expect_block() const;
+    [[nodiscard]] Expectation expect_import() const;
+    [[nodiscard]] Expectation expect_set_tries() const;
+    [[nodiscard]] Expectation expect_set_management_key() const;
+    [[nodiscard]] Expectation expect_reset_token() const;
+    [[nodiscard]] Expectation expect_move_key() const;
     [[nodiscard]] Expectation show_code(const CodeParts& code, ByteView shown) const;
     [[nodiscard]] CodeParts parts(std::uint8_t reference) const;
     [[nodiscard]] bool acceptable(std::uint8_t reference, ByteView replacement) const;
@@ -113,6 +122,7 @@ private:
     void check_host_proof(const cardrig::apdu::ResponseApdu& response);
     void check_card_proof(const cardrig::apdu::ResponseApdu& response, ByteView challenge) const;
     void note_question(const cardrig::apdu::ResponseApdu& response);
+    void note_factory_codes(bool all);
     void note_codes(const cardrig::apdu::ResponseApdu& response);
     [[nodiscard]] bool logged_in() const;
     [[nodiscard]] bool may_sign() const;

@@ -203,6 +203,55 @@ void no_longer_verified(CardSession& session, ByteView& /*input*/) {
     session.send(*apdu::from_hex("0020FF80"));
 }
 
+void import_key(CardSession& session, ByteView& input) {
+    const std::uint8_t reference = pick(references, take_byte(input));
+    const std::uint8_t choice = take_byte(input);
+    const Bytes scalar(choice % 16 == 0 ? 31U : 32U, static_cast<std::uint8_t>(1U + choice % 200U));
+    const CommandApdu whole = command(0xFE, 0x11, reference, apdu::make_tlv(0x06, scalar));
+    send_in_blocks(session, whole, choice < 0x20 ? 20 : 255);
+}
+
+void set_tries(CardSession& session, ByteView& input) {
+    const std::uint8_t passcode = take_byte(input) % 17U;
+    session.send(CommandApdu(0x00, 0xFA, passcode, take_byte(input) % 17U).encode());
+}
+
+void set_management_key(CardSession& session, ByteView& input) {
+    const std::uint8_t choice = take_byte(input);
+    Bytes data{0x08, 0x9B, 0x10};
+    data.resize(choice % 16 == 0 ? 18U : 19U, choice);
+    session.send(command(0xFF, 0xFF, choice % 2 == 0 ? 0xFF : 0xFE, data).encode());
+}
+
+/// Wrong codes until passcode and unblocking code are blocked.
+void block_codes(CardSession& session, ByteView& /*input*/) {
+    constexpr int most = 16;
+    const Bytes wrong = piv::padded_code("999990");
+    for (int i = 0; i < most && session.alive() && session.model().tries(0x80) > 0; ++i) {
+        session.send(command(0x20, 0x00, 0x80, wrong).encode());
+    }
+    for (int i = 0; i < most && session.alive() && session.model().tries(0x81) > 0; ++i) {
+        session.send(command(0x2C, 0x00, 0x80, joined(wrong, wrong)).encode());
+    }
+}
+
+void reset_token(CardSession& session, ByteView& /*input*/) {
+    session.send(*apdu::from_hex("00FB0000"));
+}
+
+void move_key(CardSession& session, ByteView& input) {
+    const std::uint8_t from = pick(references, take_byte(input));
+    const std::uint8_t choice = take_byte(input);
+    const std::uint8_t to = choice % 4 == 0 ? std::uint8_t{0xFF} : pick(references, choice);
+    session.send(CommandApdu(0x00, 0xF6, to, from).encode());
+}
+
+void ask_token(CardSession& session, ByteView& input) {
+    constexpr std::array<std::string_view, 7> commands{"00FD000000", "00F8000000", "00F7008000", "00F7008100",
+                                                       "00F7009B00", "00F7009A00", "00F99A0000"};
+    session.send(*apdu::from_hex(pick(commands, take_byte(input))));
+}
+
 void raw(CardSession& session, ByteView& input) {
     const std::size_t high = take_byte(input);
     session.send(take(input, high << 8U | take_byte(input)));
@@ -225,6 +274,13 @@ struct StepKind {
 };
 
 constexpr std::array step_kinds{
+    StepKind{0xE8, "import key", import_key, 2, 2},
+    StepKind{0xE9, "set tries", set_tries, 2, 2},
+    StepKind{0xEA, "set management key", set_management_key, 1, 1},
+    StepKind{0xEB, "reset token", reset_token, 0, 2},
+    StepKind{0xEC, "move key", move_key, 2, 2},
+    StepKind{0xED, "ask token", ask_token, 1, 1},
+    StepKind{0xEE, "block codes", block_codes, 0, 1},
     StepKind{0xF0, "verify", verify, 1, 12},
     StepKind{0xF1, "change passcode", change_passcode, 2, 4},
     StepKind{0xF2, "change unblocking code", change_unblocking_code, 2, 2},
@@ -292,6 +348,16 @@ const std::vector<CardVariant>& card_variants() {
              spec.config.piv.global_passcode = emulator::PasscodeRules{6, 8, true, 5};
              spec.config.piv.prefers_global_passcode = true;
              spec.global_passcode = "765432";
+         })},
+        {"streamed", small_card([](emulator::CardSpec& spec) {
+             spec.config.piv.put_data = emulator::PutDataMode::streamed;
+         })},
+        {"shadow",
+         small_card([](emulator::CardSpec& spec) { spec.config.protection = emulator::Protection::shadow; })},
+        {"no protection",
+         small_card([](emulator::CardSpec& spec) { spec.config.protection = emulator::Protection::none; })},
+        {"token", small_card([](emulator::CardSpec& spec) {
+             spec.config.piv.yubico = emulator::YubicoExtensions{{5, 7, 0}, 12345678};
          })},
     };
     return variants;

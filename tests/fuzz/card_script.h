@@ -3,10 +3,10 @@
 //
 // The first byte picks the card (see card_variants). Then come steps: a byte, and what belongs to it.
 //
-//     00 to EF   the length of a command, which follows as it is
+//     00 to E7   the length of a command, which follows as it is
 //     FD hh ll   the same, with a length of two bytes
 //     FE, FF     the power off and on; a reset
-//     F0 to FC   what the table says, from VERIFY with a right or wrong passcode to a power cut
+//     E8 to FC   what the table says, from VERIFY with a right or wrong passcode to a power cut
 #pragma once
 
 #include "apdu/bytes.h"

@@ -73,12 +73,16 @@ void CardSession::power_on() {
             power_lost();
         }
     }
-    const Memory found = memory_of(card_->store());
     if (model_) {
-        model_->powered_on(found);
+        model_->powered_on(look());
     } else {
-        model_.emplace(config_, world().crypto(), found);
+        model_.emplace(config_, world().crypto(), memory_of(card_->store()));
     }
+}
+
+/// A memory that nothing is promised about may hold objects that cannot be read.
+Memory CardSession::look() const {
+    return model_->judging() ? memory_of(card_->store()) : Memory{};
 }
 
 void CardSession::power_lost() {
@@ -120,7 +124,7 @@ std::optional<ResponseApdu> CardSession::send(ByteView command) {
             throw BrokenPromise("the decoder has a name for every command");
         }
         observed.answer = transmit(command);
-        observed.memory = memory_of(card_->store());
+        observed.memory = look();
         observed.writes = nvm_.writes() - writes;
         observed.made_key = keys_.made();
         model_->answer(observed);

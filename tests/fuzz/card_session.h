@@ -74,6 +74,7 @@ private:
 
     void power_on();
     void power_lost();
+    [[nodiscard]] Memory look() const;
     void arm();
     [[nodiscard]] emulator::Environment environment();
     [[nodiscard]] Bytes transmit(ByteView command);
