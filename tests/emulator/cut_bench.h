@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace cardrig::tests {
@@ -33,20 +34,38 @@ public:
     using Check = std::function<void(const Cut&)>;
 
     /// `begin` is done after each power-on and not cut; the steps are. `check` begins with the card powered
+<<<<<<< HEAD
     /// on over what is left, with nothing between card and memory; the number of cuts is returned.
     std::uint64_t sweep(const CardStep& begin, const std::vector<CardStep>& steps, const Check& check,
                         const Decorate& decorate = {});
+=======
+    /// on over what is left, and what it throws is a violation. The number of cuts is returned.
+    std::uint64_t sweep(const CardStep& begin, const std::vector<CardStep>& steps, const Check& check);
+    [[nodiscard]] const std::vector<std::string>& violations() const { return violations_; }
+>>>>>>> piv
 
+    // For `check`:
     [[nodiscard]] CardSession& card() { return session_; }
-    /// For `check`: a new power-on over what the cut left, whatever was done since. False, and an error of
-    /// the test, where the card stays mute.
-    [[nodiscard]] bool power_on_again(const Cut& cut);
     [[nodiscard]] StoreState state();
+    /// A new power-on over what the cut left, whatever was done since. False, and a violation, where the card
+    /// stays mute.
+    [[nodiscard]] bool power_on_again(const Cut& cut);
+    /// A violation unless the promise was kept.
+    void expect(bool kept, const Cut& cut, std::string_view promise);
 
 private:
+<<<<<<< HEAD
     void start(const CardStep& begin, const Decorate& decorate = {});
     [[nodiscard]] std::vector<StoreState>
     undisturbed(const CardStep& begin, const std::vector<CardStep>& steps, const Decorate& decorate);
+=======
+    void start(const CardStep& begin);
+    [[nodiscard]] std::vector<StoreState> undisturbed(const CardStep& begin,
+                                                      const std::vector<CardStep>& steps);
+    /// Goes through the steps until the power goes.
+    void lose_power(const std::vector<CardStep>& steps, const Cut& cut);
+    void look(const Cut& cut, const Check& check);
+>>>>>>> piv
 
     emulator::MemoryNvm memory_;
     harness::FaultyNvm faulty_{memory_};
@@ -56,6 +75,7 @@ private:
     harness::FaultyNvm::Remains prepared_;
     harness::FaultyNvm::Remains remains_;
     std::vector<std::uint64_t> writes_; ///< of the undisturbed run, after each step
+    std::vector<std::string> violations_;
 };
 
 } // namespace cardrig::tests

@@ -97,7 +97,7 @@ BOOST_AUTO_TEST_CASE(the_data_model_has_36_objects_and_no_others) {
     BOOST_REQUIRE_EQUAL(card.authenticate(), 0x9000);
     BOOST_REQUIRE_EQUAL(card.verify(), 0x9000);
     for (const apdu::Tag tag :
-         {0x5FC100U, 0x5FC104U, 0x5FC124U, 0x5FFF00U, 0x5FFF10U, 0x5FC0U, 0x7F60U, 0x53U, 0x7CU}) {
+         {0x5FC100U, 0x5FC104U, 0x5FC124U, 0x5FFF00U, 0x5FFF10U, 0x5F2FU, 0x7F60U, 0x53U, 0x7CU}) {
         BOOST_TEST_CONTEXT(apdu::to_hex(apdu::encode_tag(tag))) {
             BOOST_TEST(card.get_data(tag).status.value() == 0x6A82);
             BOOST_TEST(card.put_data(tag, content(10)) == 0x6A81);

@@ -105,4 +105,24 @@ BOOST_AUTO_TEST_CASE(an_object_that_does_not_fit_leaves_the_old_one) {
     BOOST_TEST(card.get_data(tag).status.value() == 0x6A82);
 }
 
+// 5C035FC105 and 538201xx make nine bytes of the command's data.
+BOOST_AUTO_TEST_CASE(the_card_says_how_long_an_object_may_be) {
+    for (const auto mode :
+         {cardrig::emulator::PutDataMode::buffered, cardrig::emulator::PutDataMode::streamed}) {
+        test::Setup setup;
+        setup.config.piv.put_data = mode;
+        setup.config.piv.longest_object = 300;
+        PivCard card(setup);
+        BOOST_REQUIRE_EQUAL(card.authenticate(), 0x9000);
+        const auto put = [](std::size_t size) {
+            return apdu::CommandApdu(0x00, 0xDB, 0x3F, 0xFF, test::put_data_field(0x5FC105, content(size)));
+        };
+        BOOST_TEST(card.chained(put(291)).status.value() == 0x9000);
+        BOOST_TEST(card.send(put(291)).status.value() == 0x9000);
+        BOOST_TEST(card.chained(put(292)).status.value() == 0x6A84);
+        BOOST_TEST(card.send(put(292)).status.value() == 0x6A84);
+        BOOST_TEST(card.get_data(0x5FC105).data == apdu::make_tlv(0x53, content(291)));
+    }
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -5,6 +5,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -26,8 +27,9 @@ constexpr auto counter = static_cast<std::size_t>(piv::global_passcode_tries);
 /// What was shown to the card.
 enum class Shown { wrong, right };
 
-test::Setup setup() {
+test::Setup setup(emulator::Protection protection) {
     test::Setup setup;
+    setup.config.protection = protection;
     setup.config.geometry = {64, 4, 64};
     setup.config.piv.global_passcode = emulator::PasscodeRules{6, 8, true, all_tries};
     return setup;
@@ -46,30 +48,44 @@ void begin_with_a_try_lost(CardSession& card) {
 }
 
 void check(CutBench& bench, const CutBench::Cut& cut, Shown shown) {
-    BOOST_TEST_CONTEXT(cut.place) {
-        const test::StoreState state = bench.state();
-        BOOST_CHECK(state.objects == cut.before.objects || state.objects == cut.after.objects);
-        const int before = cut.before.counters.at(counter);
-        const int left = state.counters.at(counter);
-        BOOST_TEST(left >= before - 1);
-        BOOST_TEST(left <= (shown == Shown::right ? all_tries : before));
-        for (const emulator::CounterId other : {piv::passcode_tries, piv::unblocking_code_tries}) {
-            const auto index = static_cast<std::size_t>(other);
-            BOOST_TEST(unsigned{state.counters.at(index)} == unsigned{cut.before.counters.at(index)});
-        }
-        BOOST_TEST(bench.card().status("00200000") != 0x9000); // what was verified is forgotten
-        const bool with_old = verify(bench.card(), global_passcode) == 0x9000;
-        const bool with_new = bench.power_on_again(cut) && verify(bench.card(), new_passcode) == 0x9000;
-        BOOST_TEST(with_old != with_new); // exactly one works
-        BOOST_TEST(bench.card().verify() == 0x9000);
+    const test::StoreState state = bench.state();
+    bench.expect(state.objects == cut.before.objects || state.objects == cut.after.objects, cut,
+                 "I5 memory is neither that before nor that after");
+    const int before = cut.before.counters.at(counter);
+    const int left = state.counters.at(counter);
+    bench.expect(left >= before - 1 && left <= (shown == Shown::right ? all_tries : before), cut,
+                 "I6 tries came from nowhere, or more than one is gone");
+    for (const emulator::CounterId other : {piv::passcode_tries, piv::unblocking_code_tries}) {
+        const auto index = static_cast<std::size_t>(other);
+        bench.expect(state.counters.at(index) == cut.before.counters.at(index), cut,
+                     "I6 another counter moved");
     }
+    bench.expect(bench.card().status("00200000") != 0x9000, cut, "I6 it is still verified");
+    const bool with_old = verify(bench.card(), global_passcode) == 0x9000;
+    const bool with_new = bench.power_on_again(cut) && verify(bench.card(), new_passcode) == 0x9000;
+    bench.expect(with_old != with_new, cut, "I6 not exactly one of old and new works");
+    bench.expect(bench.card().verify() == 0x9000, cut, "I6 the application's own passcode does not work");
 }
 
-void sweep(const test::CardStep& step, Shown shown) {
-    CutBench bench(setup(), [](CardSession&) {});
+std::vector<std::string> violations_of(const test::CardStep& step, Shown shown,
+                                       emulator::Protection protection) {
+    CutBench bench(setup(protection), [](CardSession&) {});
     const auto cuts = bench.sweep(begin_with_a_try_lost, {step},
                                   [&](const CutBench::Cut& cut) { check(bench, cut, shown); });
     BOOST_TEST(cuts > 0U);
+    return bench.violations();
+}
+
+void sweep(const test::CardStep& step, Shown shown) {
+    for (const auto protection : {emulator::Protection::journal, emulator::Protection::shadow}) {
+        for (const std::string& violation : violations_of(step, shown, protection)) {
+            BOOST_ERROR(emulator::protection_word(protection) << " " << violation);
+        }
+    }
+}
+
+void change(CardSession& card) {
+    require_status(card.status("0024000010" + block(global_passcode) + block(new_passcode)), 0x9000);
 }
 
 } // namespace
@@ -85,11 +101,7 @@ BOOST_AUTO_TEST_CASE(a_right_try) {
 }
 
 BOOST_AUTO_TEST_CASE(a_change) {
-    sweep(
-        [](CardSession& card) {
-            require_status(card.status("0024000010" + block(global_passcode) + block(new_passcode)), 0x9000);
-        },
-        Shown::right);
+    sweep(change, Shown::right);
 }
 
 BOOST_AUTO_TEST_CASE(a_change_with_the_wrong_passcode) {
@@ -99,6 +111,11 @@ BOOST_AUTO_TEST_CASE(a_change_with_the_wrong_passcode) {
                            0x63C0 + all_tries - 2);
         },
         Shown::wrong);
+}
+
+// A memory that promises nothing: the same look has to see what it does.
+BOOST_AUTO_TEST_CASE(control_a_memory_without_protection_is_seen) {
+    BOOST_TEST(!violations_of(change, Shown::right, emulator::Protection::none).empty());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -6,7 +6,9 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace test = cardrig::tests;
@@ -25,8 +27,9 @@ namespace {
 constexpr apdu::Tag certificate = 0x5FC105;
 constexpr apdu::Tag neighbour = 0x5FC10A;
 
-test::Setup setup() {
+test::Setup setup(emulator::Protection protection) {
     test::Setup setup;
+    setup.config.protection = protection;
     setup.config.geometry = {64, 4, 64};
     setup.config.piv.put_data = emulator::PutDataMode::streamed;
     return setup;
@@ -80,7 +83,7 @@ std::optional<Bytes> read(CardSession& card, apdu::Tag tag) {
     if (answer.status.value() == 0x6A82) {
         return std::nullopt;
     }
-    BOOST_TEST(answer.status.value() == 0x9000);
+    require_status(answer.status.value(), 0x9000);
     return answer.data;
 }
 
@@ -89,35 +92,53 @@ std::optional<Bytes> wrapped(const std::optional<Bytes>& value) {
 }
 
 void check(CutBench& bench, const CutBench::Cut& cut, const History& history) {
-    BOOST_TEST_CONTEXT(cut.place) {
-        const test::StoreState state = bench.state();
-        BOOST_CHECK(state.objects == cut.before.objects || state.objects == cut.after.objects);
-        BOOST_CHECK(state.counters == cut.before.counters);
-        const auto found = read(bench.card(), certificate);
-        BOOST_CHECK(found == wrapped(history.after(cut.step)) ||
-                    found == wrapped(history.after(cut.step + 1)));
-        BOOST_CHECK(read(bench.card(), neighbour) == wrapped(content(80, 0x33)));
-        BOOST_TEST(bench.card().put_data(certificate, {}) == 0x6982); // nobody is authenticated any more
-        authenticate(bench.card());
-        put(bench.card(), certificate, content(150, 0x44));
-        BOOST_CHECK(read(bench.card(), certificate) == wrapped(content(150, 0x44)));
-    }
+    const test::StoreState state = bench.state();
+    bench.expect(state.objects == cut.before.objects || state.objects == cut.after.objects, cut,
+                 "I5 memory is neither that before the block nor that after it");
+    bench.expect(state.counters == cut.before.counters, cut, "I6 a counter moved");
+    const auto found = read(bench.card(), certificate);
+    bench.expect(found == wrapped(history.after(cut.step)) || found == wrapped(history.after(cut.step + 1)),
+                 cut, "I5 the object is torn");
+    bench.expect(read(bench.card(), neighbour) == wrapped(content(80, 0x33)), cut,
+                 "I5 another object changed");
+    bench.expect(bench.card().put_data(certificate, {}) == 0x6982, cut,
+                 "I6 the administrator is still there");
+    authenticate(bench.card());
+    put(bench.card(), certificate, content(150, 0x44));
+    bench.expect(read(bench.card(), certificate) == wrapped(content(150, 0x44)), cut,
+                 "I1 the object cannot be written anew");
 }
 
-void sweep(const CardStep& prepare, const std::optional<Bytes>& old_value, const Bytes& new_value,
-           std::size_t block_size, std::size_t gone_with) {
-    CutBench bench(setup(), [&prepare](CardSession& card) {
+struct Case {
+    CardStep prepare;
+    std::optional<Bytes> old_value;
+    Bytes new_value;
+    std::size_t block_size = 0;
+    std::size_t gone_with = 0; ///< the block that ends the head, from 0
+};
+
+std::vector<std::string> violations_of(const Case& put_data, emulator::Protection protection) {
+    CutBench bench(setup(protection), [&put_data](CardSession& card) {
         authenticate(card);
         put(card, neighbour, content(80, 0x33));
-        prepare(card);
+        put_data.prepare(card);
     });
-    const auto steps = blocks(new_value, block_size);
-    const History history{old_value, gone_with, steps.size(),
-                          new_value.empty() ? std::nullopt : std::optional{new_value}};
+    const auto steps = blocks(put_data.new_value, put_data.block_size);
+    const History history{put_data.old_value, put_data.gone_with, steps.size(),
+                          put_data.new_value.empty() ? std::nullopt : std::optional{put_data.new_value}};
     const auto cuts =
         bench.sweep(authenticate, steps, [&](const CutBench::Cut& cut) { check(bench, cut, history); });
     BOOST_TEST_MESSAGE(cuts << " cuts");
     BOOST_TEST(cuts > cardrig::harness::all_tearings().size());
+    return bench.violations();
+}
+
+void check_protected(const Case& put_data) {
+    for (const auto protection : {emulator::Protection::journal, emulator::Protection::shadow}) {
+        for (const std::string& violation : violations_of(put_data, protection)) {
+            BOOST_ERROR(emulator::protection_word(protection) << " " << violation);
+        }
+    }
 }
 
 const Bytes old_value = content(300, 0x11);
@@ -139,27 +160,35 @@ void leave_unfinished(CardSession& card) {
 BOOST_AUTO_TEST_SUITE(piv_streamed_put_cut)
 
 BOOST_AUTO_TEST_CASE(replacing_by_a_longer_value) {
-    sweep(put_old_value, old_value, content(420, 0x22), 200, 0);
+    check_protected({put_old_value, old_value, content(420, 0x22), 200, 0});
 }
 
 BOOST_AUTO_TEST_CASE(replacing_by_a_shorter_value_with_a_head_in_two_blocks) {
-    sweep(put_old_value, old_value, content(9, 0x22), 6, 1);
+    check_protected({put_old_value, old_value, content(9, 0x22), 6, 1});
 }
 
 BOOST_AUTO_TEST_CASE(writing_what_was_not_there) {
-    sweep(nothing, std::nullopt, content(300, 0x22), 120, 0);
+    check_protected({nothing, std::nullopt, content(300, 0x22), 120, 0});
 }
 
 BOOST_AUTO_TEST_CASE(writing_anew_what_is_unfinished) {
-    sweep(leave_unfinished, std::nullopt, content(300, 0x22), 120, 0);
+    check_protected({leave_unfinished, std::nullopt, content(300, 0x22), 120, 0});
 }
 
 BOOST_AUTO_TEST_CASE(deleting) {
-    sweep(put_old_value, old_value, {}, 4, 1);
+    check_protected({put_old_value, old_value, {}, 4, 1});
 }
 
 BOOST_AUTO_TEST_CASE(deleting_what_is_unfinished) {
-    sweep(leave_unfinished, std::nullopt, {}, 4, 1);
+    check_protected({leave_unfinished, std::nullopt, {}, 4, 1});
+}
+
+// A memory that promises nothing: the same look has to see what it does.
+BOOST_AUTO_TEST_CASE(control_a_memory_without_protection_is_seen) {
+    const auto violations =
+        violations_of({put_old_value, old_value, content(420, 0x22), 200, 0}, emulator::Protection::none);
+    const auto torn = [](const std::string& each) { return each.find("I5") != std::string::npos; };
+    BOOST_TEST(std::ranges::any_of(violations, torn));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
