@@ -56,26 +56,9 @@ std::uint64_t CutBench::sweep(const CardStep& begin, const std::vector<CardStep>
                               states[in + 1]};
                 start(begin, decorate);
                 faulty_.cut_at(write, tearing);
-<<<<<<< HEAD
-                try {
-                    for (const CardStep& step : steps) {
-                        step(session_);
-                    }
-                    throw std::runtime_error(cut.place + ": there are fewer writes than there were");
-                } catch (const harness::PowerCut&) {
-                    ++cuts;
-                }
-                session_.power_off();
-                decorated_.reset();
-                remains_ = faulty_.remains();
-                if (power_on_again(cut)) {
-                    check(cut);
-                }
-=======
                 lose_power(steps, cut);
                 ++cuts;
                 look(cut, check);
->>>>>>> piv
             }
         }
     }
@@ -95,6 +78,7 @@ void CutBench::lose_power(const std::vector<CardStep>& steps, const Cut& cut) {
         throw std::runtime_error(cut.place + ": there are fewer writes than there were");
     }
     session_.power_off();
+    decorated_.reset();
     remains_ = faulty_.remains();
 }
 

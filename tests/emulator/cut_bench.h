@@ -34,15 +34,11 @@ public:
     using Check = std::function<void(const Cut&)>;
 
     /// `begin` is done after each power-on and not cut; the steps are. `check` begins with the card powered
-<<<<<<< HEAD
-    /// on over what is left, with nothing between card and memory; the number of cuts is returned.
+    /// on over what is left, with nothing between card and memory, and what it throws is a violation. The
+    /// number of cuts is returned.
     std::uint64_t sweep(const CardStep& begin, const std::vector<CardStep>& steps, const Check& check,
                         const Decorate& decorate = {});
-=======
-    /// on over what is left, and what it throws is a violation. The number of cuts is returned.
-    std::uint64_t sweep(const CardStep& begin, const std::vector<CardStep>& steps, const Check& check);
     [[nodiscard]] const std::vector<std::string>& violations() const { return violations_; }
->>>>>>> piv
 
     // For `check`:
     [[nodiscard]] CardSession& card() { return session_; }
@@ -54,18 +50,12 @@ public:
     void expect(bool kept, const Cut& cut, std::string_view promise);
 
 private:
-<<<<<<< HEAD
     void start(const CardStep& begin, const Decorate& decorate = {});
     [[nodiscard]] std::vector<StoreState>
     undisturbed(const CardStep& begin, const std::vector<CardStep>& steps, const Decorate& decorate);
-=======
-    void start(const CardStep& begin);
-    [[nodiscard]] std::vector<StoreState> undisturbed(const CardStep& begin,
-                                                      const std::vector<CardStep>& steps);
     /// Goes through the steps until the power goes.
     void lose_power(const std::vector<CardStep>& steps, const Cut& cut);
     void look(const Cut& cut, const Check& check);
->>>>>>> piv
 
     emulator::MemoryNvm memory_;
     harness::FaultyNvm faulty_{memory_};
