@@ -1,11 +1,16 @@
 #include "emulator/object_store.h"
+#include "emulator/store/counters.h"
+#include "emulator/store/journal.h"
 #include "emulator/store/layout.h"
+#include "emulator/store/record.h"
 
 #include <boost/test/unit_test.hpp>
 
+#include <map>
 #include <stdexcept>
 #include <tuple>
 #include <type_traits>
+#include <utility>
 
 using namespace cardrig::emulator;
 
@@ -449,6 +454,100 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(the_smallest_geometry_works, Each, EachProtection)
     BOOST_CHECK(put(*store, first, pattern(40, 1)) == CommitResult::committed);
     BOOST_CHECK(put(*store, first, pattern(64, 2)) == CommitResult::committed);
     BOOST_CHECK(mounted(nvm)->read(first) == pattern(64, 2));
+}
+
+// Erased memory would be an empty card, and zeroed tables one with an object that nobody wrote.
+BOOST_AUTO_TEST_CASE_TEMPLATE(no_region_that_is_erased_or_zeroed_passes_for_valid, Each, EachProtection) {
+    MemoryNvm nvm{small};
+    BOOST_CHECK(put(*formatted(nvm, Each::value), first, pattern(40, 1)) == CommitResult::committed);
+    const auto layout = store::Layout::of(small, Each::value).value();
+    const store::Region counters{layout.counters[0].offset,
+                                 layout.counters[0].size + layout.counters[1].size};
+    const store::Region roots{layout.roots[0].offset, layout.roots[0].size + layout.roots[1].size};
+    for (const std::uint8_t value : {std::uint8_t{0x00}, erased_byte}) {
+        for (const store::Region& region : {layout.superblock, counters, roots, layout.home}) {
+            Bytes bytes = nvm.bytes();
+            std::fill_n(bytes.begin() + region.offset, region.size, value);
+            BOOST_TEST((region.size == 0 || !mount_error(small, bytes).empty()));
+        }
+        Bytes bytes = nvm.bytes();
+        std::fill_n(bytes.begin() + layout.home.offset, layout.home.size, value);
+        BOOST_TEST(mount_error(small, bytes).find(value == 0 ? "zeroed" : "erased") != std::string::npos);
+    }
+}
+
+// What a page shows that belongs to nobody may be what a cut left there.
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_free_page_is_written_even_where_it_looks_right, Each, EachProtection) {
+    MemoryNvm memory{small};
+    StrictNvm nvm{memory};
+    const auto store = formatted(nvm, Each::value);
+    BOOST_CHECK(put(*store, first, pattern(128, 1)) == CommitResult::committed);
+    BOOST_CHECK(erase(*store, first) == CommitResult::committed);
+    nvm.writes = 0;
+    BOOST_CHECK(put(*store, first, pattern(128, 1)) == CommitResult::committed);
+    BOOST_TEST(nvm.writes >= 4 + 2); // its pages, the directory and the page table
+}
+
+BOOST_AUTO_TEST_CASE(memory_of_the_first_version_is_read_and_written) {
+    MemoryNvm nvm{small};
+    const auto layout = store::Layout::of(small, Protection::journal, 1).value();
+    store::Counters::format(nvm, layout);
+    store::Journal(nvm, layout).format();
+    Bytes superblock;
+    for (const std::uint32_t number : {0x47525243U, 1U, 0U, 32U, 2U, 48U}) {
+        store::append_u32(superblock, number);
+    }
+    nvm.write(0, store::seal(superblock));
+    BOOST_CHECK(put(*mounted(nvm), first, pattern(100, 1)) == CommitResult::committed);
+    BOOST_CHECK(mounted(nvm)->read(first) == pattern(100, 1));
+    // The directory begins with the object's number, as that version has it.
+    BOOST_TEST(store::u32_at(nvm.bytes(), layout.home.offset) == static_cast<std::uint32_t>(first));
+    // Nothing but the journal was known then.
+    superblock[8] = 1;
+    nvm.write(0, store::seal(superblock));
+    BOOST_TEST(mount_error(small, nvm.bytes()).find("unknown protection (1)") != std::string::npos);
+    superblock[4] = 3;
+    nvm.write(0, store::seal(superblock));
+    BOOST_TEST(mount_error(small, nvm.bytes()).find("version 3; versions 1 to 2") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(protections_have_the_words_of_profiles) {
+    for (const auto& [protection, word] : {std::pair{Protection::none, "none"},
+                                           {Protection::journal, "journal"},
+                                           {Protection::shadow, "shadow"}}) {
+        BOOST_TEST(protection_word(protection) == word);
+        BOOST_CHECK(protection_from_word(word) == protection);
+    }
+    BOOST_CHECK(protection_from_word("Journal") == std::nullopt);
+    BOOST_CHECK(protection_from_word("") == std::nullopt);
+}
+
+// The figures of emulator/README.md: free bytes of the default geometry, and what a certificate of 1.5 kB
+// costs that takes another's place.
+BOOST_AUTO_TEST_CASE_TEMPLATE(capacity_and_writes_are_as_documented, Each, EachProtection) {
+    struct Figures {
+        std::uint32_t free_bytes;
+        int writes;
+        int counter_writes;
+    };
+    static const std::map<Protection, Figures> documented{{Protection::none, {123'520, 12, 1}},
+                                                          {Protection::journal, {89'856, 31, 1}},
+                                                          {Protection::shadow, {88'832, 18, 1}}};
+    const Figures& expected = documented.at(Each::value);
+    MemoryNvm memory{NvmGeometry{}};
+    StrictNvm nvm{memory};
+    const auto store = formatted(nvm, Each::value);
+    BOOST_TEST(store->free_bytes() == expected.free_bytes);
+    for (std::uint32_t i = 0; i < 4; ++i) {
+        BOOST_REQUIRE(put(*store, ObjectId{i}, pattern(1220, 1)) == CommitResult::committed);
+        BOOST_REQUIRE(put(*store, ObjectId{100 + i}, pattern(1500, 1)) == CommitResult::committed);
+    }
+    nvm.writes = 0;
+    BOOST_REQUIRE(put(*store, ObjectId{101}, pattern(1500, 2)) == CommitResult::committed);
+    BOOST_TEST(nvm.writes == expected.writes);
+    nvm.writes = 0;
+    store->set_counter(CounterId{0}, 2);
+    BOOST_TEST(nvm.writes == expected.counter_writes);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
