@@ -89,7 +89,7 @@ def test_an_image_whose_memory_is_erased_is_a_card_error(card):
     # Layout of an image: magic and version, configuration, SHA-256 of configuration and memory with its length, each
     # a line; then the memory, deflated.
     first, config, _, _ = card.image.split(b"\n", 3)
-    geometry = json.loads(config)["memory"]
+    geometry = json.loads(config)["card"]["memory"]
     size = geometry["page"] * geometry["pages-per-block"] * geometry["blocks"]
     memory = zlib.compress(b"\xff" * size)
     digest = hashlib.sha256(config + b"\n" + memory).hexdigest().upper()
