@@ -146,6 +146,42 @@ public:
     void sync() override {}
 };
 
+/// Syncs only behind what makes a change valid: not between the copies and the root that vouches for them.
+class NoSyncBeforeRoot final : public PassingNvm {
+public:
+    using PassingNvm::PassingNvm;
+    void write(std::uint32_t offset, ByteView bytes) override {
+        copying_ = layout().home.contains(offset);
+        inner_.write(offset, bytes);
+    }
+    void sync() override {
+        if (!copying_) {
+            inner_.sync();
+        }
+    }
+
+private:
+    bool copying_ = false;
+};
+
+/// As above, between the journal and its commit record.
+class NoSyncBeforeCommitRecord final : public PassingNvm {
+public:
+    using PassingNvm::PassingNvm;
+    void write(std::uint32_t offset, ByteView bytes) override {
+        in_journal_ = layout().journal.contains(offset);
+        inner_.write(offset, bytes);
+    }
+    void sync() override {
+        if (!in_journal_) {
+            inner_.sync();
+        }
+    }
+
+private:
+    bool in_journal_ = false;
+};
+
 /// The commit record goes out before the journal that it vouches for.
 class CommitRecordFirst final : public PassingNvm {
 public:

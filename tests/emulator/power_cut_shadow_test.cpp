@@ -55,6 +55,10 @@ BOOST_AUTO_TEST_CASE(sees_that_nothing_is_synced) {
     BOOST_TEST(mentions(run_broken<NoSync>(), "lost-writes"));
 }
 
+BOOST_AUTO_TEST_CASE(sees_that_the_copies_are_not_synced_before_the_root) {
+    BOOST_TEST(mentions(run_broken<NoSyncBeforeRoot>(), "one-lost"));
+}
+
 BOOST_AUTO_TEST_CASE(sees_that_counters_are_written_in_place) {
     BOOST_TEST(mentions(run_broken<OneCounterBlock>(), "counters"));
 }

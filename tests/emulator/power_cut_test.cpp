@@ -47,6 +47,10 @@ BOOST_AUTO_TEST_CASE(sees_that_nothing_is_synced) {
     BOOST_TEST(mentions(run_broken<NoSync>(), "lost-writes"));
 }
 
+BOOST_AUTO_TEST_CASE(sees_that_the_journal_is_not_synced_before_its_commit_record) {
+    BOOST_TEST(mentions(run_broken<NoSyncBeforeCommitRecord>(), "one-lost"));
+}
+
 BOOST_AUTO_TEST_CASE(sees_that_the_commit_record_comes_before_the_journal) {
     BOOST_TEST(!run_broken<CommitRecordFirst>().violations.empty());
 }

@@ -38,6 +38,56 @@ std::string fingerprint(const FaultyNvm::Remains& remains) {
 
 namespace {
 
+/// Weak bits read otherwise with each seed: what one reading hides, another shows.
+const std::vector<Tearing>& sweep_tearings() {
+    static const std::vector<Tearing> all = [] {
+        std::vector<Tearing> tearings = harness::all_tearings();
+        for (std::uint64_t seed = 2; seed <= 4; ++seed) {
+            tearings.push_back({harness::TearingModel::weak_bits, {}, seed});
+        }
+        return tearings;
+    }();
+    return all;
+}
+
+/// Keeps what is written until it is synced: a chip that puts off its writes may do them in any order, so
+/// that a power cut can take one of them and leave those that came after it.
+class PendingWrites final : public Nvm {
+public:
+    explicit PendingWrites(FaultyNvm& inner) : inner_(inner), synced_(inner.remains()) {}
+    [[nodiscard]] NvmGeometry geometry() const override { return inner_.geometry(); }
+    void read(std::uint32_t offset, std::span<std::uint8_t> out) const override { inner_.read(offset, out); }
+    void write(std::uint32_t offset, ByteView bytes) override {
+        pending_.emplace_back(offset, Bytes(bytes.begin(), bytes.end()));
+        inner_.write(offset, bytes);
+    }
+    void sync() override {
+        inner_.sync();
+        if (!pending_.empty()) {
+            pending_.clear();
+            synced_ = inner_.remains();
+        }
+    }
+
+    /// After a cut: how many writes were pending before the one that was cut.
+    [[nodiscard]] std::size_t earlier() const { return pending_.empty() ? 0 : pending_.size() - 1; }
+    /// What is left where all of them were done, the cut one too, but not the n-th.
+    [[nodiscard]] FaultyNvm::Remains without(std::size_t n) const {
+        inner_.restore(synced_);
+        for (std::size_t i = 0; i < pending_.size(); ++i) {
+            if (i != n) {
+                inner_.write(pending_[i].first, pending_[i].second);
+            }
+        }
+        return inner_.remains();
+    }
+
+private:
+    FaultyNvm& inner_;
+    FaultyNvm::Remains synced_;
+    std::vector<std::pair<std::uint32_t, Bytes>> pending_;
+};
+
 /// What a cut left, and what a card may show over it.
 struct Case {
     FaultyNvm::Remains remains;
@@ -81,9 +131,10 @@ private:
         nvm_.power_on();
         return mount();
     }
-    Session mount() {
-        std::unique_ptr<Nvm> decorated = sweep_.decorate ? sweep_.decorate(nvm_) : nullptr;
-        Nvm& nvm = decorated ? *decorated : nvm_;
+    Session mount() { return mount(nvm_); }
+    Session mount(Nvm& memory) {
+        std::unique_ptr<Nvm> decorated = sweep_.decorate ? sweep_.decorate(memory) : nullptr;
+        Nvm& nvm = decorated ? *decorated : memory;
         auto store = ObjectStore::mount(nvm);
         return {std::move(decorated), std::move(store)};
     }
@@ -130,7 +181,7 @@ private:
                                  const std::string& replay) {
         const std::vector<StoreState> states = undisturbed(start, steps);
         std::vector<Case> cases;
-        for (const Tearing& tearing : harness::all_tearings()) {
+        for (const Tearing& tearing : sweep_tearings()) {
             for (std::uint64_t write = 1; !enough(); ++write) {
                 auto cut = cut_steps(start, steps, states, write, tearing);
                 if (!cut) {
@@ -142,7 +193,47 @@ private:
                 }
             }
         }
+        for (std::uint64_t write = 1; !enough() && lose_each(start, steps, states, write, replay, cases);
+             ++write) {
+        }
         return cases;
+    }
+
+    /// Cuts at that write, which is done all the same, while one earlier write since the last sync is not;
+    /// each of them in turn. False where the steps end before that write.
+    bool lose_each(const FaultyNvm::Remains& start, const std::vector<Step>& steps,
+                   const std::vector<StoreState>& states, std::uint64_t write, const std::string& replay,
+                   std::vector<Case>& cases) {
+        nvm_.restore(start);
+        PendingWrites pending(nvm_);
+        std::size_t done = 0;
+        try {
+            const Session session = mount(pending);
+            nvm_.cut_at(write, {harness::TearingModel::atomic_page});
+            for (const Step& step : steps) {
+                step(*session.store.value());
+                ++done;
+            }
+            nvm_.cancel_cut();
+            return false;
+        } catch (const PowerCut&) {
+            const Case cut{{}, {states[done], states[done + 1]}, replay, false};
+            add_lost(pending, cut, fmt::format("write #{}", write), cases);
+            return true;
+        }
+    }
+
+    void add_lost(const PendingWrites& pending, const Case& cut, const std::string& at,
+                  std::vector<Case>& cases) {
+        for (std::size_t lost = 0; lost < pending.earlier(); ++lost) {
+            ++report_.cuts;
+            Case left = cut;
+            left.remains = pending.without(lost);
+            left.replay += fmt::format("{} one-lost {}", at, lost + 1);
+            if (is_new(left, "cut ")) {
+                cases.push_back(std::move(left));
+            }
+        }
     }
 
     /// None where the steps end before that write.
@@ -245,7 +336,7 @@ private:
     }
 
     void cut_recovery(const Case& found, std::uint64_t write, std::vector<Case>& next) {
-        for (const Tearing& tearing : harness::all_tearings()) {
+        for (const Tearing& tearing : sweep_tearings()) {
             nvm_.restore(found.remains);
             nvm_.cut_at(write, tearing);
             try {
@@ -259,6 +350,19 @@ private:
                     next.push_back(std::move(cut));
                 }
             }
+        }
+        lose_each_of_recovery(found, write, next);
+    }
+
+    void lose_each_of_recovery(const Case& found, std::uint64_t write, std::vector<Case>& next) {
+        nvm_.restore(found.remains);
+        PendingWrites pending(nvm_);
+        nvm_.cut_at(write, {harness::TearingModel::atomic_page});
+        try {
+            static_cast<void>(mount(pending));
+        } catch (const PowerCut&) {
+            const Case cut{{}, found.allowed, found.replay, found.probed};
+            add_lost(pending, cut, fmt::format(", recovery write #{}", write), next);
         }
     }
 
