@@ -186,6 +186,20 @@ Result<std::unique_ptr<ObjectStore>> ObjectStore::mount(Nvm& nvm) {
         layout->protection, std::move(*counters), std::move(*pages), std::move(*home))));
 }
 
+Result<std::unique_ptr<ObjectStore>> ObjectStore::mount(Nvm& nvm, Protection expected) {
+    // Before anything is recovered: that writes.
+    if (const auto sensible = check(nvm.geometry()); !sensible) {
+        return apdu::failure(sensible.error().message);
+    }
+    const auto layout = read_superblock(nvm);
+    if (layout && layout->protection != expected) {
+        return apdu::failure(fmt::format("the memory is laid out for the protection '{}', and the card's "
+                                         "configuration says '{}'",
+                                         protection_word(layout->protection), protection_word(expected)));
+    }
+    return mount(nvm);
+}
+
 std::optional<Bytes> ObjectStore::read(ObjectId id) const {
     return impl_->home_.read(id);
 }

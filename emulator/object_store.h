@@ -65,6 +65,9 @@ public:
     /// left as far as that can be told from no card at all.
     [[nodiscard]] static Result<std::unique_ptr<ObjectStore>> mount(Nvm& nvm);
 
+    /// The same, and fails on memory that is laid out for another protection.
+    [[nodiscard]] static Result<std::unique_ptr<ObjectStore>> mount(Nvm& nvm, Protection expected);
+
     ObjectStore(const ObjectStore&) = delete;
     ObjectStore& operator=(const ObjectStore&) = delete;
     ~ObjectStore();

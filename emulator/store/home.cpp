@@ -41,6 +41,12 @@ Result<Home> Home::load(const Pages& pages, const Layout& layout) {
     }
     if (layout.protection == Protection::none) {
         tables->drop_zeroed_entries();
+        // A cut tears the few objects that a transaction changes; reading what claims more would take
+        // forever.
+        constexpr std::uint64_t most_claims = 8;
+        if (tables->claim_more_than(most_claims * layout.data_pages, page_size)) {
+            return apdu::failure("the memory is damaged: its objects claim many times what it holds");
+        }
     } else if (const auto sound = tables->check(page_size); !sound) {
         return apdu::failure(sound.error().message);
     }
@@ -53,7 +59,9 @@ std::optional<Bytes> Home::read(ObjectId id) const {
         return std::nullopt;
     }
     Bytes content;
-    for (const std::uint32_t data_page : tables_.chain(*entry)) {
+    const std::size_t page_size = layout_.geometry.page_size;
+    const std::size_t most = (std::size_t{entry->length} + page_size - 1) / page_size;
+    for (const std::uint32_t data_page : tables_.chain(*entry, most)) {
         const Bytes bytes = page(layout_.table_pages + data_page);
         content.insert(content.end(), bytes.begin(), bytes.end());
     }

@@ -92,15 +92,33 @@ std::vector<ObjectId> Tables::objects() const {
     return {ids.begin(), ids.end()};
 }
 
-std::vector<std::uint32_t> Tables::chain(const DirectoryEntry& entry) const {
+std::vector<std::uint32_t> Tables::chain(const DirectoryEntry& entry, std::size_t most) const {
     std::vector<std::uint32_t> pages;
     std::vector<bool> seen(next.size(), false);
-    for (std::uint32_t page = entry.first; page < next.size() && next[page] != free_page && !seen[page];
+    for (std::uint32_t page = entry.first;
+         pages.size() < most && page < next.size() && next[page] != free_page && !seen[page];
          page = next[page]) {
         seen[page] = true;
         pages.push_back(page);
     }
     return pages;
+}
+
+bool Tables::claim_more_than(std::uint64_t pages, std::uint32_t page_size) const {
+    std::uint64_t claimed = 0;
+    for (const DirectoryEntry& entry : directory) {
+        const std::uint64_t wanted =
+            entry.is_free() ? 0 : (std::uint64_t{entry.length} + page_size - 1) / page_size;
+        const std::uint64_t most = std::min<std::uint64_t>(wanted, next.size());
+        std::uint32_t page = entry.first;
+        for (std::uint64_t i = 0; i < most && page < next.size() && next[page] != free_page; ++i) {
+            page = next[page];
+            if (++claimed > pages) {
+                return true;
+            }
+        }
+    }
+    return false;
 }
 
 std::uint32_t Tables::free_pages() const {

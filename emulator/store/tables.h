@@ -47,8 +47,11 @@ struct Tables {
     /// In ascending order, each once.
     [[nodiscard]] std::vector<ObjectId> objects() const;
     /// Ends where the chain leaves the memory, comes to a page that is free, or to one that it had before:
-    /// none of which there is in tables that passed check().
-    [[nodiscard]] std::vector<std::uint32_t> chain(const DirectoryEntry& entry) const;
+    /// none of which there is in tables that passed check(). No more than `most` pages.
+    [[nodiscard]] std::vector<std::uint32_t> chain(const DirectoryEntry& entry,
+                                                   std::size_t most = SIZE_MAX) const;
+    /// Whether the objects together claim more pages than that, each at most all that there are.
+    [[nodiscard]] bool claim_more_than(std::uint64_t pages, std::uint32_t page_size) const;
     [[nodiscard]] std::uint32_t free_pages() const;
     /// Fails where a chain is too short, too long, leaves the memory or meets another, where an object is
     /// there twice, or a page belongs to none.
