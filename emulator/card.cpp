@@ -30,7 +30,7 @@ bool is_get_response(const CommandApdu& command) {
 
 Result<std::unique_ptr<Card>> Card::power_on(Nvm& nvm, const CardConfig& config, Environment environment) {
     std::unique_ptr<Card> card(new Card(nvm, config, environment));
-    Result<std::unique_ptr<ObjectStore>> store = ObjectStore::mount(card->nvm_);
+    Result<std::unique_ptr<ObjectStore>> store = ObjectStore::mount(card->nvm_, config.protection);
     if (!store) {
         return tl::make_unexpected(store.error());
     }

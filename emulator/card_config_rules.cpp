@@ -165,9 +165,12 @@ std::optional<std::string> config_fault(const CardConfig& config) {
     if (config.profile.empty() || config.profile.size() > 255) {
         return "a profile's name has 1 to 255 bytes";
     }
-    // Names are shown on terminals.
+    // Names are shown on terminals, and images are JSON.
     if (apdu::has_control_characters(config.profile)) {
         return "a profile's name has no control characters";
+    }
+    if (apdu::printable(config.profile) != config.profile) {
+        return "a profile's name is UTF-8";
     }
     if (auto fault = atr_fault(config.atr)) {
         return fault;

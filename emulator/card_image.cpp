@@ -46,7 +46,14 @@ ByteView bytes_of(std::string_view text) {
     return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
+/// Deflated bytes never grow more than that (zlib's own figure is 1032): what cannot be there is not made
+/// room for.
+constexpr std::size_t largest_growth = 1040;
+
 std::optional<Bytes> inflate_exactly(ByteView deflated, std::size_t size) {
+    if (size / largest_growth > deflated.size()) {
+        return std::nullopt;
+    }
     Bytes memory(size);
     uLongf out_size = memory.size();
     uLong in_size = deflated.size();
@@ -78,7 +85,7 @@ std::string description_line(const CardImage& image) {
         {"card", config_to_json(image.config)},
         {"weak-bits",
          {{"count", image.weak.masks.size()}, {"state", fmt::format("{:016X}", image.weak.state)}}}};
-    // A profile is named after its file, and a file's name may hold bytes that are not UTF-8.
+    // Never throws: a name that is not UTF-8, which config_fault() refuses, changes.
     return out.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
 }
 
@@ -202,16 +209,18 @@ Bytes CardImage::serialize() const {
 }
 
 bool CardImage::begins_like_one(ByteView file) {
-    return file.size() >= card_image_magic.size() &&
-           std::equal(card_image_magic.begin(), card_image_magic.end(), file.begin());
+    const std::size_t size = std::min(file.size(), card_image_magic.size());
+    return std::equal(file.begin(), file.begin() + static_cast<std::ptrdiff_t>(size),
+                      card_image_magic.begin());
 }
 
 Result<CardImage> CardImage::parse(ByteView file) {
     if (!begins_like_one(file)) {
-        const bool cut = !file.empty() && file.size() < card_image_magic.size() &&
-                         std::equal(file.begin(), file.end(), card_image_magic.begin());
-        return apdu::failure(cut ? "the card image is truncated: it ends in its first line"
-                                 : "not a card image: it does not begin as one");
+        return apdu::failure("not a card image: it does not begin as one");
+    }
+    if (file.size() < card_image_magic.size()) {
+        return apdu::failure(file.empty() ? "the card image is truncated: the file is empty"
+                                          : "the card image is truncated: it ends in its first line");
     }
     std::string_view text(reinterpret_cast<const char*>(file.data()), file.size());
     text.remove_prefix(card_image_magic.size());

@@ -30,7 +30,8 @@ struct CardImage {
     [[nodiscard]] Bytes serialize() const;
     /// Refuses what is foreign, truncated, damaged or of a version it does not know, each by name.
     [[nodiscard]] static Result<CardImage> parse(ByteView file);
-    /// Whether a file begins as an image does, of whatever version.
+    /// Whether a file begins as an image does, of whatever version; also where it ends before that can be
+    /// told, even at once: then it is what is left of one.
     [[nodiscard]] static bool begins_like_one(ByteView file);
 };
 

@@ -59,7 +59,7 @@ StatusWord Passcode::query(ReferenceData which) const {
     if (which == ReferenceData::global_passcode ? global_verified() : verified_) {
         return sw::success;
     }
-    const std::uint8_t tries = store_.counter(reference(which).tries);
+    const std::uint8_t tries = tries_left(store_, reference(which).tries);
     return tries == 0 ? sw::authentication_method_blocked : sw::verification_failed(tries);
 }
 
@@ -176,7 +176,7 @@ Passcode::Reference Passcode::reference(ReferenceData which) const {
 }
 
 Passcode::Attempt Passcode::attempt(const Reference& which, const ReferenceBlock& shown) {
-    const std::uint8_t tries = store_.counter(which.tries);
+    const std::uint8_t tries = tries_left(store_, which.tries);
     if (tries == 0) {
         return {Outcome::blocked, 0}; // before any comparison
     }

@@ -50,6 +50,11 @@ Bytes management_key_content(Algorithm algorithm, ByteView key) {
     return content;
 }
 
+std::uint8_t tries_left(const ObjectStore& store, CounterId counter) {
+    const std::uint8_t tries = store.counter(counter);
+    return tries > most_tries ? std::uint8_t{0} : tries;
+}
+
 RetryLimits retry_limits(const ObjectStore& store, const PivConfig& config) {
     const std::optional<Bytes> set = store.read(retry_limits_object);
     if (set && set->size() == 2) {

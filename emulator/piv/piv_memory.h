@@ -76,6 +76,12 @@ inline constexpr CounterId passcode_tries{0};
 inline constexpr CounterId unblocking_code_tries{1};
 inline constexpr CounterId global_passcode_tries{2};
 
+/// Counters never stand above that.
+inline constexpr std::uint8_t most_tries = 15;
+/// What a retry counter says; 0, blocked, where it says more than any counter may: it is torn or erased, and
+/// must not be taken for many tries.
+[[nodiscard]] std::uint8_t tries_left(const ObjectStore& store, CounterId counter);
+
 enum class KeyOrigin : std::uint8_t { generated = 1, imported = 2 };
 
 /// A key pair as it lies in memory: format (1), algorithm, origin, passcode policy, then PKCS#8 DER.

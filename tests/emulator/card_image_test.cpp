@@ -183,7 +183,8 @@ BOOST_AUTO_TEST_CASE(a_change_of_any_byte_is_refused) {
 
 BOOST_AUTO_TEST_CASE(a_cut_at_any_length_is_refused_as_one) {
     const Bytes file = sample().serialize();
-    for (std::size_t length = 1; length < file.size(); ++length) {
+    for (std::size_t length = 0; length < file.size(); ++length) {
+        BOOST_REQUIRE(CardImage::begins_like_one(ByteView(file).first(length)));
         const std::string message = refusal(ByteView(file).first(length));
         BOOST_REQUIRE_MESSAGE(contains(message, "truncated"), length << ": " << message);
     }
@@ -194,7 +195,7 @@ BOOST_AUTO_TEST_CASE(a_cut_at_any_length_is_refused_as_one) {
 
 BOOST_AUTO_TEST_CASE(each_kind_of_wrong_file_has_its_name) {
     const auto of = [](std::string_view text) { return refusal(Bytes(text.begin(), text.end())); };
-    BOOST_TEST(contains(of(""), "not a card image"));
+    BOOST_TEST(contains(of(""), "truncated: the file is empty"));
     BOOST_TEST(contains(of("title: a profile\n"), "not a card image"));
     BOOST_TEST(contains(of("\x7F"
                            "ELF and more of it, longer than the first line"),
@@ -251,6 +252,31 @@ BOOST_AUTO_TEST_CASE(a_configuration_that_no_card_has_is_refused) {
     BOOST_TEST(contains(refusal(forge("[]", memory)), "configuration is wrong"));
     BOOST_TEST(contains(refusal(forge("{", memory)), "configuration is wrong"));
     BOOST_TEST(contains(refusal(forge(std::string(60'000, '['), memory)), "configuration is wrong"));
+}
+
+BOOST_AUTO_TEST_CASE(a_name_that_no_image_can_keep_is_refused) {
+    CardConfig config = sample().config;
+    config.profile = "caf\xC3\xA9";
+    BOOST_TEST(config_fault(config).value_or("") == "");
+    config.profile = "caf\xE9";
+    BOOST_TEST(contains(config_fault(config).value(), "UTF-8"));
+}
+
+// A small file can say that it holds a large memory; real ones deflate well, but not without bound.
+BOOST_AUTO_TEST_CASE(a_memory_that_cannot_be_in_the_file_is_refused_and_one_that_is_all_the_same_is_not) {
+    CardImage image = sample();
+    image.config.geometry = {4096, 4, 256};
+    image.memory.assign(image.config.geometry.size(), erased_byte);
+    image.weak = {};
+    const Bytes file = image.serialize();
+    BOOST_TEST(file.size() < image.memory.size() / 100);
+    BOOST_REQUIRE_EQUAL(refusal(file), "");
+    BOOST_TEST(refusal(forge(with("\"count\":3", "\"count\":0"), image.memory)) != "");
+    std::string config(file.begin() + static_cast<std::ptrdiff_t>(line_end(file, 1)),
+                       file.begin() + static_cast<std::ptrdiff_t>(line_end(file, 2)) - 1);
+    BOOST_TEST(refusal(forge(config, image.memory)) == "");
+    config.replace(config.find("\"count\":0"), 9, "\"count\":4194304");
+    BOOST_TEST(contains(refusal(forge(config, image.memory)), "does not have the 4194304 bytes"));
 }
 
 BOOST_AUTO_TEST_CASE(weak_bits_out_of_order_are_refused) {

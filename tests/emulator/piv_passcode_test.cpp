@@ -2,6 +2,7 @@
 #include "tests/emulator/piv_card.h"
 
 #include "emulator/piv/passcode.h"
+#include "emulator/store/layout.h"
 
 #include <boost/test/unit_test.hpp>
 
@@ -52,6 +53,19 @@ BOOST_AUTO_TEST_CASE(a_right_passcode_stays_verified) {
     BOOST_TEST(card.verify() == 0x9000);
     BOOST_TEST(card.status(query) == 0x9000);
     BOOST_TEST(card.status(query) == 0x9000);
+}
+
+// Nothing but the magic number tells that counters without protection are erased.
+BOOST_AUTO_TEST_CASE(a_counter_above_all_limits_is_blocked) {
+    test::Setup setup;
+    setup.config.protection = emulator::Protection::none;
+    PivCard card{setup};
+    const auto layout =
+        emulator::store::Layout::of(setup.config.geometry, emulator::Protection::none).value();
+    card.memory().bytes().at(layout.counters[0].offset + 4) = 0xFF;
+    card.power_cycle();
+    BOOST_TEST(card.status(query) == 0x6983);
+    BOOST_TEST(card.verify() == 0x6983);
 }
 
 BOOST_AUTO_TEST_CASE(verify_blocks_after_third_wrong_passcode) {

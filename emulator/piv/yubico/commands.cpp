@@ -19,7 +19,6 @@ using Firmware = std::array<std::uint8_t, 3>;
 constexpr std::size_t longest_data = 2'048;
 
 /// What a counter can count, and 63Cx can tell.
-constexpr std::uint8_t most_tries = 15;
 
 tl::unexpected<StatusWord> refused(StatusWord status) {
     return tl::make_unexpected(status);

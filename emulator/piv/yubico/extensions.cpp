@@ -98,13 +98,13 @@ Bytes Extensions::code_metadata(ObjectId code, std::string_view factory_code, st
 ResponseApdu Extensions::passcode_metadata() const {
     return code_metadata(passcode_object, factory_passcode,
                          retry_limits(state_.store, state_.config).passcode,
-                         state_.store.counter(passcode_tries));
+                         tries_left(state_.store, passcode_tries));
 }
 
 ResponseApdu Extensions::unblocking_code_metadata() const {
     return code_metadata(unblocking_code_object, factory_unblocking_code,
                          retry_limits(state_.store, state_.config).unblocking_code,
-                         state_.store.counter(unblocking_code_tries));
+                         tries_left(state_.store, unblocking_code_tries));
 }
 
 ResponseApdu Extensions::management_key_metadata() const {
@@ -221,7 +221,8 @@ ResponseApdu Extensions::run(const SetManagementKey& command) {
 }
 
 ResponseApdu Extensions::run(const ResetPiv& /*command*/) {
-    if (state_.store.counter(passcode_tries) != 0 || state_.store.counter(unblocking_code_tries) != 0) {
+    if (tries_left(state_.store, passcode_tries) != 0 ||
+        tries_left(state_.store, unblocking_code_tries) != 0) {
         return sw::conditions_of_use_not_satisfied;
     }
     return reset(state_);

@@ -21,7 +21,7 @@ void put_codes(Transaction& transaction) {
 /// No counter stands above its limit at any time: where it is to fall, it does so first. That takes tries
 /// away from the code of now, which is no harm.
 void lower_counter(ObjectStore& store, CounterId counter, std::uint8_t limit) {
-    store.set_counter(counter, std::min(store.counter(counter), limit));
+    store.set_counter(counter, std::min(tries_left(store, counter), limit));
 }
 
 /// What a reset takes away: key pairs and data objects, by their numbers, and marks of unfinished ones.
