@@ -38,7 +38,7 @@ class Inspector final {
 public:
     Inspector(const CardConfig& config, const ObjectStore& store) : config_(config), store_(store) {}
 
-    [[nodiscard]] Result<CardState> look() {
+    [[nodiscard]] CardState look() {
         CardState state;
         state.profile = config_.profile;
         state.atr = apdu::to_hex(config_.atr);
@@ -46,9 +46,7 @@ public:
         if (const auto chuid = piv::written_object(store_, piv::chuid_tag)) {
             state.guid = guid_in(*chuid);
         }
-        if (const auto fault = add_secrets(state)) {
-            return apdu::failure(*fault);
-        }
+        add_secrets(state);
         for (const piv::KeyReference reference : key_references()) {
             SlotState slot = look_at(reference);
             if (slot.key || slot.key_damage || slot.certificate || slot.certificate_damage) {
@@ -60,37 +58,47 @@ public:
     }
 
 private:
-    [[nodiscard]] std::optional<std::string> add_secrets(CardState& state) const {
-        const auto passcode = store_.read(piv::passcode_object);
-        const auto unblocking = store_.read(piv::unblocking_code_object);
-        const auto management = store_.read(piv::management_key_object);
-        if (!passcode || passcode->size() != piv::code_size) {
-            return "the card has no passcode in the form that it keeps one";
+    /// The digest of what lies there; tells where that is no code.
+    [[nodiscard]] std::string look_at_code(ObjectId id, std::string_view what,
+                                           std::optional<std::string>& damage) const {
+        const auto code = store_.read(id);
+        if (!code) {
+            damage = fmt::format("the card has no {}", what);
+        } else if (code->size() != piv::code_size) {
+            damage = fmt::format("the card has no {} in the form that it keeps one", what);
         }
-        if (!unblocking || unblocking->size() != piv::code_size) {
-            return "the card has no unblocking code in the form that it keeps one";
-        }
-        const auto algorithm =
-            management && !management->empty() ? algorithm_from_id(management->front()) : std::nullopt;
-        if (!algorithm || !is_symmetric(*algorithm) || management->size() != 1 + key_size(*algorithm)) {
-            return "the card has no management key in the form that it keeps one";
-        }
+        return code ? digest_of(*code) : std::string();
+    }
+
+    void add_secrets(CardState& state) const {
         const piv::RetryLimits limits = piv::retry_limits(store_, config_.piv);
-        state.passcode = {store_.counter(piv::passcode_tries), limits.passcode};
-        state.unblocking_code = {store_.counter(piv::unblocking_code_tries), limits.unblocking_code};
+        state.passcode = {piv::tries_left(store_, piv::passcode_tries), limits.passcode};
+        state.passcode_digest = look_at_code(piv::passcode_object, "passcode", state.passcode_damage);
+        state.unblocking_code = {piv::tries_left(store_, piv::unblocking_code_tries), limits.unblocking_code};
+        state.unblocking_code_digest =
+            look_at_code(piv::unblocking_code_object, "unblocking code", state.unblocking_code_damage);
         if (const auto& rules = config_.piv.global_passcode) {
-            const auto global = store_.read(piv::global_passcode_object);
-            if (!global || global->size() != piv::code_size) {
-                return "the card has no global passcode in the form that it keeps one";
-            }
-            state.global_passcode = {store_.counter(piv::global_passcode_tries), rules->tries};
-            state.global_passcode_digest = digest_of(*global);
+            state.global_passcode = {piv::tries_left(store_, piv::global_passcode_tries), rules->tries};
+            state.global_passcode_digest =
+                look_at_code(piv::global_passcode_object, "global passcode", state.global_passcode_damage);
         }
-        state.management_algorithm = *algorithm;
-        state.passcode_digest = digest_of(*passcode);
-        state.unblocking_code_digest = digest_of(*unblocking);
-        state.management_key_digest = digest_of(*management);
-        return std::nullopt;
+        add_management_key(state);
+    }
+
+    void add_management_key(CardState& state) const {
+        state.management_key_touch = store_.contains(piv::management_key_touch_object);
+        const auto key = store_.read(piv::management_key_object);
+        if (!key) {
+            state.management_key_damage = "the card has no management key";
+            return;
+        }
+        state.management_key_digest = digest_of(*key);
+        const auto algorithm = key->empty() ? std::nullopt : algorithm_from_id(key->front());
+        if (algorithm && is_symmetric(*algorithm) && key->size() == 1 + key_size(*algorithm)) {
+            state.management_algorithm = *algorithm;
+        } else {
+            state.management_key_damage = "the card has no management key in the form that it keeps one";
+        }
     }
 
     [[nodiscard]] SlotState look_at(piv::KeyReference reference) {
@@ -102,6 +110,7 @@ private:
         if (!content) {
             return slot;
         }
+        slot.stored_certificate_sha256 = digest_of(*content);
         if (!piv::is_written(store_, tag)) {
             slot.certificate_damage = "it was not written to its end, and counts as absent";
             return slot;
@@ -139,6 +148,7 @@ private:
         if (!content) {
             return std::nullopt;
         }
+        slot.stored_key_sha256 = digest_of(*content);
         const auto stored = piv::StoredKey::decode(*content);
         if (!stored) {
             slot.key_damage = stored.error().message;
@@ -195,7 +205,7 @@ const SlotState* CardState::slot(piv::KeyReference reference) const {
 
 Result<CardState> inspect(const CardImage& image) {
     MemoryNvm copy(image.config.geometry, image.memory, image.weak);
-    const auto store = ObjectStore::mount(copy);
+    const auto store = ObjectStore::mount(copy, image.config.protection);
     if (!store) {
         return tl::make_unexpected(store.error());
     }

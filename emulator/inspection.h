@@ -35,9 +35,12 @@ struct SlotState {
     std::string key_sha256; ///< of the SubjectPublicKeyInfo, upper-case hex; empty without a key
     /// Where the key object is there and cannot be read: why.
     std::optional<std::string> key_damage;
+    std::string stored_key_sha256; ///< of the key object as it lies there, whole or not; empty without one
     std::optional<CertificateState> certificate;
     /// Where the certificate object is there and cannot be read: why.
     std::optional<std::string> certificate_damage;
+    std::string
+        stored_certificate_sha256; ///< of the object as it lies there, whole or not; empty without one
 };
 
 struct CounterState {
@@ -60,13 +63,19 @@ struct CardState {
     CounterState unblocking_code;
     /// Of cards that have one.
     std::optional<CounterState> global_passcode;
-    Algorithm management_algorithm{};
+    std::optional<Algorithm> management_algorithm; ///< none where the key is damaged
+    bool management_key_touch = false;             ///< whether it was set to ask for a touch
     /// SHA-256 of what the card keeps: tells a change. Six digits are soon guessed from it, so it is as
     /// secret as the passcode and is never shown.
     std::string passcode_digest;
     std::string unblocking_code_digest;
     std::string global_passcode_digest; ///< empty on a card that has none
     std::string management_key_digest;
+    /// What every card has, where it is missing or of the wrong form: why.
+    std::optional<std::string> passcode_damage;
+    std::optional<std::string> unblocking_code_damage;
+    std::optional<std::string> global_passcode_damage; ///< on cards that take one
+    std::optional<std::string> management_key_damage;
     std::vector<SlotState> slots; ///< those with a key or a certificate, by reference
     std::map<apdu::Tag, ObjectState> objects;
     std::uint32_t free_bytes = 0;
@@ -74,9 +83,8 @@ struct CardState {
     [[nodiscard]] const SlotState* slot(piv::KeyReference reference) const;
 };
 
-/// Works on a copy of the memory (recovery may write). Fails where the memory is no card's, and where what
-/// every card has is missing or of the wrong form (passcode, unblocking code, management key, a global
-/// passcode on cards that take one), saying which.
+/// Works on a copy of the memory (recovery may write). Fails where the memory is no card's; whatever is
+/// damaged on one that is, is told in the state.
 [[nodiscard]] Result<CardState> inspect(const CardImage& image);
 
 /// Whether this is the card's passcode; costs no try. Whether the passcode is blocked makes no difference.

@@ -44,10 +44,18 @@ public:
         }
     }
 
-    /// A value that may not.
-    void secret(std::string_view subject, const std::string& before, const std::string& after) {
-        if (before != after) {
-            add(std::string(subject), "changed");
+    /// A value that may not, by its digest, and where it cannot be read why.
+    struct Secret {
+        const std::string& digest;
+        const std::optional<std::string>& damage;
+    };
+    void secret(std::string_view subject, const Secret& before, const Secret& after) {
+        if (after.damage && after.damage != before.damage) {
+            add(std::string(subject), fmt::format("damaged ({})", *after.damage));
+        } else if (before.damage && !after.damage) {
+            add(std::string(subject), "no longer damaged");
+        } else if (before.digest != after.digest) {
+            add(std::string(subject), after.damage ? still_damaged : "changed");
         }
     }
 
@@ -81,6 +89,8 @@ public:
     }
 
 private:
+    static constexpr const char* still_damaged = "replaced (as damaged as before)";
+
     void key(const std::string& subject, const SlotState& before, const SlotState& after) {
         if (after.key_damage && after.key_damage != before.key_damage) {
             add(subject, fmt::format("damaged ({})", *after.key_damage), key_json(before), nullptr);
@@ -100,14 +110,25 @@ private:
                 fmt::format("passcode {} -> {}", policy_text(before.passcode_policy),
                             policy_text(after.passcode_policy)),
                 key_json(before), key_json(after));
+        } else if (before.key && before.origin != after.origin) {
+            const auto word = [](const SlotState& slot) {
+                return slot.origin == emulator::piv::KeyOrigin::imported ? "imported" : "generated";
+            };
+            add(subject, fmt::format("{} -> {}", word(before), word(after)), key_json(before),
+                key_json(after));
         } else if (before.key_damage && !after.key_damage && !after.key) {
             add(subject, "removed (damaged)");
+        } else if (after.key_damage && before.stored_key_sha256 != after.stored_key_sha256) {
+            add(subject, still_damaged);
         }
     }
 
     [[nodiscard]] static nlohmann::json key_json(const SlotState& slot) {
         return slot.key ? nlohmann::json{{"algorithm", emulator::profile_word(*slot.key)},
                                          {"sha256", slot.key_sha256},
+                                         {"origin", slot.origin == emulator::piv::KeyOrigin::imported
+                                                        ? "imported"
+                                                        : "generated"},
                                          {"passcode", policy_text(slot.passcode_policy)}}
                         : nlohmann::json(nullptr);
     }
@@ -131,6 +152,9 @@ private:
                 fmt::format("replaced ({} -> {})", certificate_text(*old_one), certificate_text(*new_one));
         } else if (before.certificate_damage && !after.certificate_damage) {
             change = "removed (damaged)";
+        } else if (after.certificate_damage &&
+                   before.stored_certificate_sha256 != after.stored_certificate_sha256) {
+            change = still_damaged;
         }
         if (!change.empty()) {
             add(subject, change, json(before), json(after));
@@ -213,7 +237,8 @@ void compare_global_passcodes(Comparison& comparison, const CardState& before, c
     };
     if (before.global_passcode && after.global_passcode) {
         comparison.counter("global passcode", *before.global_passcode, *after.global_passcode);
-        comparison.secret("global passcode", before.global_passcode_digest, after.global_passcode_digest);
+        comparison.secret("global passcode", {before.global_passcode_digest, before.global_passcode_damage},
+                          {after.global_passcode_digest, after.global_passcode_damage});
     } else if (before.global_passcode || after.global_passcode) {
         comparison.add("global passcode", after.global_passcode ? "added" : "removed",
                        counter_json(before.global_passcode), counter_json(after.global_passcode));
@@ -228,13 +253,22 @@ std::vector<CardDifference> compare_cards(const CardState& before, const CardSta
     comparison.value("ATR", before.atr, after.atr);
     comparison.value("GUID", before.guid, after.guid);
     comparison.counter("passcode", before.passcode, after.passcode);
-    comparison.secret("passcode", before.passcode_digest, after.passcode_digest);
+    comparison.secret("passcode", {before.passcode_digest, before.passcode_damage},
+                      {after.passcode_digest, after.passcode_damage});
     comparison.counter("unblocking code", before.unblocking_code, after.unblocking_code);
-    comparison.secret("unblocking code", before.unblocking_code_digest, after.unblocking_code_digest);
+    comparison.secret("unblocking code", {before.unblocking_code_digest, before.unblocking_code_damage},
+                      {after.unblocking_code_digest, after.unblocking_code_damage});
     compare_global_passcodes(comparison, before, after);
-    comparison.value("management key algorithm", emulator::name(before.management_algorithm),
-                     emulator::name(after.management_algorithm));
-    comparison.secret("management key", before.management_key_digest, after.management_key_digest);
+    if (before.management_algorithm && after.management_algorithm) {
+        comparison.value("management key algorithm", emulator::name(*before.management_algorithm),
+                         emulator::name(*after.management_algorithm));
+    }
+    comparison.secret("management key", {before.management_key_digest, before.management_key_damage},
+                      {after.management_key_digest, after.management_key_damage});
+    const auto touch = [](const CardState& state) {
+        return std::string(state.management_key_touch ? "asked for" : "not asked for");
+    };
+    comparison.value("management key touch", touch(before), touch(after));
     compare_slots(comparison, before, after);
     compare_objects(comparison, before, after);
     return comparison.take();

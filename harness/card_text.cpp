@@ -7,6 +7,8 @@
 #include "harness/utc_text.h"
 
 #include <array>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -112,12 +114,17 @@ std::string slot_text(const SlotState& slot, sys_seconds now) {
     return out;
 }
 
-nlohmann::json counter_json(const CounterState& counter, const PasscodeRules& rules) {
-    return {{"tries-left", counter.left},
-            {"tries", counter.limit},
-            {"min-length", rules.min_length},
-            {"max-length", rules.max_length},
-            {"alphabet", rules.digits_only ? "digits" : "printable"}};
+nlohmann::json counter_json(const CounterState& counter, const PasscodeRules& rules,
+                            const std::optional<std::string>& damage) {
+    nlohmann::json out = {{"tries-left", counter.left},
+                          {"tries", counter.limit},
+                          {"min-length", rules.min_length},
+                          {"max-length", rules.max_length},
+                          {"alphabet", rules.digits_only ? "digits" : "printable"}};
+    if (damage) {
+        out["damage"] = *damage;
+    }
+    return out;
 }
 
 nlohmann::json slot_json(const SlotState& slot, sys_seconds now) {
@@ -142,8 +149,29 @@ nlohmann::json slot_json(const SlotState& slot, sys_seconds now) {
     return out;
 }
 
-std::string code_text(const CounterState& counter, const PasscodeRules& rules) {
-    return fmt::format("{}; {}", counter_text(counter), rules_text(rules));
+std::string code_text(const CounterState& counter, const PasscodeRules& rules,
+                      const std::optional<std::string>& damage) {
+    const std::string text = fmt::format("{}; {}", counter_text(counter), rules_text(rules));
+    return damage ? fmt::format("{}; cannot be read: {}", text, *damage) : text;
+}
+
+std::string management_key_text(const CardState& state) {
+    const std::string text =
+        state.management_algorithm
+            ? std::string(emulator::name(*state.management_algorithm))
+            : fmt::format("cannot be read: {}", state.management_key_damage.value_or(""));
+    return state.management_key_touch ? text + ", asks for a touch" : text;
+}
+
+nlohmann::json management_key_json(const CardState& state) {
+    nlohmann::json out = {{"algorithm", nullptr}, {"touch", state.management_key_touch}};
+    if (state.management_algorithm) {
+        out["algorithm"] = emulator::profile_word(*state.management_algorithm);
+    }
+    if (state.management_key_damage) {
+        out["damage"] = *state.management_key_damage;
+    }
+    return out;
 }
 
 /// All but keys, certificates and objects.
@@ -154,12 +182,14 @@ std::vector<ConfigFact> head_of(const CardImage& image, const CardState& state) 
                                  {"ATR", state.atr},
                                  {"protocol", protocols_text(config)},
                                  {"GUID", state.guid.empty() ? "none" : state.guid},
-                                 {"passcode", code_text(state.passcode, piv.passcode)},
-                                 {"unblocking code", code_text(state.unblocking_code, piv.unblocking_code)}};
+                                 {"passcode", code_text(state.passcode, piv.passcode, state.passcode_damage)},
+                                 {"unblocking code", code_text(state.unblocking_code, piv.unblocking_code,
+                                                               state.unblocking_code_damage)}};
     if (state.global_passcode && piv.global_passcode) {
-        head.push_back({"global passcode", code_text(*state.global_passcode, *piv.global_passcode)});
+        head.push_back({"global passcode", code_text(*state.global_passcode, *piv.global_passcode,
+                                                     state.global_passcode_damage)});
     }
-    head.push_back({"management key", std::string(emulator::name(state.management_algorithm))});
+    head.push_back({"management key", management_key_text(state)});
     head.push_back({"algorithms", algorithms_text(config)});
     for (ConfigFact& fact : capability_facts(config)) {
         head.push_back(std::move(fact));
@@ -245,21 +275,22 @@ nlohmann::json card_json(const CardImage& image, const CardState& state, sys_sec
                            {"sha256", object.sha256},
                            {"unfinished", object.unfinished}});
     }
-    nlohmann::json out = {
-        {"profile", state.profile},
-        {"atr", state.atr},
-        {"protocols", emulator::protocols(image.config.atr)},
-        {"guid", state.guid},
-        {"passcode", counter_json(state.passcode, piv.passcode)},
-        {"unblocking-code", counter_json(state.unblocking_code, piv.unblocking_code)},
-        {"global-passcode", nullptr},
-        {"management-key", {{"algorithm", emulator::profile_word(state.management_algorithm)}}},
-        {"timing-microseconds", config.at("timing")},
-        {"memory", memory_json(image, state)},
-        {"slots", slots},
-        {"objects", objects}};
+    nlohmann::json out = {{"profile", state.profile},
+                          {"atr", state.atr},
+                          {"protocols", emulator::protocols(image.config.atr)},
+                          {"guid", state.guid},
+                          {"passcode", counter_json(state.passcode, piv.passcode, state.passcode_damage)},
+                          {"unblocking-code", counter_json(state.unblocking_code, piv.unblocking_code,
+                                                           state.unblocking_code_damage)},
+                          {"global-passcode", nullptr},
+                          {"management-key", management_key_json(state)},
+                          {"timing-microseconds", config.at("timing")},
+                          {"memory", memory_json(image, state)},
+                          {"slots", slots},
+                          {"objects", objects}};
     if (state.global_passcode && piv.global_passcode) {
-        out["global-passcode"] = counter_json(*state.global_passcode, *piv.global_passcode);
+        out["global-passcode"] =
+            counter_json(*state.global_passcode, *piv.global_passcode, state.global_passcode_damage);
         out["global-passcode"]["preferred"] = piv.prefers_global_passcode;
     }
     for (const char* const key :

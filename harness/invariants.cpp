@@ -178,6 +178,17 @@ std::optional<std::string> risen(const char* what, const emulator::CounterState&
         before.left, after.left);
 }
 
+/// What every card has, and this one has no more.
+std::optional<std::string> damaged_secret(const CardState& state) {
+    for (const auto* const damage : {&state.passcode_damage, &state.unblocking_code_damage,
+                                     &state.global_passcode_damage, &state.management_key_damage}) {
+        if (*damage) {
+            return *damage;
+        }
+    }
+    return std::nullopt;
+}
+
 bool works(const CardImage& image, const std::string& passcode) {
     return emulator::passcode_is(image, passcode).value_or(false);
 }
@@ -262,6 +273,9 @@ std::optional<std::string> orphaned_certificate(const CardImage& image) {
 std::optional<std::string> passcode_broken(const Evidence& evidence) {
     const auto before = emulator::inspect(evidence.before_run);
     const auto after = emulator::inspect(evidence.after_run);
+    if (auto damage = after ? damaged_secret(*after) : std::nullopt) {
+        return damage;
+    }
     if (!after) {
         return "the card cannot be read: " + after.error().message;
     }

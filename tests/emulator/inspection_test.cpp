@@ -3,6 +3,7 @@
 #include "emulator/environment.h"
 #include "emulator/object_store.h"
 #include "emulator/personalise.h"
+#include "emulator/store/layout.h"
 
 #include <string>
 
@@ -219,10 +220,50 @@ BOOST_FIXTURE_TEST_CASE(memory_that_is_no_cards_is_refused, Fixture) {
     erased.memory.assign(erased.memory.size(), 0x00);
     BOOST_TEST(!refusal(erased).empty());
     BOOST_TEST(!passcode_is(erased, "123456").has_value());
-    BOOST_TEST(contains(refusal(with(piv::passcode_object, Bytes(7, 0x31))), "no passcode"));
-    BOOST_TEST(contains(refusal(with(piv::unblocking_code_object, {})), "no unblocking code"));
-    BOOST_TEST(contains(refusal(with(piv::management_key_object, Bytes(25, 0x11))), "no management key"));
-    BOOST_TEST(contains(refusal(with(piv::management_key_object, {})), "no management key"));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_damaged_secret_is_told_and_hides_nothing_else, Fixture) {
+    const auto look = [&](ObjectId id, const Bytes& content) { return inspect(with(id, content)).value(); };
+    const CardState passcode = look(piv::passcode_object, Bytes(7, 0x31));
+    BOOST_TEST(contains(passcode.passcode_damage.value(), "no passcode"));
+    BOOST_TEST(passcode.passcode.left == 3);
+    BOOST_TEST(!passcode.unblocking_code_damage.has_value());
+    BOOST_TEST(!passcode.management_key_damage.has_value());
+    BOOST_TEST(passcode.slot(piv::signature_key)->certificate.has_value());
+    BOOST_TEST(
+        contains(look(piv::unblocking_code_object, {}).unblocking_code_damage.value(), "no unblocking code"));
+    for (const Bytes& content : {Bytes(), Bytes(25, 0x11)}) {
+        const CardState management = look(piv::management_key_object, content);
+        BOOST_TEST(contains(management.management_key_damage.value(), "no management key"));
+        BOOST_TEST(!management.management_algorithm.has_value());
+    }
+}
+
+BOOST_FIXTURE_TEST_CASE(a_management_key_that_asks_for_a_touch_is_told, Fixture) {
+    BOOST_TEST(!inspect(image())->management_key_touch);
+    BOOST_TEST(inspect(with(piv::management_key_touch_object, {}))->management_key_touch);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_memory_that_is_laid_out_for_another_protection_is_refused, Fixture) {
+    CardImage changed = image();
+    changed.config.protection = Protection::none;
+    BOOST_TEST(contains(refusal(changed), "laid out for the protection 'journal'"));
+    BOOST_TEST(contains(refusal(changed), "says 'none'"));
+}
+
+BOOST_FIXTURE_TEST_CASE(counters_that_are_erased_are_no_tries, Fixture) {
+    spec.config.protection = Protection::none;
+    CardImage erased = image();
+    const auto layout = store::Layout::of(erased.config.geometry, Protection::none).value();
+    const auto counters = erased.memory.begin() + layout.counters[0].offset + 4; // behind the magic number
+    std::fill_n(counters, 16, erased_byte);
+    const CardState state = inspect(erased).value();
+    BOOST_TEST(state.passcode.left == 0);
+    BOOST_TEST(state.unblocking_code.left == 0);
+    *counters = 15;
+    BOOST_TEST(inspect(erased)->passcode.left == 15);
+    *counters = 16;
+    BOOST_TEST(inspect(erased)->passcode.left == 0);
 }
 
 BOOST_FIXTURE_TEST_CASE(the_passcode_is_told_without_a_try, Fixture) {
@@ -253,7 +294,9 @@ BOOST_AUTO_TEST_CASE(the_global_passcode_shows_on_cards_that_take_one) {
     BOOST_TEST(state.global_passcode->left == 5);
     BOOST_TEST(state.global_passcode->limit == 5);
     BOOST_TEST(state.global_passcode_digest == apdu::to_hex(sha256(Fixture::der("313335373931FFFF"))));
-    BOOST_TEST(contains(refusal(card.with(piv::global_passcode_object, Bytes(7))), "no global passcode"));
+    BOOST_TEST(!state.global_passcode_damage.has_value());
+    const CardState damaged = inspect(card.with(piv::global_passcode_object, Bytes(7))).value();
+    BOOST_TEST(contains(damaged.global_passcode_damage.value(), "no global passcode"));
 }
 
 BOOST_AUTO_TEST_CASE(an_object_that_is_being_written_is_unfinished_and_no_certificate) {

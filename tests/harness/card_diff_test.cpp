@@ -134,6 +134,44 @@ BOOST_AUTO_TEST_CASE(damage_is_told) {
     check(sample(), objects, {"chuid: replaced (59 bytes -> 60 bytes)"});
 }
 
+BOOST_AUTO_TEST_CASE(one_damage_is_told_from_another) {
+    CardState before = sample();
+    before.slots[0].certificate.reset();
+    before.slots[0].certificate_damage = "cut";
+    before.slots[0].stored_certificate_sha256 = "one";
+    before.slots[0].key.reset();
+    before.slots[0].key_damage = "torn";
+    before.slots[0].stored_key_sha256 = "two";
+    before.passcode_damage = "no passcode";
+    CardState after = before;
+    check(before, after, {});
+    after.slots[0].certificate_damage = "cut";
+    after.slots[0].stored_certificate_sha256 = "three";
+    after.slots[0].stored_key_sha256 = "four";
+    after.passcode_digest = "five";
+    check(before, after,
+          {"passcode: replaced (as damaged as before)", "9A key: replaced (as damaged as before)",
+           "9A certificate: replaced (as damaged as before)"});
+}
+
+BOOST_AUTO_TEST_CASE(damaged_secrets_are_told) {
+    CardState after = sample();
+    after.passcode_damage = "no passcode";
+    after.management_algorithm.reset();
+    after.management_key_damage = "no key";
+    after.management_key_digest.clear();
+    check(sample(), after, {"passcode: damaged (no passcode)", "management key: damaged (no key)"});
+    check(after, sample(), {"passcode: no longer damaged", "management key: no longer damaged"});
+}
+
+BOOST_AUTO_TEST_CASE(touch_and_origin_are_told) {
+    CardState after = sample();
+    after.management_key_touch = true;
+    after.slots[0].origin = emulator::piv::KeyOrigin::imported;
+    check(sample(), after,
+          {"management key touch: not asked for -> asked for", "9A key: generated -> imported"});
+}
+
 BOOST_AUTO_TEST_CASE(a_global_passcode_is_told_like_the_others) {
     CardState before = sample();
     CardState after = sample();

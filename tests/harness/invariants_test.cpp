@@ -77,6 +77,18 @@ BOOST_AUTO_TEST_CASE(a_whole_card_keeps_every_promise) {
                boost::test_tools::per_element());
 }
 
+BOOST_AUTO_TEST_CASE(a_damaged_secret_breaks_the_promise_of_the_passcode_alone) {
+    const std::vector<TraceEvent> nothing;
+    for (const emulator::ObjectId secret :
+         {piv::passcode_object, piv::unblocking_code_object, piv::management_key_object}) {
+        const CardImage torn = without(whole(), secret);
+        for (const Promise& promise :
+             check_invariants({whole(), whole(), torn, nothing, {}, cardrig::test::now()})) {
+            BOOST_TEST(promise.broken.has_value() == (promise.id == "I6"), promise.id);
+        }
+    }
+}
+
 BOOST_AUTO_TEST_CASE(an_erased_or_zeroed_memory_is_bricked) {
     BOOST_TEST(!bricked(whole()).has_value());
     for (const std::uint8_t filler : {std::uint8_t{0xFF}, std::uint8_t{0x00}}) {
