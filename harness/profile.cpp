@@ -1,5 +1,7 @@
 #include "harness/profile.h"
 
+#include "apdu/printable.h"
+#include "emulator/card_config_rules.h"
 #include "emulator/environment.h"
 #include "emulator/piv/issuer_objects.h"
 #include "harness/errors.h"
@@ -177,12 +179,12 @@ const std::string_view* shipped_profile(std::string_view name) {
 }
 
 /// X.509 has no dates before 1950 that all readers agree on (RFC 5280, 4.1.2.5).
-void refuse_early_dates(const Profile& profile, const MakeOptions& options, const std::string& file) {
+void refuse_early_dates(const Profile& profile, const MakeOptions& options) {
     constexpr sys_seconds earliest = std::chrono::sys_days(std::chrono::year(1951) / 1 / 1);
     for (const CertificateProfile& certificate : profile.certificates) {
         if (options.now + certificate.issued < earliest) {
-            throw RequestError(fmt::format("{}: the certificate of {:02X} would begin before 1951", file,
-                                           certificate.reference));
+            throw RequestError(fmt::format("{}: the certificate of {:02X} would begin before 1951",
+                                           certificate.issued_place, certificate.reference));
         }
     }
 }
@@ -190,7 +192,10 @@ void refuse_early_dates(const Profile& profile, const MakeOptions& options, cons
 MadeCard make_from(std::string_view yaml, const std::string& name, const std::string& file,
                    const MakeOptions& options) {
     const Profile profile = read_profile(yaml, name, file, options.overrides);
-    refuse_early_dates(profile, options, file);
+    if (const auto fault = emulator::config_fault(profile.card.config)) {
+        throw RequestError(fmt::format("{}: {}", apdu::printable(file), *fault));
+    }
+    refuse_early_dates(profile, options);
     return Issuer(profile, options).make();
 }
 
@@ -200,18 +205,21 @@ apdu::Bytes read_card_file(const std::string& path) {
         const auto names = shipped_profile_names();
         const std::string hint = nearest_word(path, names);
         throw RequestError(
-            fmt::format("{}: there is no such file, and no such profile is shipped (there is: {}){}", path,
-                        fmt::join(names, ", "), hint.empty() ? "" : "; " + hint));
+            fmt::format("{}: there is no such file, and no such profile is shipped (there is: {}){}",
+                        apdu::printable(path), fmt::join(names, ", "), hint.empty() ? "" : "; " + hint));
     }
     return read_file(path);
 }
 
 MadeCard make_from_file(const std::string& path, apdu::ByteView content, const MakeOptions& options) {
     if (std::find(content.begin(), content.end(), 0) != content.end()) {
-        throw RequestError(fmt::format("{}: neither a card image nor a profile", path));
+        throw RequestError(fmt::format("{}: neither a card image nor a profile", apdu::printable(path)));
     }
     const std::string_view yaml(reinterpret_cast<const char*>(content.data()), content.size());
-    return make_from(yaml, std::filesystem::path(path).stem().string(), path, options);
+    // A file's name may hold bytes that are not UTF-8, which no image can keep; what would be no name of a
+    // profile otherwise, is refused.
+    const std::string name = std::filesystem::path(path).stem().string();
+    return make_from(yaml, apdu::has_control_characters(name) ? name : apdu::printable(name), path, options);
 }
 
 } // namespace
@@ -221,8 +229,9 @@ MadeCard make_card(const std::string& name_or_path, const MakeOptions& options) 
         return make_from(*yaml, name_or_path, "profile " + name_or_path, options);
     }
     const apdu::Bytes content = read_card_file(name_or_path);
-    if (CardImage::begins_like_one(content)) {
-        throw RequestError(fmt::format("{}: this is a card image; a profile is wanted here", name_or_path));
+    if (!content.empty() && CardImage::begins_like_one(content)) {
+        throw RequestError(
+            fmt::format("{}: this is a card image; a profile is wanted here", apdu::printable(name_or_path)));
     }
     return make_from_file(name_or_path, content, options);
 }
@@ -237,11 +246,11 @@ CardImage open_card(const std::string& name_or_path, const MakeOptions& options)
     }
     if (!options.overrides.empty()) {
         throw RequestError(fmt::format("{}: this is a card image; '{}' can be changed in a profile only",
-                                       name_or_path, options.overrides.begin()->first));
+                                       apdu::printable(name_or_path), options.overrides.begin()->first));
     }
     auto image = CardImage::parse(content);
     if (!image) {
-        throw RequestError(fmt::format("{}: {}", name_or_path, image.error().message));
+        throw RequestError(fmt::format("{}: {}", apdu::printable(name_or_path), image.error().message));
     }
     return std::move(*image);
 }

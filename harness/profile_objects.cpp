@@ -1,7 +1,9 @@
 #include "harness/profile_parts.h"
 
 #include "apdu/decoder.h"
+#include "emulator/piv/data_objects.h"
 #include "emulator/piv/issuer_objects.h"
+#include "emulator/piv/piv_memory.h"
 
 #include <charconv>
 #include <string>
@@ -49,6 +51,41 @@ apdu::Bytes read_content(const YamlValue& value) {
     return *bytes;
 }
 
+/// The command data of the PUT DATA that would write it: the tag list, then the object.
+std::size_t command_size(apdu::Tag tag, apdu::ByteView content) {
+    const auto tlv_size = [](apdu::Tag outer, apdu::ByteView inner) {
+        apdu::Bytes bytes;
+        apdu::append_tlv(bytes, outer, inner);
+        return bytes.size();
+    };
+    if (tag == emulator::piv::discovery_object || tag == emulator::piv::biometric_group_template) {
+        return tlv_size(tag, content);
+    }
+    constexpr std::size_t tag_list = 5; // 5C 03 and three bytes
+    return tag_list + tlv_size(0x53, content);
+}
+
+std::optional<std::string> object_fault(apdu::Tag tag, const apdu::Bytes& content, const Profile& profile) {
+    const emulator::PivConfig& piv = profile.card.config.piv;
+    if (!emulator::piv::read_rule(piv, tag)) {
+        return fmt::format("{:X} is no data object of the PIV application", tag);
+    }
+    if (content.empty()) {
+        return std::nullopt; // a key without its certificate, too
+    }
+    for (const CertificateProfile& certificate : profile.certificates) {
+        if (emulator::piv::certificate_tag(certificate.reference) == tag) {
+            return fmt::format("{:X} is the certificate of {:02X}, which 'certificates' gives, too, at {}",
+                               tag, certificate.reference, certificate.place);
+        }
+    }
+    if (const std::size_t size = command_size(tag, content); size > piv.longest_object) {
+        return fmt::format("PUT DATA takes {} bytes for it, and 'largest-object' is {}", size,
+                           piv.longest_object);
+    }
+    return std::nullopt;
+}
+
 /// The texts of the printed information; `mapping` is there where the profile gives any of its own.
 class PrintedTexts final {
 public:
@@ -60,7 +97,7 @@ public:
         const auto given = mapping_ ? mapping_->take(key) : std::nullopt;
         const YamlValue& place = given ? *given : value_;
         // Characters are counted first, then bytes: a name may be shorter than it looks.
-        const std::string text = given ? read_line(*given, given->text(), longest) : otherwise;
+        const std::string text = given ? read_line(*given, text_of(key, *given), longest) : otherwise;
         if (text.size() > longest) {
             place.refuse(fmt::format("the printed information's {} has {} bytes; there is room for {}", key,
                                      text.size(), longest));
@@ -69,14 +106,20 @@ public:
     }
 
 private:
+    /// The serial is a number that is a name: 0123 must stand in quotes.
+    [[nodiscard]] static std::string text_of(std::string_view key, const YamlValue& given) {
+        return key == "serial" ? given.quoted() : given.text();
+    }
+
     const YamlValue& value_;
     std::optional<YamlMapping>& mapping_;
 };
 
 } // namespace
 
-void read_objects(const YamlValue& value, emulator::CardSpec& card) {
+void read_objects(const YamlValue& value, Profile& profile) {
     YamlMapping mapping = value.mapping();
+    emulator::CardSpec& card = profile.card;
     const bool token = card.config.piv.yubico.has_value();
     for (const std::string& key : mapping.keys()) {
         const auto tag = object_tag(key, token);
@@ -86,7 +129,11 @@ void read_objects(const YamlValue& value, emulator::CardSpec& card) {
                                  "as chuid or a tag such as 5FC102{}",
                                  key, token ? ", those of the token the tags 5FFF00 to 5FFFFF" : ""));
         }
-        if (!card.objects.emplace(*tag, read_content(mapping.require(key))).second) {
+        const apdu::Bytes content = read_content(mapping.require(key));
+        if (const auto fault = object_fault(*tag, content, profile)) {
+            mapping.refuse_key(key, *fault);
+        }
+        if (!card.objects.emplace(*tag, content).second) {
             mapping.refuse_key(key, fmt::format("the object {:X} is given twice", *tag));
         }
     }

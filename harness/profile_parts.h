@@ -34,8 +34,8 @@ void read_memory(const YamlValue& value, emulator::CardConfig& config);
 /// What stands behind `yubico`.
 [[nodiscard]] emulator::YubicoExtensions read_yubico(const YamlValue& value);
 
-/// What stands behind `objects`.
-void read_objects(const YamlValue& value, emulator::CardSpec& card);
+/// What stands behind `objects`. What the card can do and its certificates are read before.
+void read_objects(const YamlValue& value, Profile& profile);
 
 /// What stands behind `printed-information`; none where it says false. The holder is read before.
 [[nodiscard]] std::optional<PrintedInformationProfile> read_printed_information(const YamlValue& value,

@@ -90,6 +90,8 @@ CertificateProfile read_certificate_profile(const std::string& word, const YamlV
     const YamlValue expires = mapping.require("expires");
     certificate.expires = expires.duration();
     certificate.issued = issued ? issued->duration() : certificate.expires - 2 * year;
+    certificate.place = value.place();
+    certificate.issued_place = (issued ? *issued : expires).place();
     if (certificate.issued >= certificate.expires) {
         expires.refuse("the certificate ends before it begins");
     }
@@ -197,11 +199,11 @@ Profile read_profile(std::string_view yaml, const std::string& name, const std::
         read_memory(*memory, profile.card.config);
         profile.memory_place = memory->place();
     }
-    if (const auto certificates = mapping.take("certificates")) {
+    if (const auto certificates = mapping.take("certificates"); certificates && !is_none(*certificates)) {
         profile.certificates = read_certificates(*certificates, profile.card.config.piv.algorithms);
     }
-    if (const auto objects = mapping.take("objects")) {
-        read_objects(*objects, profile.card);
+    if (const auto objects = mapping.take("objects"); objects && !is_none(*objects)) {
+        read_objects(*objects, profile);
     }
     if (const auto printed = mapping.take("printed-information")) {
         profile.printed_information = read_printed_information(*printed, profile);

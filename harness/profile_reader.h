@@ -18,6 +18,8 @@ struct CertificateProfile {
     std::chrono::seconds issued{};    ///< from the run's now
     std::chrono::seconds expires{};   ///< from the run's now, after `issued`
     std::uint8_t passcode_policy = 0; ///< of its key, as PersonalisedKey::passcode_policy
+    std::string place;                ///< where it stands
+    std::string issued_place;         ///< where to complain about `issued`
 };
 
 /// What the printed information object says (SP 800-73-4 part 1, table 14). Texts are in bytes.

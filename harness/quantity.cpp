@@ -50,7 +50,7 @@ std::uint64_t read_quantity(const YamlValue& value, std::span<const Unit> units,
 std::uint32_t read_size(const YamlValue& value) {
     const std::uint64_t size = read_quantity(value, size_units, "'64 KiB' or '4096 bytes'");
     if (size > UINT32_MAX) {
-        value.refuse(fmt::format("'{}' is more than 4 GiB", value.text()));
+        value.refuse(fmt::format("'{}' is too much: 4 GiB or more", value.text()));
     }
     return static_cast<std::uint32_t>(size);
 }

@@ -1,5 +1,6 @@
 #include "harness/yaml.h"
 
+#include "apdu/printable.h"
 #include "harness/errors.h"
 #include "harness/yaml_tree.h"
 
@@ -183,7 +184,7 @@ void YamlMapping::refuse_key(std::string_view key, const std::string& message) c
 }
 
 YamlValue YamlValue::parse(std::string_view text, const std::string& file) {
-    return YamlValue(parse_yaml_tree(text, std::make_shared<const std::string>(file)));
+    return YamlValue(parse_yaml_tree(text, std::make_shared<const std::string>(apdu::printable(file))));
 }
 
 YamlValue YamlValue::with(const std::map<std::string, std::string>& changes) const {

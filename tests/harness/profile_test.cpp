@@ -1,6 +1,7 @@
 #include "harness/profile.h"
 
 #include "emulator/inspection.h"
+#include "harness/card_diff.h"
 #include "harness/errors.h"
 #include "harness/files.h"
 #include "tests/harness/temporary_folder.h"
@@ -191,6 +192,72 @@ BOOST_FIXTURE_TEST_CASE(every_mistake_is_refused_at_its_place, Fixture) {
     check_refused("certificates:", "certificate:", "9:1", "did you mean 'certificates'?");
 }
 
+BOOST_FIXTURE_TEST_CASE(what_only_shows_when_the_card_is_made_is_refused_at_its_place, Fixture) {
+    check_refused("-700 days", "-29000 days", "10:34", "9A would begin before 1951");
+    check_refused("issued: -700 days, expires: 30 days", "expires: -28000 days", "10:35", "before 1951");
+    check_refused("certificates:", "objects: {5FC106: \"00\", 5FC105: \"700100\"}\ncertificates:", "9:25",
+                  "9A, which 'certificates' gives, too, at ");
+    check_refused("certificates:",
+                  "largest-object: 256\nobjects: {5FC106: \"" + std::string(498, '0') + "\"}\ncertificates:",
+                  "10:11", "PUT DATA takes 257 bytes");
+    check_refused("certificates:", "printed-information: {serial: 0123}\ncertificates:", "9:31", "quotes");
+}
+
+BOOST_FIXTURE_TEST_CASE(a_largest_object_just_fits, Fixture) {
+    BOOST_TEST(state({{"largest-object", "256"}, {"objects.5FC106", std::string(496, '0')}})
+                   .objects.at(0x5FC106)
+                   .size == 248U);
+}
+
+BOOST_FIXTURE_TEST_CASE(all_certificates_or_objects_can_be_taken_away, Fixture) {
+    BOOST_TEST(state({{"certificates", "none"}}).slots.empty());
+    BOOST_TEST(state({{"objects", "none"}}).objects.size() == state().objects.size());
+    // A key whose certificate is not there.
+    const auto bare = state({{"objects.5FC105", "none"}});
+    BOOST_REQUIRE(bare.slot(0x9A) != nullptr);
+    BOOST_TEST(!bare.slot(0x9A)->certificate.has_value());
+}
+
+BOOST_FIXTURE_TEST_CASE(one_unreadable_certificate_is_told_from_another, Fixture) {
+    const auto with = [this](const char* content) {
+        return state({{"certificates", "none"}, {"objects.5FC105", content}});
+    };
+    BOOST_TEST(card_differences(with("70 01 00"), with("70 01 00")).empty());
+    BOOST_TEST(card_differences(with("70 01 00"), with("70 01 01")) ==
+                   (std::vector<std::string>{"9A certificate: replaced (as damaged as before)"}),
+               boost::test_tools::per_element());
+}
+
+BOOST_FIXTURE_TEST_CASE(a_files_name_is_kept_and_shown_as_text, Fixture) {
+    const std::string odd = folder.file("caf\xE9.yaml");
+    write_file(odd, small);
+    const auto image = make_card(odd, at_now()).image;
+    BOOST_TEST(image.config.profile == "caf\\xE9");
+    BOOST_CHECK(emulator::CardImage::parse(image.serialize())->config == image.config);
+    // What is too long as text is refused before it is saved.
+    const std::string longer = folder.file(std::string(100, '\xE9') + ".yaml");
+    write_file(longer, small);
+    BOOST_TEST(contains(refusal([&] { static_cast<void>(make_card(longer, at_now())); }), "1 to 255 bytes"));
+    for (const std::string_view content :
+         {std::string_view("title: ["), std::string_view("a\0b", 3), std::string_view("title: x\n")}) {
+        const std::string control = folder.file("a\x1B[2Jb.yaml");
+        write_file(control, content);
+        const std::string message = refusal([&] { static_cast<void>(open_card(control, at_now())); });
+        BOOST_TEST(contains(message, "a\\x1B[2Jb.yaml"), message);
+        BOOST_TEST(!contains(message, "\x1B"));
+    }
+}
+
+BOOST_FIXTURE_TEST_CASE(an_image_that_is_cut_short_is_called_one, Fixture) {
+    const auto file = make_card(path, at_now()).image.serialize();
+    const std::string cut = folder.file("cut.card");
+    for (const std::size_t length : {0U, 1U, 17U, 18U, 19U, 500U}) {
+        write_file(cut, std::string(file.begin(), file.begin() + length));
+        const std::string message = refusal([&] { static_cast<void>(open_card(cut, at_now())); });
+        BOOST_TEST(contains(message, "the card image is truncated"), length << ": " << message);
+    }
+}
+
 BOOST_FIXTURE_TEST_CASE(a_card_is_opened_by_what_it_is, Fixture) {
     const auto image = make_card(path, at_now()).image;
     write_file(folder.file("a.card"), image.serialize());
@@ -276,7 +343,7 @@ BOOST_FIXTURE_TEST_CASE(capacity_is_exact_or_refused, Fixture) {
     BOOST_TEST(contains(refusal_of("{capacity: 64 KB}"), "did you mean 'KiB'?"));
     BOOST_TEST(contains(refusal_of("{capacity: 64}"), "no whole number with a unit"));
     BOOST_TEST(contains(refusal_of("{capacity: -64 KiB}"), "no whole number with a unit"));
-    BOOST_TEST(contains(refusal_of("{capacity: 4096 MiB}"), "more than 4 GiB"));
+    BOOST_TEST(contains(refusal_of("{capacity: 4096 MiB}"), "4 GiB or more"));
     BOOST_TEST(contains(refusal_of("{capacity: 99999999999999999999 MiB}"), "no whole number with a unit"));
 }
 
@@ -334,11 +401,12 @@ BOOST_FIXTURE_TEST_CASE(printed_information_is_made_up_or_given, Fixture) {
                                            "050A30303030303030303031"
                                            "060C636172647269672074657374"
                                            "FE00"}}));
-    BOOST_TEST(printed({{"printed-information",
-                         "{name: A, employee-affiliation: B, expiration: 30 days, serial: C, issuer: D}"}}) ==
-               printed({{"objects.5FC109", "010141020142"
-                                           "04093230323644454332310501430601"
-                                           "44FE00"}}));
+    BOOST_TEST(
+        printed({{"printed-information",
+                  "{name: A, employee-affiliation: B, expiration: 30 days, serial: \"C\", issuer: D}"}}) ==
+        printed({{"objects.5FC109", "010141020142"
+                                    "04093230323644454332310501430601"
+                                    "44FE00"}}));
     BOOST_TEST(!state({{"printed-information", "false"}}).objects.contains(0x5FC109));
     BOOST_TEST(contains(refused({{"printed-information.serial", "12345678901"}}), "1 to 10"));
     // Ten characters, and twenty bytes in UTF-8.
