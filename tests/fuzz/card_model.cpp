@@ -258,11 +258,16 @@ void CardModel::check_card_proof(const ResponseApdu& response, ByteView challeng
 }
 
 void CardModel::check_host_proof(const ResponseApdu& response) {
+    const std::optional<Bytes>& proof = under_way_->witness ? under_way_->witness : under_way_->response;
     if (!response.status.ok()) {
+        const bool expected = awaited_ && awaited_->proof &&
+                              awaited_->witness == under_way_->witness.has_value() &&
+                              awaited_->proof == proof && under_way_->algorithm == management_key().front();
+        const bool whole = !under_way_->witness || (proof && under_way_->challenge->size() == proof->size());
+        promise(!expected || !whole, "I6 who shows the management key is let in");
         authenticated_ = false;
         return;
     }
-    const std::optional<Bytes>& proof = under_way_->witness ? under_way_->witness : under_way_->response;
     const bool right = awaited_ && awaited_->witness == under_way_->witness.has_value() &&
                        (!awaited_->proof || awaited_->proof == proof);
     promise(right, "I6 the administrator shows the management key");
