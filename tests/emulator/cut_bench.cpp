@@ -62,7 +62,8 @@ CutBench::Undisturbed CutBench::undisturbed(const CardStep& begin, const std::ve
 }
 
 std::vector<std::string> CutBench::sweep(const CardStep& begin, const std::vector<CardStep>& steps,
-                                         const Check& check, const Decorate& decorate) {
+                                         const Check& check, const Decorate& decorate,
+                                         const Decorate& in_recovery) {
     violations_.clear();
     const bool with_recoveries = recovers_ && !decorate;
     const Undisturbed run = undisturbed(begin, steps, decorate);
@@ -81,7 +82,7 @@ std::vector<std::string> CutBench::sweep(const CardStep& begin, const std::vecto
                     look(check);
                 } else if (left_.insert(hash_of(remains_)).second) {
                     look(check);
-                    cut_recoveries(check);
+                    cut_recoveries(check, in_recovery);
                 }
             }
         }
@@ -112,7 +113,7 @@ void CutBench::lose_power() {
 
 /// Cuts the recovery from what is left, and the recovery from that, until nothing comes of it that was not
 /// there before. Where a recovery gets to is looked at once: what it came from makes no difference any more.
-void CutBench::cut_recoveries(const Check& check) {
+void CutBench::cut_recoveries(const Check& check, const Decorate& in_recovery) {
     std::vector<Left> open{{remains_, cut_.place}};
     while (!open.empty()) {
         const Left from = std::move(open.back());
@@ -129,18 +130,20 @@ void CutBench::cut_recoveries(const Check& check) {
             look(check);
         }
         for (std::uint64_t write = 1; write <= writes; ++write) {
-            cut_recovery(from, write, open);
+            cut_recovery(from, write, in_recovery, open);
         }
     }
 }
 
-void CutBench::cut_recovery(const Left& from, std::uint64_t write, std::vector<Left>& open) {
+void CutBench::cut_recovery(const Left& from, std::uint64_t write, const Decorate& in_recovery,
+                            std::vector<Left>& open) {
     for (const harness::Tearing& tearing : harness::all_tearings()) {
         session_.power_off();
         faulty_.restore(from.remains);
+        decorated_ = in_recovery ? in_recovery(faulty_) : nullptr;
         faulty_.cut_at(write, tearing);
         try {
-            (void)session_.power_on(faulty_);
+            (void)session_.power_on(decorated_ ? *decorated_ : faulty_);
         } catch (const harness::PowerCut&) {
             ++cuts_of_recoveries_;
             FaultyNvm::Remains left = faulty_.remains();

@@ -50,11 +50,13 @@ public:
     /// `begin` is done after each power-on and not cut; the steps are. `check` begins with the card powered
     /// on over what is left, with nothing between card and memory; an UnexpectedAnswer that it throws is a
     /// violation, and whatever else comes out of the card is passed on. Recoveries are cut unless the card
-    /// has no protection, which has none, or a decorator breaks the memory. Where recoveries are cut, remains
-    /// that were there before are not looked at again, nor are those that a recovery comes to. The violations
-    /// found, each as `step <n> write #<n> <tearing>[, <more cuts>]: <promise> ...`.
+    /// has no protection, which has none, or `decorate` breaks the memory that the steps run on; where they
+    /// are cut, `in_recovery` may break theirs. Where recoveries are cut, remains that were there before are
+    /// not looked at again, nor are those that a recovery comes to. The violations found, each as `step <n>
+    /// write #<n> <tearing>[, recovery write #<n> <tearing> ...]: <promise> ...`.
     [[nodiscard]] std::vector<std::string> sweep(const CardStep& begin, const std::vector<CardStep>& steps,
-                                                 const Check& check, const Decorate& decorate = {});
+                                                 const Check& check, const Decorate& decorate = {},
+                                                 const Decorate& in_recovery = {});
 
     /// So far, in all sweeps: of steps, and of recoveries.
     [[nodiscard]] std::uint64_t cuts() const { return cuts_; }
@@ -88,8 +90,9 @@ private:
                                           const Decorate& decorate);
     /// Goes through the steps until the power goes.
     void lose_power_in(const std::vector<CardStep>& steps);
-    void cut_recoveries(const Check& check);
-    void cut_recovery(const Left& from, std::uint64_t write, std::vector<Left>& open);
+    void cut_recoveries(const Check& check, const Decorate& in_recovery);
+    void cut_recovery(const Left& from, std::uint64_t write, const Decorate& in_recovery,
+                      std::vector<Left>& open);
     /// Over remains_, whose place is that of cut_.
     void look(const Check& check);
 

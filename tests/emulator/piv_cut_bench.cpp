@@ -55,12 +55,14 @@ void put_into_use(CardSession& card) {
 PivCutBench::PivCutBench(emulator::Protection protection)
     : protection_(protection), bench_(setup(protection), put_into_use), session_(bench_.card()) {}
 
-std::vector<std::string> PivCutBench::sweep(const Operation& operation, const Decorate& decorate) {
+std::vector<std::string> PivCutBench::sweep(const Operation& operation, const Decorate& decorate,
+                                            const Decorate& in_recovery) {
     const auto look = [&](const CutBench::Cut& cut) {
         cut_ = cut;
         check(operation);
     };
-    std::vector<std::string> violations = bench_.sweep(operation.prepare, {operation.run}, look, decorate);
+    std::vector<std::string> violations =
+        bench_.sweep(operation.prepare, {operation.run}, look, decorate, in_recovery);
     for (std::string& violation : violations) {
         violation = fmt::format("{} {}", operation.name, violation);
     }

@@ -18,9 +18,10 @@ public:
     explicit PivCutBench(emulator::Protection protection);
 
     /// Cuts the operation at each of its writes in each way; the violations found, each as `<operation> step
-    /// 0 write #<n> <tearing>[, <more cuts>]: <promise> ...`. With a decorator, which breaks the memory,
-    /// recoveries are not cut.
-    [[nodiscard]] std::vector<std::string> sweep(const Operation& operation, const Decorate& decorate = {});
+    /// 0 write #<n> <tearing>[, <more cuts>]: <promise> ...`. `decorate` breaks the memory,
+    /// and then recoveries are not cut; `in_recovery` breaks it while they are.
+    [[nodiscard]] std::vector<std::string> sweep(const Operation& operation, const Decorate& decorate = {},
+                                                 const Decorate& in_recovery = {});
     /// A wrong passcode was answered, and then the power went: that try is spent.
     [[nodiscard]] std::vector<std::string> answered_try_is_spent(const Decorate& decorate = {});
     /// Offsets and bytes that VERIFY writes before its first sync, with this passcode.

@@ -181,12 +181,14 @@ const TokenOperation& token_operation(std::string_view name) {
 TokenCutBench::TokenCutBench(Protection protection)
     : setup_(setup_of(protection)), bench_(setup_, put_into_use), session_(bench_.card()) {}
 
-std::vector<std::string> TokenCutBench::sweep(const TokenOperation& operation, const Decorate& decorate) {
+std::vector<std::string> TokenCutBench::sweep(const TokenOperation& operation, const Decorate& decorate,
+                                              const Decorate& in_recovery) {
     const auto look = [&](const CutBench::Cut& cut) {
         cut_ = cut;
         check(operation);
     };
-    std::vector<std::string> violations = bench_.sweep(operation.prepare, {operation.run}, look, decorate);
+    std::vector<std::string> violations =
+        bench_.sweep(operation.prepare, {operation.run}, look, decorate, in_recovery);
     for (std::string& violation : violations) {
         violation = fmt::format("{} {}", operation.name, violation);
     }

@@ -31,10 +31,10 @@ public:
     explicit TokenCutBench(emulator::Protection protection);
 
     /// Cuts the operation at each of its writes in each way; the violations found, each as `<operation> step
-    /// 0 write #<n> <tearing>[, <more cuts>]: <promise> ...`. With a decorator, which breaks the memory,
-    /// recoveries are not cut.
-    [[nodiscard]] std::vector<std::string> sweep(const TokenOperation& operation,
-                                                 const Decorate& decorate = {});
+    /// 0 write #<n> <tearing>[, <more cuts>]: <promise> ...`. `decorate` breaks the memory,
+    /// and then recoveries are not cut; `in_recovery` breaks it while they are.
+    [[nodiscard]] std::vector<std::string>
+    sweep(const TokenOperation& operation, const Decorate& decorate = {}, const Decorate& in_recovery = {});
 
     [[nodiscard]] std::uint64_t cuts() const { return bench_.cuts(); }
     [[nodiscard]] std::uint64_t cuts_of_recoveries() const { return bench_.cuts_of_recoveries(); }
