@@ -27,6 +27,17 @@ BOOST_AUTO_TEST_CASE(no_cut_breaks_a_promise) {
     test::check_token_operations(Protection::journal);
 }
 
+// So there is nothing to cut in them: those that only tell, and those that are refused.
+BOOST_AUTO_TEST_CASE(commands_that_change_nothing_write_nothing) {
+    test::TokenCutBench bench(Protection::journal);
+    for (const auto* const command :
+         {"00FD0000", "00F8000000", "00F7009A00", "00F7008000", "00F7009B00", "00F99A0000", "00FA0000",
+          "00FB0000", "00FE119A0100", "00FFFFFF0400000000", "00F6829C", "00F6FF82"}) {
+        BOOST_TEST(bench.writes_of(command) == 0U, command);
+    }
+    BOOST_TEST(bench.writes_of("00F6829A") > 0U);
+}
+
 // Whoever could raise the counters before the codes change would get tries at codes that nobody has shown.
 BOOST_AUTO_TEST_CASE(control_counters_that_rise_before_the_codes_change_are_seen) {
     test::TokenCutBench bench(Protection::journal);

@@ -195,6 +195,16 @@ std::vector<std::string> TokenCutBench::sweep(const TokenOperation& operation, c
     return violations;
 }
 
+std::uint64_t TokenCutBench::writes_of(std::string_view command) {
+    bench_.start([](CardSession& card) {
+        log_in(card);
+        require_status(card.verify(own_passcode), 0x9000);
+    });
+    const std::uint64_t before = bench_.memory().writes();
+    (void)session_.chained(CommandApdu::parse(hex(command)).value());
+    return bench_.memory().writes() - before;
+}
+
 void TokenCutBench::check(const TokenOperation& operation) {
     left_ = bench_.state();
     if (setup_.config.protection == Protection::none) {

@@ -36,6 +36,9 @@ public:
     [[nodiscard]] std::vector<std::string>
     sweep(const TokenOperation& operation, const Decorate& decorate = {}, const Decorate& in_recovery = {});
 
+    /// How many writes a token makes that answers this with administrator and passcode verified.
+    [[nodiscard]] std::uint64_t writes_of(std::string_view command);
+
     [[nodiscard]] std::uint64_t cuts() const { return bench_.cuts(); }
     [[nodiscard]] std::uint64_t cuts_of_recoveries() const { return bench_.cuts_of_recoveries(); }
 
