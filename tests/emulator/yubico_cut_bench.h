@@ -31,8 +31,8 @@ public:
     explicit TokenCutBench(emulator::Protection protection);
 
     /// Cuts the operation at each of its writes in each way; the violations found, each as `<operation> step
-    /// 0 write #<n> <tearing>[, <more cuts>]: <promise> ...`. `decorate` breaks the memory,
-    /// and then recoveries are not cut; `in_recovery` breaks it while they are.
+    /// 0 write #<n> <tearing>[, <more cuts>]: <promise> ...`. `decorate` breaks the memory, and then
+    /// recoveries are not cut; `in_recovery` breaks it while they are.
     [[nodiscard]] std::vector<std::string>
     sweep(const TokenOperation& operation, const Decorate& decorate = {}, const Decorate& in_recovery = {});
 
