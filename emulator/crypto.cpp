@@ -1,6 +1,7 @@
 #include "emulator/crypto.h"
 
 #include "apdu/ber_tlv.h"
+#include "emulator/key_der.h"
 #include "emulator/openssl_support.h"
 #include "emulator/seeded_random.h"
 
@@ -42,8 +43,7 @@ CryptoContext::CryptoContext(std::optional<std::uint64_t> seed) : impl_(std::mak
         impl_->sha256.reset(EVP_MD_fetch(context, "SHA256", nullptr));
         require(impl_->sha256 != nullptr, "fetching SHA-256");
         impl_->stream = &seeded_stream_of(impl_->seeded.get());
-        impl_->stream->start(impl_->sha256.get(), *seed);
-        impl_->stream->begin_operation(0, "before the first operation");
+        reseed(*seed);
     }
 }
 
@@ -55,6 +55,16 @@ OSSL_LIB_CTX* CryptoContext::native() const {
 
 std::optional<std::uint64_t> CryptoContext::seed() const {
     return impl_->seed;
+}
+
+void CryptoContext::reseed(std::uint64_t seed) {
+    if (impl_->stream == nullptr) {
+        throw std::logic_error("a context without a seed cannot be given another one");
+    }
+    impl_->seed = seed;
+    impl_->operations = 0;
+    impl_->stream->start(impl_->sha256.get(), seed);
+    impl_->stream->begin_operation(0, "before the first operation");
 }
 
 std::uint64_t CryptoContext::begin_operation(std::string_view purpose) {
@@ -105,27 +115,6 @@ Result<Algorithm> algorithm_of(const EVP_PKEY* key) {
 
 namespace {
 
-Bytes number_parameter(const EVP_PKEY* key, const char* parameter) {
-    BIGNUM* found = nullptr;
-    require(EVP_PKEY_get_bn_param(key, parameter, &found) == 1, "reading a public key");
-    const openssl::Number number(found);
-    Bytes bytes(static_cast<std::size_t>(BN_num_bytes(number.get())));
-    require(BN_bn2bin(number.get(), bytes.data()) == static_cast<int>(bytes.size()), "writing a number");
-    return bytes;
-}
-
-/// 04 X Y, whatever form the key was read in.
-Bytes uncompressed_point(const EVP_PKEY* key, std::size_t coordinate_size) {
-    Bytes point{0x04};
-    for (const char* parameter : {OSSL_PKEY_PARAM_EC_PUB_X, OSSL_PKEY_PARAM_EC_PUB_Y}) {
-        const Bytes coordinate = number_parameter(key, parameter);
-        require(coordinate.size() <= coordinate_size, "reading a point");
-        point.insert(point.end(), coordinate_size - coordinate.size(), 0x00);
-        point.insert(point.end(), coordinate.begin(), coordinate.end());
-    }
-    return point;
-}
-
 openssl::KeyContext operation_on(const CryptoContext& context, EVP_PKEY* key) {
     openssl::KeyContext operation(EVP_PKEY_CTX_new_from_pkey(context.native(), key, nullptr));
     require(operation != nullptr, "preparing a key operation");
@@ -156,39 +145,27 @@ Result<PrivateKey> PrivateKey::adopt(CryptoContext& context, std::shared_ptr<EVP
 }
 
 Result<PrivateKey> PrivateKey::from_der(CryptoContext& context, ByteView der) {
-    const unsigned char* at = der.data();
-    const openssl::Pkcs8 parsed(d2i_PKCS8_PRIV_KEY_INFO(nullptr, &at, static_cast<long>(der.size())));
-    if (!parsed) {
-        return openssl::failed("the private key is no PKCS#8");
-    }
-    if (at != der.data() + der.size()) {
-        return apdu::failure("bytes are left over after the private key");
-    }
-    std::shared_ptr<EVP_PKEY> key(EVP_PKCS82PKEY_ex(parsed.get(), context.native(), nullptr), EVP_PKEY_free);
-    if (!key) {
-        return openssl::failed("the private key cannot be read");
-    }
-    return adopt(context, std::move(key));
+    return private_key_from_der(context, der).and_then([&](std::shared_ptr<EVP_PKEY> key) {
+        return adopt(context, std::move(key));
+    });
 }
 
 Bytes PrivateKey::to_der() const {
-    const openssl::Pkcs8 info(EVP_PKEY2PKCS8(key_.get()));
-    require(info != nullptr, "encoding a private key");
-    return openssl::to_der(i2d_PKCS8_PRIV_KEY_INFO, info.get(), "encoding a private key");
+    return private_key_der(key_.get(), algorithm_);
 }
 
 Bytes PrivateKey::subject_public_key_info() const {
-    return openssl::to_der(i2d_PUBKEY, key_.get(), "encoding a public key");
+    return public_key_der(key_.get(), algorithm_);
 }
 
 Bytes PrivateKey::public_key_template() const {
     Bytes out;
     // SP 800-73-4 part 2, 3.3.2, table 11: 81 modulus and 82 exponent, or 86 the point.
     if (is_rsa(algorithm_)) {
-        apdu::append_tlv(out, 0x81, number_parameter(key_.get(), OSSL_PKEY_PARAM_RSA_N));
-        apdu::append_tlv(out, 0x82, number_parameter(key_.get(), OSSL_PKEY_PARAM_RSA_E));
+        apdu::append_tlv(out, 0x81, number_of(key_.get(), OSSL_PKEY_PARAM_RSA_N));
+        apdu::append_tlv(out, 0x82, number_of(key_.get(), OSSL_PKEY_PARAM_RSA_E));
     } else {
-        apdu::append_tlv(out, 0x86, uncompressed_point(key_.get(), field_size(algorithm_)));
+        apdu::append_tlv(out, 0x86, uncompressed_point(key_.get(), algorithm_));
     }
     return out;
 }

@@ -194,6 +194,19 @@ private:
     CryptoContext context_;
 };
 
+Result<bool> code_is(const CardImage& image, ObjectId object, std::string_view code, const char* if_none) {
+    MemoryNvm copy(image.config.geometry, image.memory, image.weak);
+    const auto store = ObjectStore::mount(copy);
+    if (!store) {
+        return tl::make_unexpected(store.error());
+    }
+    const auto held = (*store)->read(object);
+    if (!held) {
+        return apdu::failure(if_none);
+    }
+    return equal_in_constant_time(*held, piv::padded_code(code));
+}
+
 } // namespace
 
 const SlotState* CardState::slot(piv::KeyReference reference) const {
@@ -213,16 +226,11 @@ Result<CardState> inspect(const CardImage& image) {
 }
 
 Result<bool> passcode_is(const CardImage& image, std::string_view passcode) {
-    MemoryNvm copy(image.config.geometry, image.memory, image.weak);
-    const auto store = ObjectStore::mount(copy);
-    if (!store) {
-        return tl::make_unexpected(store.error());
-    }
-    const auto held = (*store)->read(piv::passcode_object);
-    if (!held) {
-        return apdu::failure("the card has no passcode");
-    }
-    return equal_in_constant_time(*held, piv::padded_code(passcode));
+    return code_is(image, piv::passcode_object, passcode, "the card has no passcode");
+}
+
+Result<bool> global_passcode_is(const CardImage& image, std::string_view passcode) {
+    return code_is(image, piv::global_passcode_object, passcode, "the card has no global passcode");
 }
 
 } // namespace cardrig::emulator

@@ -90,4 +90,7 @@ struct CardState {
 /// Whether this is the card's passcode; costs no try. Whether the passcode is blocked makes no difference.
 [[nodiscard]] Result<bool> passcode_is(const CardImage& image, std::string_view passcode);
 
+/// The same of the global passcode; fails on a card that has none.
+[[nodiscard]] Result<bool> global_passcode_is(const CardImage& image, std::string_view passcode);
+
 } // namespace cardrig::emulator

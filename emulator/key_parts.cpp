@@ -8,20 +8,18 @@
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/obj_mac.h>
-#include <openssl/param_build.h>
 
 namespace cardrig::emulator {
 
 namespace {
 
+using openssl::ParameterBuilder;
 using openssl::require;
+using openssl::SecretNumber;
 
 using NumberContext = openssl::Owned<BN_CTX, BN_CTX_free>;
-using SecretNumber = openssl::Owned<BIGNUM, BN_clear_free>;
 using Group = openssl::Owned<EC_GROUP, EC_GROUP_free>;
 using Point = openssl::Owned<EC_POINT, EC_POINT_free>;
-using ParameterBuilder = openssl::Owned<OSSL_PARAM_BLD, OSSL_PARAM_BLD_free>;
-using Parameters = openssl::Owned<OSSL_PARAM, OSSL_PARAM_free>;
 
 constexpr unsigned long public_exponent = 65'537;
 
@@ -45,21 +43,16 @@ NumberContext number_context(const CryptoContext& context) {
 
 /// A key pair of the context from its numbers; `what` says what failed.
 Result<PrivateKey> key_from(CryptoContext& context, const char* type, OSSL_PARAM_BLD* builder) {
-    const Parameters parameters(OSSL_PARAM_BLD_to_param(builder));
-    const openssl::KeyContext maker(EVP_PKEY_CTX_new_from_name(context.native(), type, nullptr));
-    require(parameters != nullptr && maker != nullptr && EVP_PKEY_fromdata_init(maker.get()) == 1,
-            "preparing to make a key");
-    EVP_PKEY* made = nullptr;
-    if (EVP_PKEY_fromdata(maker.get(), &made, EVP_PKEY_KEYPAIR, parameters.get()) != 1) {
-        return openssl::failed("the numbers make no key");
+    auto key = openssl::key_of(context.native(), type, builder);
+    if (!key) {
+        return tl::make_unexpected(key.error());
     }
-    std::shared_ptr<EVP_PKEY> key(made, EVP_PKEY_free);
-    const openssl::KeyContext checking(EVP_PKEY_CTX_new_from_pkey(context.native(), made, nullptr));
+    const openssl::KeyContext checking(EVP_PKEY_CTX_new_from_pkey(context.native(), key->get(), nullptr));
     require(checking != nullptr, "preparing to check a key");
     if (EVP_PKEY_check(checking.get()) != 1) {
         return openssl::failed("the numbers contradict each other");
     }
-    return PrivateKey::adopt(context, std::move(key));
+    return PrivateKey::adopt(context, std::move(*key));
 }
 
 /// Of two primes: the product, and the private exponent; none where the public one has no inverse.

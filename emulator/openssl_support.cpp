@@ -32,4 +32,17 @@ void require(bool good, std::string_view what) {
     }
 }
 
+apdu::Result<std::shared_ptr<EVP_PKEY>> key_of(OSSL_LIB_CTX* context, const char* type,
+                                               OSSL_PARAM_BLD* numbers) {
+    const Parameters parameters(OSSL_PARAM_BLD_to_param(numbers));
+    const KeyContext maker(EVP_PKEY_CTX_new_from_name(context, type, nullptr));
+    require(parameters != nullptr && maker != nullptr && EVP_PKEY_fromdata_init(maker.get()) == 1,
+            "preparing to make a key");
+    EVP_PKEY* made = nullptr;
+    if (EVP_PKEY_fromdata(maker.get(), &made, EVP_PKEY_KEYPAIR, parameters.get()) != 1) {
+        return failed("the numbers make no key");
+    }
+    return std::shared_ptr<EVP_PKEY>(made, EVP_PKEY_free);
+}
+
 } // namespace cardrig::emulator::openssl

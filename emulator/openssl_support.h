@@ -12,6 +12,8 @@
 #include <openssl/bn.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/param_build.h>
+#include <openssl/params.h>
 #include <openssl/provider.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
@@ -38,6 +40,9 @@ using Key = Owned<EVP_PKEY, EVP_PKEY_free>;
 using KeyContext = Owned<EVP_PKEY_CTX, EVP_PKEY_CTX_free>;
 using Pkcs8 = Owned<PKCS8_PRIV_KEY_INFO, PKCS8_PRIV_KEY_INFO_free>;
 using Number = Owned<BIGNUM, BN_free>;
+using SecretNumber = Owned<BIGNUM, BN_clear_free>;
+using ParameterBuilder = Owned<OSSL_PARAM_BLD, OSSL_PARAM_BLD_free>;
+using Parameters = Owned<OSSL_PARAM, OSSL_PARAM_free>;
 using Integer = Owned<ASN1_INTEGER, ASN1_INTEGER_free>;
 using OctetString = Owned<ASN1_OCTET_STRING, ASN1_OCTET_STRING_free>;
 using Time = Owned<ASN1_TIME, ASN1_TIME_free>;
@@ -54,6 +59,11 @@ using MemoryBio = Owned<BIO, BIO_free_all>;
 
 /// For what only a broken library or lack of memory can cause: throws std::runtime_error unless `good`.
 void require(bool good, std::string_view what);
+
+/// A key pair of the context from its numbers; `type` is OpenSSL's word. Fails where they make no key;
+/// whether they belong together is not checked.
+[[nodiscard]] apdu::Result<std::shared_ptr<EVP_PKEY>> key_of(OSSL_LIB_CTX* context, const char* type,
+                                                             OSSL_PARAM_BLD* numbers);
 
 /// Runs an i2d function of OpenSSL over an object that certainly encodes.
 template <class T, class Encode>

@@ -133,10 +133,13 @@ std::string why_not_alive(const SlotState& slot, std::chrono::sys_seconds now) {
     return slot.key ? "its key does not fit its certificate" : "its certificate has no key";
 }
 
-/// Which counters may be full again after what the card did in a run.
-struct Refilled {
-    bool passcode = false;
-    bool unblocking = false;
+/// What a run may have done to codes and counters, after what the card did in it.
+struct Excused {
+    bool passcode_tries = false; ///< may be full again
+    bool unblocking_tries = false;
+    bool global_tries = false;
+    bool global_change = false; ///< the global passcode may be another
+    bool factory_codes = false; ///< of the application; never the global passcode
 };
 
 /// A command whose answer was lost is judged by the card's own; one that the card was executing when it lost
@@ -151,21 +154,26 @@ bool may_have_succeeded(const TraceEvent& event) {
 }
 
 /// SP 800-73-4 part 2, 3.2.1 to 3.2.3: a code that was right fills its own counter; the unblocking code,
-/// shown to set a new passcode, both.
-Refilled refilled_in(const std::vector<TraceEvent>& trace) {
-    Refilled refilled;
+/// shown to set a new passcode, both. A key token's own commands that bring the factory's codes back fill
+/// both, too. None of these touches the global passcode.
+Excused excused_in(const std::vector<TraceEvent>& trace) {
+    Excused excused;
     for (const TraceEvent& event : trace) {
         if (!may_have_succeeded(event)) {
             continue;
         }
         const std::string text = event.fields.value("text", "");
-        const bool unblocks = text.starts_with("reset-retry-counter passcode");
-        refilled.passcode = refilled.passcode || unblocks || text.starts_with("verify passcode") ||
-                            text.starts_with("change-reference-data passcode");
-        refilled.unblocking =
-            refilled.unblocking || unblocks || text.starts_with("change-reference-data unblocking-code");
+        const bool to_factory = text.starts_with("reset-piv") || text.starts_with("set-pin-retries");
+        const bool both = to_factory || text.starts_with("reset-retry-counter passcode");
+        const bool global_change = text.starts_with("change-reference-data global-passcode");
+        excused.passcode_tries |=
+            both || text.starts_with("verify passcode") || text.starts_with("change-reference-data passcode");
+        excused.unblocking_tries |= both || text.starts_with("change-reference-data unblocking-code");
+        excused.global_tries |= global_change || text.starts_with("verify global-passcode");
+        excused.global_change |= global_change;
+        excused.factory_codes |= to_factory;
     }
-    return refilled;
+    return excused;
 }
 
 std::optional<std::string> risen(const char* what, const emulator::CounterState& before,
@@ -193,8 +201,15 @@ bool works(const CardImage& image, const std::string& passcode) {
     return emulator::passcode_is(image, passcode).value_or(false);
 }
 
-std::optional<std::string> not_one_passcode(const Evidence& evidence) {
+bool works_globally(const CardImage& image, const std::string& passcode) {
+    return emulator::global_passcode_is(image, passcode).value_or(false);
+}
+
+std::optional<std::string> not_one_passcode(const Evidence& evidence, const Excused& excused) {
     std::vector<std::string> candidates = evidence.passcodes;
+    if (excused.factory_codes && !candidates.empty()) {
+        candidates.emplace_back(factory_passcodes.front()); // 123456 is what tokens go back to
+    }
     std::ranges::sort(candidates);
     candidates.erase(std::unique(candidates.begin(), candidates.end()), candidates.end());
     const auto count = std::ranges::count_if(
@@ -204,11 +219,49 @@ std::optional<std::string> not_one_passcode(const Evidence& evidence) {
                            candidates.size());
     }
     for (const char* const factory : factory_passcodes) {
-        if (works(evidence.after_run, factory) && !works(evidence.before_run, factory)) {
+        if (!excused.factory_codes && works(evidence.after_run, factory) &&
+            !works(evidence.before_run, factory)) {
             return "the passcode is a factory value, and was not before";
         }
     }
     return std::nullopt;
+}
+
+/// Nobody tells what the global passcode may be now: so it is the one from before, unless the card may have
+/// accepted another one in this run, and then neither a factory value nor what erased memory reads as.
+std::optional<std::string> other_global_passcode(const Evidence& evidence, const CardState& before,
+                                                 const CardState& after, const Excused& excused) {
+    if (before.global_passcode_digest == after.global_passcode_digest) {
+        return std::nullopt;
+    }
+    if (!excused.global_change) {
+        return "the global passcode is another, and no command that the card accepted in this run changes it";
+    }
+    for (const char* const factory : factory_passcodes) {
+        if (works_globally(evidence.after_run, factory)) {
+            return "the global passcode is a factory value, and was not before";
+        }
+    }
+    if (works_globally(evidence.after_run, "")) {
+        return "the global passcode is erased";
+    }
+    return std::nullopt;
+}
+
+/// Counters that are higher than before with no command that explains it.
+std::optional<std::string> tries_from_nowhere(const CardState& before, const CardState& after,
+                                              const Excused& excused) {
+    std::optional<std::string> trouble;
+    if (!excused.passcode_tries) {
+        trouble = risen("passcode", before.passcode, after.passcode);
+    }
+    if (!trouble && !excused.unblocking_tries) {
+        trouble = risen("unblocking", before.unblocking_code, after.unblocking_code);
+    }
+    if (!trouble && !excused.global_tries && before.global_passcode && after.global_passcode) {
+        trouble = risen("global passcode", *before.global_passcode, *after.global_passcode);
+    }
+    return trouble;
 }
 
 } // namespace
@@ -279,18 +332,16 @@ std::optional<std::string> passcode_broken(const Evidence& evidence) {
     if (!after) {
         return "the card cannot be read: " + after.error().message;
     }
-    const Refilled refilled = refilled_in(evidence.trace);
-    if (before && !refilled.passcode) {
-        if (auto text = risen("passcode", before->passcode, after->passcode)) {
-            return text;
+    const Excused excused = excused_in(evidence.trace);
+    if (before) {
+        if (auto trouble = tries_from_nowhere(*before, *after, excused)) {
+            return trouble;
+        }
+        if (auto trouble = other_global_passcode(evidence, *before, *after, excused)) {
+            return trouble;
         }
     }
-    if (before && !refilled.unblocking) {
-        if (auto text = risen("unblocking", before->unblocking_code, after->unblocking_code)) {
-            return text;
-        }
-    }
-    return not_one_passcode(evidence);
+    return not_one_passcode(evidence, excused);
 }
 
 std::vector<Promise> check_invariants(const Evidence& evidence) {

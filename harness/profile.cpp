@@ -14,7 +14,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <memory>
 #include <system_error>
 #include <utility>
 
@@ -34,10 +33,12 @@ apdu::Bytes hash(std::string_view text) {
 }
 
 /// Keys, GUID and authority of one card about to be made. Test keys are always the same for one profile; each
-/// comes from a context of its own, so that a certificate more or less changes no other key.
+/// has a seed of its own, so that a certificate more or less changes no other key.
 class Issuer final {
 public:
-    Issuer(const Profile& profile, const MakeOptions& options) : profile_(profile), options_(options) {}
+    Issuer(const Profile& profile, const MakeOptions& options)
+        : profile_(profile), options_(options),
+          context_(options.fresh_keys ? std::nullopt : std::optional<std::uint64_t>(0)) {}
 
     [[nodiscard]] MadeCard make() {
         emulator::CardSpec spec = profile_.card;
@@ -46,12 +47,11 @@ public:
         }
         spec.expires = std::chrono::floor<std::chrono::days>(options_.now + profile_.card_expires);
         add_printed_information(spec);
+        // All keys first: the authority's seed is good for its key and all that it signs.
+        std::vector<Request> all = requests();
         TestAuthority authority(context("issuing authority"), keys(), authority_validity());
-        for (const CertificateProfile& certificate : profile_.certificates) {
-            spec.keys.push_back(certify(authority, certificate, profile_.holder));
-        }
-        if (const auto& token = spec.config.piv.yubico) {
-            spec.keys.push_back(certify_token(authority, *token));
+        for (Request& each : all) {
+            spec.keys.push_back(certify(authority, std::move(each)));
         }
         auto image = emulator::personalise(spec);
         if (!image) {
@@ -67,21 +67,28 @@ public:
     }
 
 private:
+    /// A key pair, and what is to be in its certificate.
+    struct Request {
+        CertificateProfile certificate;
+        Holder subject;
+        emulator::PrivateKey key;
+    };
+
     [[nodiscard]] std::string identity(std::string_view what) const {
         return fmt::format("cardrig test card\n{}\n{}", profile_.card.config.profile, what);
     }
 
+    /// The context, seeded for that.
     [[nodiscard]] CryptoContext& context(std::string_view what) {
-        std::optional<std::uint64_t> seed;
         if (!options_.fresh_keys) {
-            seed = 0;
+            std::uint64_t seed = 0;
             const apdu::Bytes digest = hash(identity(what));
-            for (std::size_t i = 0; i < sizeof(*seed); ++i) {
-                *seed = *seed << 8U | digest[i];
+            for (std::size_t i = 0; i < sizeof seed; ++i) {
+                seed = seed << 8U | digest[i];
             }
+            context_.reseed(seed);
         }
-        contexts_.push_back(std::make_unique<CryptoContext>(seed));
-        return *contexts_.back();
+        return context_;
     }
 
     [[nodiscard]] emulator::KeySource& keys() {
@@ -123,34 +130,50 @@ private:
         return {first - std::chrono::days(1), last + std::chrono::days(10L * 365)};
     }
 
-    [[nodiscard]] emulator::PersonalisedKey
-    certify(TestAuthority& authority, const CertificateProfile& certificate, const Holder& subject) {
-        const std::string slot = fmt::format("{:02X}", certificate.reference);
-        emulator::PrivateKey key = keys().generate(context(slot), certificate.algorithm);
-        CertificateOrder order;
-        order.public_key = key.native();
-        order.common_name = subject.name;
-        order.number = subject.number;
-        order.validity = {options_.now + certificate.issued, options_.now + certificate.expires};
-        order.use = certificate_use(certificate.reference);
-        if (!options_.fresh_keys) {
-            order.serial = serial(slot, order);
+    [[nodiscard]] Request request(const CertificateProfile& certificate, const Holder& subject) {
+        emulator::CryptoContext& seeded = context(slot_name(certificate));
+        return {certificate, subject, keys().generate(seeded, certificate.algorithm)};
+    }
+
+    [[nodiscard]] std::vector<Request> requests() {
+        std::vector<Request> made;
+        for (const CertificateProfile& certificate : profile_.certificates) {
+            made.push_back(request(certificate, profile_.holder));
         }
-        apdu::Bytes der = authority.issue(order);
-        return {certificate.reference, std::move(key), std::move(der), certificate.passcode_policy};
+        if (const auto& token = profile_.card.config.piv.yubico) {
+            made.push_back(token_request(*token));
+        }
+        return made;
     }
 
     /// The key of a token that vouches for the keys made on it, and its certificate, which names the token.
-    [[nodiscard]] emulator::PersonalisedKey certify_token(TestAuthority& authority,
-                                                          const emulator::YubicoExtensions& token) {
+    [[nodiscard]] Request token_request(const emulator::YubicoExtensions& token) {
         const auto& offered = profile_.card.config.piv.algorithms;
         const bool has_rsa = std::ranges::find(offered, emulator::Algorithm::rsa2048) != offered.end();
         CertificateProfile certificate;
         certificate.reference = emulator::piv::attestation_key;
         certificate.algorithm = has_rsa ? emulator::Algorithm::rsa2048 : offered.front();
         certificate.expires = std::chrono::days(10L * 365);
-        return certify(authority, certificate,
-                       {"cardrig test token attestation", fmt::format("{:012}", token.serial)});
+        return request(certificate, {"cardrig test token attestation", fmt::format("{:012}", token.serial)});
+    }
+
+    [[nodiscard]] emulator::PersonalisedKey certify(TestAuthority& authority, Request request) const {
+        const CertificateProfile& certificate = request.certificate;
+        CertificateOrder order;
+        order.public_key = request.key.native();
+        order.common_name = request.subject.name;
+        order.number = request.subject.number;
+        order.validity = {options_.now + certificate.issued, options_.now + certificate.expires};
+        order.use = certificate_use(certificate.reference);
+        if (!options_.fresh_keys) {
+            order.serial = serial(slot_name(certificate), order);
+        }
+        apdu::Bytes der = authority.issue(order);
+        return {certificate.reference, std::move(request.key), std::move(der), certificate.passcode_policy};
+    }
+
+    [[nodiscard]] static std::string slot_name(const CertificateProfile& certificate) {
+        return fmt::format("{:02X}", certificate.reference);
     }
 
     /// The same authority certifies the same key again and again, with other dates: each certificate has a
@@ -167,7 +190,7 @@ private:
 
     const Profile& profile_;
     const MakeOptions& options_;
-    std::vector<std::unique_ptr<CryptoContext>> contexts_;
+    CryptoContext context_;
     emulator::FreshKeys fresh_;
     MemoisedKeys memoised_;
 };

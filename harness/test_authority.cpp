@@ -1,6 +1,6 @@
 #include "harness/test_authority.h"
 
-#include "emulator/openssl_support.h"
+#include "emulator/key_der.h"
 
 #include <algorithm>
 #include <array>
@@ -100,7 +100,7 @@ std::size_t signature_size(const X509* certificate) {
     return static_cast<std::size_t>(ASN1_STRING_length(signature));
 }
 
-Bytes sign(CryptoContext& context, X509* certificate, const emulator::PrivateKey& key) {
+void sign(CryptoContext& context, X509* certificate, const emulator::PrivateKey& key) {
     const emulator::Operation drawing(context, "certificate signature");
     sign_once(context, certificate, key);
     // The nonce depends on the dates, too, so that a seed alone does not hold the length still; again until
@@ -108,23 +108,28 @@ Bytes sign(CryptoContext& context, X509* certificate, const emulator::PrivateKey
     while (is_elliptic(key.algorithm()) && signature_size(certificate) != usual_signature_size(key)) {
         sign_once(context, certificate, key);
     }
+}
+
+Bytes encoded(X509* certificate) {
     return openssl::to_der(i2d_X509, certificate, "encoding a certificate");
 }
 
-Bytes self_signed(CryptoContext& context, const emulator::PrivateKey& key, const Validity& validity) {
-    const openssl::Certificate certificate = new_certificate(context);
+openssl::Certificate self_signed(CryptoContext& context, const emulator::PrivateKey& key,
+                                 const Validity& validity) {
+    openssl::Certificate certificate = new_certificate(context);
     const openssl::Name name = authority_name();
     set_serial(certificate.get(), random_serial(context));
     set_validity(certificate.get(), validity);
     require(X509_set_subject_name(certificate.get(), name.get()) == 1 &&
-                X509_set_issuer_name(certificate.get(), name.get()) == 1 &&
-                X509_set_pubkey(certificate.get(), key.native()) == 1,
+                X509_set_issuer_name(certificate.get(), name.get()) == 1,
             "filling a certificate");
+    emulator::set_public_key(certificate.get(), key.native(), key.algorithm());
     X509* self = certificate.get();
     add_extension(self, self, NID_basic_constraints, "critical,CA:TRUE");
     add_extension(self, self, NID_key_usage, "critical,keyCertSign,cRLSign");
     add_extension(self, self, NID_subject_key_identifier, "hash");
-    return sign(context, self, key);
+    sign(context, self, key);
+    return certificate;
 }
 
 void check(const CertificateOrder& order) {
@@ -153,7 +158,7 @@ void check(const CertificateOrder& order) {
 }
 
 /// RFC 5280, 4.2.1.3, for the leaf's use and public key.
-const char* key_usage(const X509* leaf, CertificateUse use) {
+const char* key_usage(emulator::Algorithm algorithm, CertificateUse use) {
     switch (use) {
     case CertificateUse::authentication:
         return "critical,digitalSignature";
@@ -166,15 +171,14 @@ const char* key_usage(const X509* leaf, CertificateUse use) {
     }
     // RFC 3279, 2.3.1 and RFC 5480, 3: RSA keys unwrap keys, elliptic ones agree on them. Clients pick a
     // key's operations by this: OpenSC derives with no key whose certificate does not say keyAgreement.
-    const bool rsa = EVP_PKEY_get_base_id(X509_get0_pubkey(leaf)) == EVP_PKEY_RSA;
-    return rsa ? "critical,keyEncipherment" : "critical,keyAgreement";
+    return is_rsa(algorithm) ? "critical,keyEncipherment" : "critical,keyAgreement";
 }
 
-void add_leaf_extensions(X509* leaf, X509* issuer, CertificateUse use) {
+void add_leaf_extensions(X509* leaf, X509* issuer, emulator::Algorithm algorithm, CertificateUse use) {
     // An attestation key certifies the keys of its card, and no further authority.
     add_extension(leaf, issuer, NID_basic_constraints,
                   use == CertificateUse::attestation ? "critical,CA:TRUE,pathlen:0" : "critical,CA:FALSE");
-    add_extension(leaf, issuer, NID_key_usage, key_usage(leaf, use));
+    add_extension(leaf, issuer, NID_key_usage, key_usage(algorithm, use));
     if (use == CertificateUse::authentication) {
         add_extension(leaf, issuer, NID_ext_key_usage, "clientAuth");
     }
@@ -182,19 +186,22 @@ void add_leaf_extensions(X509* leaf, X509* issuer, CertificateUse use) {
     add_extension(leaf, issuer, NID_authority_key_identifier, "keyid:always");
 }
 
-std::string text_of(BIO* out) {
+std::string pem(const char* label, ByteView der) {
+    const openssl::MemoryBio out(BIO_new(BIO_s_mem()));
+    require(out != nullptr &&
+                PEM_write_bio(out.get(), label, "", der.data(), static_cast<long>(der.size())) > 0,
+            "writing PEM");
     char* text = nullptr;
-    const long size = BIO_get_mem_data(out, &text);
+    const long size = BIO_get_mem_data(out.get(), &text);
     return {text, static_cast<std::size_t>(size)};
 }
 
-openssl::Certificate parse(const CryptoContext& context, ByteView der) {
-    X509* target = X509_new_ex(context.native(), nullptr);
-    require(target != nullptr, "making a certificate");
-    const unsigned char* at = der.data();
-    openssl::Certificate certificate(d2i_X509(&target, &at, static_cast<long>(der.size())));
-    require(certificate != nullptr, "reading the authority's certificate");
-    return certificate;
+emulator::Algorithm algorithm_of_order(const CertificateOrder& order) {
+    const auto algorithm = emulator::algorithm_of(order.public_key);
+    if (!algorithm) {
+        throw std::invalid_argument(algorithm.error().message);
+    }
+    return *algorithm;
 }
 
 } // namespace
@@ -216,11 +223,11 @@ CertificateUse certificate_use(emulator::piv::KeyReference key) {
 TestAuthority::TestAuthority(CryptoContext& context, emulator::KeySource& keys, Validity validity,
                              emulator::Algorithm algorithm)
     : context_(context), key_(keys.generate(context, algorithm)),
-      certificate_(self_signed(context, key_, validity)) {}
+      issuer_(self_signed(context, key_, validity)), certificate_(encoded(issuer_.get())) {}
 
 Bytes TestAuthority::issue(const CertificateOrder& order) {
     check(order);
-    const openssl::Certificate issuer = parse(context_, certificate_);
+    const emulator::Algorithm algorithm = algorithm_of_order(order);
     const openssl::Certificate leaf = new_certificate(context_);
     set_serial(leaf.get(), order.serial ? *order.serial : random_serial(context_));
     set_validity(leaf.get(), order.validity);
@@ -229,26 +236,20 @@ Bytes TestAuthority::issue(const CertificateOrder& order) {
     add_attribute(subject.get(), NID_commonName, order.common_name);
     add_attribute(subject.get(), NID_userId, order.number);
     require(X509_set_subject_name(leaf.get(), subject.get()) == 1 &&
-                X509_set_issuer_name(leaf.get(), X509_get_subject_name(issuer.get())) == 1 &&
-                X509_set_pubkey(leaf.get(), order.public_key) == 1,
+                X509_set_issuer_name(leaf.get(), X509_get_subject_name(issuer_.get())) == 1,
             "filling a certificate");
-    add_leaf_extensions(leaf.get(), issuer.get(), order.use);
-    return sign(context_, leaf.get(), key_);
+    emulator::set_public_key(leaf.get(), order.public_key, algorithm);
+    add_leaf_extensions(leaf.get(), issuer_.get(), algorithm, order.use);
+    sign(context_, leaf.get(), key_);
+    return encoded(leaf.get());
 }
 
 std::string TestAuthority::certificate_pem() const {
-    const openssl::Certificate certificate = parse(context_, certificate_);
-    const openssl::MemoryBio out(BIO_new(BIO_s_mem()));
-    require(out != nullptr && PEM_write_bio_X509(out.get(), certificate.get()) == 1, "writing a certificate");
-    return text_of(out.get());
+    return pem(PEM_STRING_X509, certificate_);
 }
 
 std::string TestAuthority::key_pem() const {
-    const openssl::MemoryBio out(BIO_new(BIO_s_mem()));
-    require(out != nullptr && PEM_write_bio_PKCS8PrivateKey(out.get(), key_.native(), nullptr, nullptr, 0,
-                                                            nullptr, nullptr) == 1,
-            "writing a key");
-    return text_of(out.get());
+    return pem(PEM_STRING_PKCS8INF, key_.to_der());
 }
 
 } // namespace cardrig::harness

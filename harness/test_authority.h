@@ -4,6 +4,7 @@
 
 #include "emulator/crypto.h"
 #include "emulator/environment.h"
+#include "emulator/openssl_support.h"
 #include "emulator/piv/piv_memory.h"
 
 #include <chrono>
@@ -34,9 +35,9 @@ struct Validity {
 };
 
 struct CertificateOrder {
-    EVP_PKEY* public_key = nullptr; ///< a key pair serves as well
-    std::string common_name;        ///< 1 to 64 bytes of UTF-8
-    std::string number;             ///< the holder's, 12 digits: attribute UID (RFC 4519, 2.39)
+    const EVP_PKEY* public_key = nullptr; ///< of a kind in emulator::Algorithm; a key pair serves as well
+    std::string common_name;              ///< 1 to 64 bytes of UTF-8
+    std::string number;                   ///< the holder's, 12 digits: attribute UID (RFC 4519, 2.39)
     Validity validity;
     CertificateUse use = CertificateUse::authentication;
     /// 1 to 20 bytes, big-endian, above zero and with the top bit clear in twenty of them (RFC 5280,
@@ -66,7 +67,8 @@ public:
 private:
     emulator::CryptoContext& context_;
     emulator::PrivateKey key_;
-    Bytes certificate_;
+    emulator::openssl::Certificate issuer_;
+    Bytes certificate_; ///< the same, DER
 };
 
 } // namespace cardrig::harness

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <span>
 #include <utility>
 
 namespace cardrig::emulator::store {
@@ -58,12 +59,12 @@ std::optional<Bytes> Home::read(ObjectId id) const {
     if (entry == nullptr) {
         return std::nullopt;
     }
-    Bytes content;
-    const std::size_t page_size = layout_.geometry.page_size;
+    const std::uint32_t page_size = layout_.geometry.page_size;
     const std::size_t most = (std::size_t{entry->length} + page_size - 1) / page_size;
-    for (const std::uint32_t data_page : tables_.chain(*entry, most)) {
-        const Bytes bytes = page(layout_.table_pages + data_page);
-        content.insert(content.end(), bytes.begin(), bytes.end());
+    const std::vector<std::uint32_t> chain = tables_.chain(*entry, most);
+    Bytes content(chain.size() * page_size);
+    for (std::size_t i = 0; i < chain.size(); ++i) {
+        pages_->read(layout_.table_pages + chain[i], std::span(content).subspan(i * page_size, page_size));
     }
     content.resize(std::min<std::size_t>(entry->length, content.size()));
     return content;

@@ -6,8 +6,27 @@
 
 namespace cardrig::tests {
 
+using harness::FaultyNvm;
+
+namespace {
+
+std::size_t hash_of(const FaultyNvm::Remains& remains) {
+    return std::hash<std::string>{}(fingerprint(remains));
+}
+
+} // namespace
+
+emulator::PrivateKey SameKeys::generate(emulator::CryptoContext& context, emulator::Algorithm algorithm) {
+    auto known = pkcs8_.find(algorithm);
+    if (known == pkcs8_.end()) {
+        known = pkcs8_.emplace(algorithm, make_key(algorithm)).first;
+    }
+    return emulator::PrivateKey::from_der(context, known->second).value();
+}
+
 CutBench::CutBench(const Setup& setup, const CardStep& prepare)
-    : memory_(setup.config.geometry), session_(setup, &keys_) {
+    : recovers_(setup.config.protection != emulator::Protection::none), memory_(setup.config.geometry),
+      session_(setup, &keys_) {
     personalise(memory_, setup);
     prepared_ = faulty_.remains();
     start(prepare);
@@ -29,43 +48,49 @@ StoreState CutBench::state() {
     return state_of(session_.card().store());
 }
 
-/// What memory holds before the first step and after each.
-std::vector<StoreState> CutBench::undisturbed(const CardStep& begin, const std::vector<CardStep>& steps,
-                                              const Decorate& decorate) {
+CutBench::Undisturbed CutBench::undisturbed(const CardStep& begin, const std::vector<CardStep>& steps,
+                                            const Decorate& decorate) {
     start(begin, decorate);
     const std::uint64_t first = faulty_.writes();
-    std::vector<StoreState> states{state()};
-    writes_.clear();
+    Undisturbed run{{state()}, {}};
     for (const CardStep& step : steps) {
         step(session_);
-        states.push_back(state());
-        writes_.push_back(faulty_.writes() - first);
+        run.states.push_back(state());
+        run.writes.push_back(faulty_.writes() - first);
     }
-    return states;
+    return run;
 }
 
-std::uint64_t CutBench::sweep(const CardStep& begin, const std::vector<CardStep>& steps, const Check& check,
-                              const Decorate& decorate) {
-    const std::vector<StoreState> states = undisturbed(begin, steps, decorate);
-    const std::vector<std::uint64_t> last_writes = writes_;
-    std::uint64_t cuts = 0;
+std::vector<std::string> CutBench::sweep(const CardStep& begin, const std::vector<CardStep>& steps,
+                                         const Check& check, const Decorate& decorate,
+                                         const Decorate& in_recovery) {
+    violations_.clear();
+    const bool with_recoveries = recovers_ && !decorate;
+    const Undisturbed run = undisturbed(begin, steps, decorate);
     for (std::size_t in = 0; in < steps.size(); ++in) {
-        for (std::uint64_t write = in == 0 ? 1 : last_writes[in - 1] + 1; write <= last_writes[in]; ++write) {
+        left_.clear();
+        settled_.clear();
+        cut_ = {in, {}, run.states[in], run.states[in + 1]};
+        for (std::uint64_t write = in == 0 ? 1 : run.writes[in - 1] + 1; write <= run.writes[in]; ++write) {
             for (const harness::Tearing& tearing : harness::all_tearings()) {
-                const Cut cut{in, fmt::format("step {} write #{} {}", in, write, tearing.text()), states[in],
-                              states[in + 1]};
+                cut_.place = fmt::format("step {} write #{} {}", in, write, tearing.text());
                 start(begin, decorate);
                 faulty_.cut_at(write, tearing);
-                lose_power(steps, cut);
-                ++cuts;
-                look(cut, check);
+                lose_power_in(steps);
+                ++cuts_;
+                if (!with_recoveries) {
+                    look(check);
+                } else if (left_.insert(hash_of(remains_)).second) {
+                    look(check);
+                    cut_recoveries(check, in_recovery);
+                }
             }
         }
     }
-    return cuts;
+    return violations_;
 }
 
-void CutBench::lose_power(const std::vector<CardStep>& steps, const Cut& cut) {
+void CutBench::lose_power_in(const std::vector<CardStep>& steps) {
     bool gone = false;
     try {
         for (const CardStep& step : steps) {
@@ -75,20 +100,68 @@ void CutBench::lose_power(const std::vector<CardStep>& steps, const Cut& cut) {
         gone = true;
     }
     if (!gone) {
-        throw std::runtime_error(cut.place + ": there are fewer writes than there were");
+        throw std::runtime_error(cut_.place + ": there are fewer writes than there were");
     }
+    lose_power();
+}
+
+void CutBench::lose_power() {
     session_.power_off();
     decorated_.reset();
     remains_ = faulty_.remains();
 }
 
-void CutBench::look(const Cut& cut, const Check& check) {
-    try {
-        if (power_on_again(cut)) {
-            check(cut);
+/// Cuts the recovery from what is left, and the recovery from that, until nothing comes of it that was not
+/// there before. Where a recovery gets to is looked at once: what it came from makes no difference any more.
+void CutBench::cut_recoveries(const Check& check, const Decorate& in_recovery) {
+    std::vector<Left> open{{remains_, cut_.place}};
+    while (!open.empty()) {
+        const Left from = std::move(open.back());
+        open.pop_back();
+        remains_ = from.remains;
+        cut_.place = from.place;
+        const std::uint64_t before = faulty_.writes();
+        if (!power_on_again(cut_)) {
+            continue;
         }
-    } catch (const std::runtime_error& error) {
-        expect(false, cut, error.what());
+        session_.power_off();
+        const std::uint64_t writes = faulty_.writes() - before;
+        if (settled_.insert(hash_of(faulty_.remains())).second) {
+            look(check);
+        }
+        for (std::uint64_t write = 1; write <= writes; ++write) {
+            cut_recovery(from, write, in_recovery, open);
+        }
+    }
+}
+
+void CutBench::cut_recovery(const Left& from, std::uint64_t write, const Decorate& in_recovery,
+                            std::vector<Left>& open) {
+    for (const harness::Tearing& tearing : harness::all_tearings()) {
+        session_.power_off();
+        faulty_.restore(from.remains);
+        decorated_ = in_recovery ? in_recovery(faulty_) : nullptr;
+        faulty_.cut_at(write, tearing);
+        try {
+            (void)session_.power_on(decorated_ ? *decorated_ : faulty_);
+        } catch (const harness::PowerCut&) {
+            ++cuts_of_recoveries_;
+            FaultyNvm::Remains left = faulty_.remains();
+            if (left_.insert(hash_of(left)).second) {
+                open.push_back({std::move(left),
+                                fmt::format("{}, recovery write #{} {}", from.place, write, tearing.text())});
+            }
+        }
+    }
+}
+
+void CutBench::look(const Check& check) {
+    try {
+        if (power_on_again(cut_)) {
+            check(cut_);
+        }
+    } catch (const UnexpectedAnswer& error) {
+        expect(false, cut_, fmt::format("I1 {}", error.what()));
     }
 }
 

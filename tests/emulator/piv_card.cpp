@@ -172,7 +172,7 @@ std::uint16_t CardSession::authenticate(Algorithm algorithm, const Bytes& key) {
     if (answer.status.ok() &&
         !std::ranges::equal(element(answer.data, 0x82),
                             emulator::encrypt_block(crypto_, algorithm, key, challenge))) {
-        throw std::runtime_error("the card did not show that it has the management key");
+        throw UnexpectedAnswer("the card did not show that it has the management key");
     }
     return answer.status.value();
 }
@@ -187,7 +187,7 @@ std::uint16_t CardSession::put_data(apdu::Tag tag, ByteView value) {
 
 void require_status(std::uint16_t status, std::uint16_t expected) {
     if (status != expected) {
-        throw std::runtime_error(fmt::format("{:04X} instead of {:04X}", status, expected));
+        throw UnexpectedAnswer(fmt::format("{:04X} instead of {:04X}", status, expected));
     }
 }
 

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -126,7 +127,12 @@ private:
     emulator::MemoryNvm memory_;
 };
 
-/// Throws std::runtime_error where they differ, naming both.
+/// A card answered what the test did not expect of it.
+struct UnexpectedAnswer : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+/// Throws UnexpectedAnswer where they differ, naming both.
 void require_status(std::uint16_t status, std::uint16_t expected);
 
 /// 5C and 53, 7E or 7F61, as PUT DATA takes them.

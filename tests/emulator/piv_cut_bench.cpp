@@ -3,8 +3,6 @@
 #include "emulator/piv/piv_memory.h"
 
 #include <algorithm>
-#include <functional>
-#include <stdexcept>
 
 #include <fmt/format.h>
 
@@ -13,7 +11,6 @@ namespace cardrig::tests {
 namespace piv = emulator::piv;
 using emulator::Algorithm;
 using emulator::Nvm;
-using harness::FaultyNvm;
 
 namespace {
 
@@ -47,205 +44,82 @@ private:
     bool synced_ = false;
 };
 
-std::size_t hash_of(const FaultyNvm::Remains& remains) {
-    return std::hash<std::string>{}(fingerprint(remains));
+void put_into_use(CardSession& card) {
+    require_status(card.status(fmt::format("0024008010{}{}", block(passcode), block(old_passcode))), 0x9000);
+    require_status(card.authenticate(), 0x9000);
+    require_status(card.put_data(certificate_there, certificate_of(700, 0x11)), 0x9000);
 }
 
 } // namespace
 
-emulator::PrivateKey SameKeys::generate(emulator::CryptoContext& context, Algorithm algorithm) {
-    auto known = pkcs8_.find(algorithm);
-    if (known == pkcs8_.end()) {
-        known = pkcs8_.emplace(algorithm, make_key(algorithm)).first;
-    }
-    return emulator::PrivateKey::from_der(context, known->second).value();
-}
-
 PivCutBench::PivCutBench(emulator::Protection protection)
-    : protection_(protection), memory_(setup(protection).config.geometry),
-      session_(setup(protection), &keys_) {
-    personalise(memory_, setup(protection));
-    require_power(faulty_);
-    require_status(session_.status(fmt::format("0024008010{}{}", block(passcode), block(old_passcode))),
-                   0x9000);
-    require_status(session_.authenticate(), 0x9000);
-    require_status(session_.put_data(certificate_there, certificate_of(700, 0x11)), 0x9000);
-    session_.power_off();
-    in_use_ = faulty_.remains();
-}
+    : protection_(protection), bench_(setup(protection), put_into_use), session_(bench_.card()) {}
 
-std::vector<std::string> PivCutBench::sweep(const Operation& operation, const Decorate& decorate) {
-    violations_.clear();
-    left_.clear();
-    settled_.clear();
-    const std::uint64_t writes = undisturbed(operation, decorate);
-    for (std::uint64_t write = 1; write <= writes; ++write) {
-        for (const harness::Tearing& tearing : harness::all_tearings()) {
-            place_ = fmt::format("{} write #{} {}", operation.name, write, tearing.text());
-            cut(operation, decorate, write, tearing);
-            check(operation);
-            ++cuts_;
-            if (!decorate && protection_ != emulator::Protection::none) {
-                cut_recoveries(operation);
-            }
-        }
+std::vector<std::string> PivCutBench::sweep(const Operation& operation, const Decorate& decorate,
+                                            const Decorate& in_recovery) {
+    const auto look = [&](const CutBench::Cut& cut) {
+        cut_ = cut;
+        check(operation);
+    };
+    std::vector<std::string> violations =
+        bench_.sweep(operation.prepare, {operation.run}, look, decorate, in_recovery);
+    for (std::string& violation : violations) {
+        violation = fmt::format("{} {}", operation.name, violation);
     }
-    return violations_;
+    return violations;
 }
 
 std::vector<std::string> PivCutBench::answered_try_is_spent(const Decorate& decorate) {
-    violations_.clear();
-    place_ = "after a wrong try";
-    start(operation("wrong try"), decorate);
+    bench_.start(operation("wrong try").prepare, decorate);
     lose_one_try(session_);
-    lose_power();
-    if (power_on_remains() && tries() >= all_tries) {
-        violation("I6 the answer was learnt and cost nothing");
+    bench_.lose_power();
+    if (!power_on_remains()) {
+        return {"I1 mute"};
     }
-    return violations_;
+    if (tries(piv::passcode_tries) >= all_tries) {
+        return {"I6 the answer was learnt and cost nothing"};
+    }
+    return {};
 }
 
 Bytes PivCutBench::first_writes_of_try(std::string_view code) {
-    start(operation("wrong try"), {});
-    RecordingNvm recording(faulty_);
-    require_power(recording);
+    RecordingNvm* recording = nullptr;
+    bench_.start(operation("wrong try").prepare, [&](Nvm& memory) {
+        auto made = std::make_unique<RecordingNvm>(memory);
+        recording = made.get();
+        return made;
+    });
     (void)session_.verify(code);
-    session_.power_off();
-    return recording.until_first_sync();
+    return recording->until_first_sync();
 }
 
 std::uint64_t PivCutBench::writes_of(std::string_view command) {
-    session_.power_off();
-    faulty_.restore(in_use_);
-    require_power(faulty_);
-    require_status(session_.status(select_piv), 0x9000);
-    require_status(session_.verify(old_passcode), 0x9000);
-    require_status(session_.authenticate(), 0x9000);
-    const std::uint64_t before = faulty_.writes();
+    bench_.start([](CardSession& card) {
+        require_status(card.status(select_piv), 0x9000);
+        require_status(card.verify(old_passcode), 0x9000);
+        require_status(card.authenticate(), 0x9000);
+    });
+    const std::uint64_t before = bench_.memory().writes();
     (void)session_.status(command);
-    return faulty_.writes() - before;
+    return bench_.memory().writes() - before;
 }
 
 Setup PivCutBench::setup(emulator::Protection protection) {
     Setup setup;
     setup.config.geometry = {64, 4, 64};
     setup.config.protection = protection;
+    setup.config.piv.global_passcode = emulator::PasscodeRules{6, 8, true, all_global_tries};
     setup.keys = {{0x9A, Algorithm::p256}};
     return setup;
 }
 
-void PivCutBench::require_power(Nvm& nvm) {
-    if (const auto on = session_.power_on(nvm); !on) {
-        throw std::runtime_error(on.error().message);
-    }
-}
-
-/// The card in use, prepared; then what breaks it, if anything does, is put in.
-void PivCutBench::start(const Operation& operation, const Decorate& decorate) {
-    session_.power_off();
-    faulty_.restore(in_use_);
-    decorated_ = decorate ? decorate(faulty_) : nullptr;
-    require_power(decorated_ ? *decorated_ : faulty_);
-    operation.prepare(session_);
-    before_ = state_of(session_.card().store());
-}
-
-std::uint64_t PivCutBench::undisturbed(const Operation& operation, const Decorate& decorate) {
-    start(operation, decorate);
-    const std::uint64_t first = faulty_.writes();
-    operation.run(session_);
-    after_ = state_of(session_.card().store());
-    return faulty_.writes() - first;
-}
-
-void PivCutBench::cut(const Operation& operation, const Decorate& decorate, std::uint64_t write,
-                      const harness::Tearing& tearing) {
-    start(operation, decorate);
-    faulty_.cut_at(write, tearing);
-    bool gone = false;
-    try {
-        operation.run(session_);
-    } catch (const harness::PowerCut&) {
-        gone = true;
-    }
-    if (!gone) {
-        throw std::runtime_error(place_ + ": the operation has fewer writes than it had");
-    }
-    lose_power();
-}
-
-/// Cuts the recovery from what is left, and the recovery from that, until nothing comes of it that was not
-/// there before. Where a recovery gets to is checked once: what it came from makes no difference any more.
-void PivCutBench::cut_recoveries(const Operation& operation) {
-    std::vector<FaultyNvm::Remains> open;
-    if (left_.insert(hash_of(remains_)).second) {
-        open.push_back(remains_);
-    }
-    while (!open.empty()) {
-        const FaultyNvm::Remains from = std::move(open.back());
-        open.pop_back();
-        faulty_.restore(from);
-        const std::uint64_t before = faulty_.writes();
-        if (const auto on = session_.power_on(faulty_); !on) {
-            violation("I1 mute after a recovery that was cut: " + on.error().message);
-            continue;
-        }
-        session_.power_off();
-        const std::uint64_t writes = faulty_.writes() - before;
-        if (settled_.insert(hash_of(faulty_.remains())).second) {
-            remains_ = from;
-            check(operation);
-        }
-        for (std::uint64_t write = 1; write <= writes; ++write) {
-            cut_recovery(from, write, open);
-        }
-    }
-}
-
-void PivCutBench::cut_recovery(const FaultyNvm::Remains& from, std::uint64_t write,
-                               std::vector<FaultyNvm::Remains>& open) {
-    for (const harness::Tearing& tearing : harness::all_tearings()) {
-        session_.power_off();
-        faulty_.restore(from);
-        faulty_.cut_at(write, tearing);
-        try {
-            (void)session_.power_on(faulty_);
-        } catch (const harness::PowerCut&) {
-            ++cuts_of_recoveries_;
-            FaultyNvm::Remains left = faulty_.remains();
-            if (left_.insert(hash_of(left)).second) {
-                open.push_back(std::move(left));
-            }
-        }
-    }
-}
-
-void PivCutBench::lose_power() {
-    session_.power_off();
-    decorated_.reset();
-    remains_ = faulty_.remains();
-}
-
-/// Every look at what is left begins from what was left, without a decorator.
-bool PivCutBench::power_on_remains() {
-    session_.power_off();
-    faulty_.restore(remains_);
-    if (const auto on = session_.power_on(faulty_); !on) {
-        violation("I1 mute: " + on.error().message);
-        return false;
-    }
-    return true;
-}
-
 void PivCutBench::check(const Operation& operation) {
-    if (!power_on_remains()) {
-        return;
-    }
     check_answers();
     check_objects();
     check_tries(operation);
     check_statuses_are_gone();
     check_passcodes();
+    check_global_passcodes();
     check_holder_gets_in_again();
     if (protection_ == emulator::Protection::none) {
         use_torn();
@@ -263,41 +137,52 @@ void PivCutBench::check_answers() {
 }
 
 void PivCutBench::check_objects() {
-    const StoreState state = state_of(session_.card().store());
-    if (state.objects != before_.objects && state.objects != after_.objects) {
+    const StoreState state = bench_.state();
+    if (state.objects != cut_.before.objects && state.objects != cut_.after.objects) {
         violation("I5 objects are neither those before nor those after");
     }
 }
 
-std::uint8_t PivCutBench::tries() {
-    return session_.card().store().counter(piv::passcode_tries);
+std::uint8_t PivCutBench::tries(emulator::CounterId counter) {
+    return session_.card().store().counter(counter);
+}
+
+std::uint8_t PivCutBench::tries_before(emulator::CounterId counter) const {
+    return cut_.before.counters.at(static_cast<std::size_t>(counter));
 }
 
 bool PivCutBench::passcode_is_new() {
-    return session_.card().store().read(piv::passcode_object) != before_.objects.at(piv::passcode_object);
+    return session_.card().store().read(piv::passcode_object) != cut_.before.objects.at(piv::passcode_object);
 }
 
 /// One power cut costs no more than the one try that was made.
-void PivCutBench::check_counter(std::string_view code, int left, int before, Shown shown) {
+void PivCutBench::check_counter(std::string_view code, emulator::CounterId counter, Shown shown,
+                                std::uint8_t limit) {
+    const int before = tries_before(counter);
+    const int left = tries(counter);
     const int least = shown == Shown::nothing ? before : before - 1;
-    const int most = shown == Shown::right ? all_tries : before;
+    const int most = shown == Shown::right ? limit : before;
     if (left < least || left > most) {
         violation(fmt::format("I6 {} tries for the {}, {} before", left, code, before));
     }
 }
 
 void PivCutBench::check_tries(const Operation& operation) {
-    const bool all_are_back = operation.unblocks && passcode_is_new() && tries() == all_tries;
+    const bool all_are_back =
+        operation.unblocks && passcode_is_new() && tries(piv::passcode_tries) == all_tries;
     if (!all_are_back) {
-        check_counter("passcode", tries(), before_.counters.at(0), operation.passcode);
+        check_counter("passcode", piv::passcode_tries, operation.passcode, all_tries);
     }
-    check_counter("unblocking code", session_.card().store().counter(piv::unblocking_code_tries),
-                  before_.counters.at(1), operation.unblocking_code);
+    check_counter("unblocking code", piv::unblocking_code_tries, operation.unblocking_code, all_tries);
+    check_counter("global passcode", piv::global_passcode_tries, operation.global_passcode, all_global_tries);
 }
 
 void PivCutBench::check_statuses_are_gone() {
     if (session_.status("00200080") == 0x9000) {
         violation("I6 the passcode is still verified");
+    }
+    if (session_.status("00200000") == 0x9000) {
+        violation("I6 the global passcode is still verified");
     }
     if (session_.put_data(certificate_there, Bytes(3)) != 0x6982) {
         violation("I6 the administrator is still authenticated");
@@ -310,13 +195,26 @@ bool PivCutBench::opens(std::string_view code) {
 }
 
 void PivCutBench::check_passcodes() {
-    const bool blocked = tries() == 0;
+    const bool blocked = tries(piv::passcode_tries) == 0;
     const int working = static_cast<int>(opens(old_passcode)) + static_cast<int>(opens(new_passcode));
     if (working != (blocked ? 0 : 1)) {
         violation(fmt::format("I6 {} of old and new passcode work", working));
     }
     if (opens(passcode)) {
         violation("I6 the factory passcode works");
+    }
+}
+
+bool PivCutBench::opens_globally(std::string_view code) {
+    return power_on_remains() && session_.status("0020000008" + block(code)) == 0x9000;
+}
+
+/// No operation blocks it.
+void PivCutBench::check_global_passcodes() {
+    const int working = static_cast<int>(opens_globally(global_passcode)) +
+                        static_cast<int>(opens_globally(new_global_passcode));
+    if (working != 1) {
+        violation(fmt::format("I6 {} of old and new global passcode work", working));
     }
 }
 
@@ -371,7 +269,7 @@ void PivCutBench::use_torn() {
         (void)session_.status(fmt::format("0087{}9A267C2482008120{}", algorithm, std::string(64, '5')));
     }
     const auto management = session_.card().store().read(piv::management_key_object);
-    if (management != before_.objects.at(piv::management_key_object)) {
+    if (management != cut_.before.objects.at(piv::management_key_object)) {
         return;
     }
     require_status(session_.authenticate(), 0x9000);
@@ -379,10 +277,6 @@ void PivCutBench::use_torn() {
     (void)session_.status("0047009A05AC0380011100");
     (void)session_.put_data(certificate_there, {});
     (void)session_.put_data(certificate_not_there, {});
-}
-
-void PivCutBench::violation(const std::string& what) {
-    violations_.push_back(fmt::format("{}: {}", place_, what));
 }
 
 } // namespace cardrig::tests

@@ -1,39 +1,27 @@
-// A PIV card in use whose power is cut: at each memory write of an operation, in each way, and again during
-// each recovery from that. What is left must keep the promises I1 (not bricked), I5 (no torn object) and I6
-// (passcode and tries).
+// A PIV card in use whose power is cut in each of the operations that write, and again during each recovery
+// from that. What is left must keep the promises I1 (not bricked), I5 (no torn object) and I6 (passcodes and
+// tries).
 #pragma once
 
-#include "harness/faulty_nvm.h"
-#include "tests/emulator/piv_card.h"
+#include "tests/emulator/cut_bench.h"
 #include "tests/emulator/piv_cut_operations.h"
-#include "tests/emulator/store_sweep.h"
 
 #include <cstdint>
-#include <memory>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace cardrig::tests {
 
-/// The same key pair again and again for each algorithm, so that what GENERATE makes takes no time.
-class SameKeys final : public emulator::KeySource {
-public:
-    [[nodiscard]] emulator::PrivateKey generate(emulator::CryptoContext& context,
-                                                emulator::Algorithm algorithm) override;
-
-private:
-    std::map<emulator::Algorithm, Bytes> pkcs8_;
-};
-
 class PivCutBench {
 public:
     explicit PivCutBench(emulator::Protection protection);
 
-    /// Cuts the operation at each of its writes in each way; the violations found, each as `<operation> write
-    /// #<n> <tearing>: <promise> ...`. With a decorator, which breaks the memory, recoveries are not cut.
-    [[nodiscard]] std::vector<std::string> sweep(const Operation& operation, const Decorate& decorate = {});
+    /// Cuts the operation at each of its writes in each way; the violations found, each as `<operation> step
+    /// 0 write #<n> <tearing>[, <more cuts>]: <promise> ...`. `decorate` breaks the memory, and then
+    /// recoveries are not cut; `in_recovery` breaks it while they are.
+    [[nodiscard]] std::vector<std::string> sweep(const Operation& operation, const Decorate& decorate = {},
+                                                 const Decorate& in_recovery = {});
     /// A wrong passcode was answered, and then the power went: that try is spent.
     [[nodiscard]] std::vector<std::string> answered_try_is_spent(const Decorate& decorate = {});
     /// Offsets and bytes that VERIFY writes before its first sync, with this passcode.
@@ -41,57 +29,39 @@ public:
     /// How many writes a card makes that answers this after SELECT, VERIFY and authentication.
     [[nodiscard]] std::uint64_t writes_of(std::string_view command);
 
-    [[nodiscard]] std::uint64_t cuts() const { return cuts_; }
-    [[nodiscard]] std::uint64_t cuts_of_recoveries() const { return cuts_of_recoveries_; }
+    [[nodiscard]] std::uint64_t cuts() const { return bench_.cuts(); }
+    [[nodiscard]] std::uint64_t cuts_of_recoveries() const { return bench_.cuts_of_recoveries(); }
 
 private:
     [[nodiscard]] static Setup setup(emulator::Protection protection);
-    void require_power(emulator::Nvm& nvm);
-    void start(const Operation& operation, const Decorate& decorate);
-    [[nodiscard]] std::uint64_t undisturbed(const Operation& operation, const Decorate& decorate);
-    void cut(const Operation& operation, const Decorate& decorate, std::uint64_t write,
-             const harness::Tearing& tearing);
-    void cut_recoveries(const Operation& operation);
-    void cut_recovery(const harness::FaultyNvm::Remains& from, std::uint64_t write,
-                      std::vector<harness::FaultyNvm::Remains>& open);
-    void lose_power();
-    [[nodiscard]] bool power_on_remains();
+    [[nodiscard]] bool power_on_remains() { return bench_.power_on_again(cut_); }
 
     void check(const Operation& operation);
     void check_answers();
     void check_objects();
-    void check_counter(std::string_view code, int left, int before, Shown shown);
+    void check_counter(std::string_view code, emulator::CounterId counter, Shown shown, std::uint8_t limit);
     void check_tries(const Operation& operation);
     void check_statuses_are_gone();
     void check_passcodes();
+    void check_global_passcodes();
     void check_holder_gets_in_again();
     /// A torn card answers whatever it likes, but it answers.
     void use_torn();
 
-    [[nodiscard]] std::uint8_t tries();
+    [[nodiscard]] std::uint8_t tries(emulator::CounterId counter);
+    [[nodiscard]] std::uint8_t tries_before(emulator::CounterId counter) const;
     [[nodiscard]] bool passcode_is_new();
     /// The authentication key, with the passcode verified.
     [[nodiscard]] bool key_signs();
-    [[nodiscard]] bool opens(std::string_view passcode);
+    [[nodiscard]] bool opens(std::string_view code);
+    [[nodiscard]] bool opens_globally(std::string_view code);
     [[nodiscard]] bool lets_the_holder_in(std::string_view code);
-    void violation(const std::string& what);
+    void violation(std::string_view promise) { bench_.expect(false, cut_, promise); }
 
     emulator::Protection protection_;
-    emulator::MemoryNvm memory_;
-    harness::FaultyNvm faulty_{memory_};
-    SameKeys keys_;
-    CardSession session_;
-    std::unique_ptr<emulator::Nvm> decorated_;
-    harness::FaultyNvm::Remains in_use_;
-    harness::FaultyNvm::Remains remains_;
-    StoreState before_;
-    StoreState after_;
-    std::string place_;
-    std::vector<std::string> violations_;
-    std::set<std::size_t> left_;    ///< what cuts of this operation left, by hash
-    std::set<std::size_t> settled_; ///< what recoveries from that came to, by hash
-    std::uint64_t cuts_ = 0;
-    std::uint64_t cuts_of_recoveries_ = 0;
+    CutBench bench_;
+    CardSession& session_;
+    CutBench::Cut cut_;
 };
 
 } // namespace cardrig::tests

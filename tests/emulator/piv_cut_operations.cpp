@@ -3,6 +3,7 @@
 #include "emulator/piv/piv_memory.h"
 
 #include <algorithm>
+#include <iterator>
 #include <stdexcept>
 
 #include <fmt/format.h>
@@ -24,6 +25,14 @@ void lose_one_try_of_both(CardSession& card) {
     lose_one_unblocking_try(card);
 }
 
+std::string verify_global(std::string_view code) {
+    return "0020000008" + block(code);
+}
+
+void lose_one_global_try(CardSession& card) {
+    require_status(card.status(verify_global(wrong_passcode)), 0x63C3);
+}
+
 void block_passcode(CardSession& card) {
     for (std::uint8_t spent = 0; spent < all_tries; ++spent) {
         (void)card.verify(wrong_passcode);
@@ -37,11 +46,11 @@ void authenticate(CardSession& card) {
 }
 
 /// One command and what it is answered.
-std::function<void(CardSession&)> answered(std::string command, std::uint16_t expected) {
+CardStep answered(std::string command, std::uint16_t expected) {
     return [=](CardSession& card) { require_status(card.status(command), expected); };
 }
 
-std::function<void(CardSession&)> put(apdu::Tag tag, Bytes content) {
+CardStep put(apdu::Tag tag, Bytes content) {
     return [=](CardSession& card) { require_status(card.put_data(tag, content), 0x9000); };
 }
 
@@ -73,8 +82,31 @@ std::vector<Operation> passcode_operations() {
     };
 }
 
+Operation with_global_passcode(std::string name, Shown shown, std::string command, std::uint16_t expected) {
+    return {std::move(name),
+            Shown::nothing,
+            Shown::nothing,
+            false,
+            lose_one_global_try,
+            answered(std::move(command), expected),
+            shown};
+}
+
+std::vector<Operation> global_passcode_operations() {
+    return {
+        with_global_passcode("wrong global try", Shown::spent, verify_global(wrong_passcode), 0x63C2),
+        with_global_passcode("right global try", Shown::right, verify_global(global_passcode), 0x9000),
+        with_global_passcode("global passcode change", Shown::right,
+                             change("00", global_passcode, new_global_passcode), 0x9000),
+        with_global_passcode("global passcode change with a wrong one", Shown::spent,
+                             change("00", wrong_passcode, new_global_passcode), 0x63C2),
+        with_global_passcode("global passcode change to one that breaks the rules", Shown::spent,
+                             change("00", global_passcode, "12"), 0x6A80),
+    };
+}
+
 /// What the administrator does: no code is shown.
-Operation by_administrator(std::string name, std::function<void(CardSession&)> run) {
+Operation by_administrator(std::string name, CardStep run) {
     return {std::move(name), Shown::nothing, Shown::nothing, false, authenticate, std::move(run)};
 }
 
@@ -98,8 +130,8 @@ std::vector<Operation> administrator_operations() {
 const std::vector<Operation>& all_operations() {
     static const std::vector<Operation> all = [] {
         std::vector<Operation> rows = passcode_operations();
-        for (Operation& each : administrator_operations()) {
-            rows.push_back(std::move(each));
+        for (auto* const more : {global_passcode_operations, administrator_operations}) {
+            std::ranges::move(more(), std::back_inserter(rows));
         }
         return rows;
     }();

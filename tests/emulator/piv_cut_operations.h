@@ -1,11 +1,12 @@
 // Every command of the PIV application that writes to the card's memory, in each way that it may go: what the
-// power-cut tests cut. Whoever adds a command that writes adds its row in piv_cut_operations.cpp.
+// power-cut tests cut. Whoever adds a command that writes adds its row in piv_cut_operations.cpp; those of
+// the extensions of key tokens are in yubico_cut_bench.cpp, and the blocks of a streamed PUT DATA in
+// piv_streamed_put_cut_test.cpp.
 #pragma once
 
-#include "tests/emulator/piv_card.h"
+#include "tests/emulator/cut_bench.h"
 
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,7 +18,9 @@ inline constexpr std::string_view old_passcode = "24681357";
 inline constexpr std::string_view new_passcode = "654321";
 inline constexpr std::string_view wrong_passcode = "999999";
 inline constexpr std::string_view new_unblocking_code = "ABCDEFGH";
+inline constexpr std::string_view new_global_passcode = "13572468";
 inline constexpr std::uint8_t all_tries = 3;
+inline constexpr std::uint8_t all_global_tries = 4;
 /// The certificate that it has, and one that it has not.
 inline constexpr apdu::Tag certificate_there = 0x5FC105;
 inline constexpr apdu::Tag certificate_not_there = 0x5FC10A;
@@ -33,9 +36,10 @@ struct Operation {
     std::string name;
     Shown passcode = Shown::nothing;
     Shown unblocking_code = Shown::nothing;
-    bool unblocks = false;                     ///< all tries come back, but with the new passcode only
-    std::function<void(CardSession&)> prepare; ///< with power
-    std::function<void(CardSession&)> run;     ///< its writes are cut
+    bool unblocks = false; ///< all tries come back, but with the new passcode only
+    CardStep prepare;      ///< with power
+    CardStep run;          ///< its writes are cut
+    Shown global_passcode = Shown::nothing;
 };
 
 [[nodiscard]] const std::vector<Operation>& all_operations();

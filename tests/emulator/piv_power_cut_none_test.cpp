@@ -7,7 +7,6 @@
 #include <fmt/format.h>
 
 #include <iterator>
-#include <set>
 
 using namespace cardrig::tests;
 using cardrig::emulator::Protection;
@@ -22,18 +21,6 @@ const std::map<std::string, std::vector<std::string>> broken_promises{
     {"erased-page", {"I1", "I5", "I6"}}, {"erase-block", {"I1", "I5", "I6"}},
     {"weak-bits", {"I1", "I5", "I6"}},
 };
-
-/// Which promises cuts of one kind broke.
-std::set<std::string> broken_by(std::string_view tearing, const std::vector<std::string>& violations) {
-    std::set<std::string> broken;
-    for (const std::string& violation : violations) {
-        const std::size_t colon = violation.find(": ");
-        if (violation.substr(0, colon).ends_with(fmt::format(" {}", tearing))) {
-            broken.insert(violation.substr(colon + 2, 2));
-        }
-    }
-    return broken;
-}
 
 } // namespace
 
@@ -51,14 +38,8 @@ BOOST_AUTO_TEST_CASE(each_tearing_model_breaks_promises_of_an_unprotected_card) 
             BOOST_TEST(broken_by(tearing, violations).contains(promise), tearing << " keeps " << promise);
         }
     }
-    // A card that does not come up says why, and for no other reason than that it would be no card.
-    for (const std::string& violation : violations) {
-        const std::size_t mute = violation.find(": I1 mute");
-        BOOST_TEST((mute == std::string::npos || violation.ends_with("its directory is erased") ||
-                    violation.ends_with("the counters are not there")),
-                   violation);
-        BOOST_TEST(violation.find("factory") == std::string::npos, violation);
-    }
+    check_mute_cards_say_why(violations);
+    BOOST_TEST(!mentions(violations, "factory"));
 }
 
 // Erased memory is the one content that everybody can guess.

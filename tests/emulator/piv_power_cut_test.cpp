@@ -21,6 +21,10 @@ std::unique_ptr<Nvm> without_journal(Nvm& nvm) {
     return std::make_unique<LosingNvm>(nvm, std::vector{layout_of(nvm, Protection::journal).journal});
 }
 
+std::unique_ptr<Nvm> with_home_written_late(Nvm& nvm) {
+    return std::make_unique<DelayingNvm>(nvm, std::vector{layout_of(nvm, Protection::journal).home});
+}
+
 std::unique_ptr<Nvm> with_counters_written_late(Nvm& nvm) {
     const auto counters = layout_of(nvm, Protection::journal).counters;
     return std::make_unique<DelayingNvm>(nvm, std::vector{counters[0], counters[1]});
@@ -74,6 +78,20 @@ BOOST_AUTO_TEST_CASE(control_a_memory_that_loses_the_journal_is_seen) {
     PivCutBench bench(Protection::journal);
     BOOST_TEST(!bench.sweep(operation("certificate write"), without_journal).empty());
     BOOST_TEST(!bench.sweep(operation("unblock"), without_journal).empty());
+}
+
+// It takes two cuts to see: one that leaves a journal to be replayed, and one in that.
+BOOST_AUTO_TEST_CASE(control_a_recovery_that_ends_before_its_pages_are_there_is_seen) {
+    PivCutBench bench(Protection::journal);
+    for (const auto* const name : {"certificate write", "passcode change", "key generation"}) {
+        const auto violations = bench.sweep(operation(name), {}, with_home_written_late);
+        BOOST_TEST(mentions(violations, "I5"), name);
+        BOOST_TEST(std::ranges::all_of(violations,
+                                       [](const std::string& each) {
+                                           return each.find(", recovery write #") != std::string::npos;
+                                       }),
+                   name);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(control_a_counter_written_after_the_answer_is_seen) {

@@ -1,5 +1,7 @@
 #include "tests/emulator/piv_table.h"
 
+#include "tests/emulator/yubico_card.h"
+
 #include <boost/test/unit_test.hpp>
 
 namespace cardrig::tests {
@@ -18,6 +20,13 @@ void prepare(PivCard& card, Before before) {
         BOOST_REQUIRE_EQUAL(card.verify("000000"), 0x63C1);
         BOOST_REQUIRE_EQUAL(card.verify("000000"), 0x63C0);
         break;
+    case Before::both_blocked:
+        block_codes(card);
+        break;
+    case Before::administrator_and_passcode:
+        BOOST_REQUIRE_EQUAL(card.verify(), 0x9000);
+        BOOST_REQUIRE_EQUAL(card.authenticate(), 0x9000);
+        break;
     case Before::administrator:
         BOOST_REQUIRE_EQUAL(card.authenticate(), 0x9000);
         break;
@@ -26,7 +35,7 @@ void prepare(PivCard& card, Before before) {
 
 } // namespace
 
-Table::Table() {
+Table::Table(const Setup& setup) : setup_(setup) {
     using emulator::Algorithm;
     setup_.keys = {{0x9A, Algorithm::p256}, {0x9C, Algorithm::p256}, {0x9D, Algorithm::p256}};
 }

@@ -10,7 +10,14 @@
 namespace cardrig::tests {
 
 /// What happened to the card before.
-enum class Before { nothing, passcode_verified, blocked, administrator };
+enum class Before {
+    nothing,
+    passcode_verified,
+    blocked,      ///< the passcode
+    both_blocked, ///< the unblocking code, too
+    administrator,
+    administrator_and_passcode,
+};
 
 struct Line {
     Before before;
@@ -21,7 +28,7 @@ struct Line {
 /// A card whose slots 9A, 9C and 9D hold P-256 keys, all others none.
 class Table {
 public:
-    Table();
+    explicit Table(const Setup& setup = {});
     void check(std::initializer_list<Line> lines) const;
 
 private:

@@ -236,6 +236,26 @@ BOOST_AUTO_TEST_CASE(number_and_purpose_of_an_operation_tell_its_stream) {
     BOOST_CHECK(first_bytes(3, 0, "sign") != reference);
 }
 
+BOOST_AUTO_TEST_CASE(a_reseeded_context_is_as_one_just_made) {
+    emulator::CryptoContext used(1);
+    const emulator::PrivateKey kept = emulator::FreshKeys().generate(used, Algorithm::p256);
+    static_cast<void>(kept.ecdsa_sign(Bytes(32, 0x01)));
+    used.reseed(2);
+    emulator::CryptoContext made(2);
+    BOOST_TEST(used.seed().value() == 2U);
+    for (const Algorithm algorithm : {Algorithm::p256, Algorithm::rsa1024}) {
+        BOOST_TEST(emulator::FreshKeys().generate(used, algorithm).to_der() ==
+                   emulator::FreshKeys().generate(made, algorithm).to_der());
+    }
+    BOOST_TEST(used.begin_operation("count") == made.begin_operation("count"));
+    BOOST_TEST(kept.ecdsa_sign(Bytes(32, 0x01)).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(only_a_context_with_a_seed_takes_another_one) {
+    emulator::CryptoContext unseeded;
+    BOOST_CHECK_THROW(unseeded.reseed(1), std::logic_error);
+}
+
 BOOST_AUTO_TEST_CASE(nothing_is_drawn_before_a_seed_is_given) {
     emulator::SeededStream stream;
     Bytes out(4);

@@ -129,7 +129,7 @@ public:
     }
     ~Running() {
         if (thread_.joinable()) {
-            signal(SIGHUP);
+            signal(SIGTERM); // not SIGHUP, which nohup has the process ignore
             thread_.join();
         }
         // The last signal may have come after the service's end.

@@ -63,7 +63,7 @@ const emulator::CardImage& token() {
 Bytes whole_answer(RiggedCard& card, ByteView command) {
     Bytes answer = card.transmit(command).value();
     while (answer.size() >= 2 && answer[answer.size() - 2] == 0x61) {
-        answer.resize(answer.size() - 2);
+        answer.erase(answer.end() - 2, answer.end());
         const Bytes more = card.transmit(test::hex("00C0000000")).value();
         answer.insert(answer.end(), more.begin(), more.end());
     }

@@ -50,6 +50,27 @@ TraceEvent verified(const char* text, const char* status) {
     return event;
 }
 
+/// A card that has one, with four tries.
+const CardImage& with_global() {
+    static const CardImage image = cardrig::test::staff_card_with({{"global-passcode.value", "24681357"},
+                                                                   {"global-passcode.tries", "4"}})
+                                       .image;
+    return image;
+}
+
+CardImage with_global_passcode(std::string_view passcode) {
+    return changed(with_global(), [passcode](ObjectStore& store) {
+        auto transaction = store.begin();
+        transaction.put(piv::global_passcode_object, cardrig::test::padded(passcode));
+        BOOST_CHECK(transaction.commit() == emulator::CommitResult::committed);
+    });
+}
+
+/// Whether I6 holds on a card with a global passcode.
+bool holds(const CardImage& before, const CardImage& after, const std::vector<TraceEvent>& trace) {
+    return !passcode_broken({before, before, after, trace, {staff_card().passcode}, cardrig::test::now()});
+}
+
 bool may_rise(emulator::CounterId counter, const std::vector<TraceEvent>& trace) {
     const CardImage before = with_tries(whole(), counter, 1);
     return !passcode_broken({whole(), before, whole(), trace, {staff_card().passcode}, cardrig::test::now()});
@@ -191,6 +212,54 @@ BOOST_AUTO_TEST_CASE(one_of_the_known_passcodes_works) {
     // Back to a factory value that the card did not have.
     BOOST_TEST(judged(other, whole(), {"123456", "654321"}).has_value());
     BOOST_TEST(!judged(other, other, {"123456", "654321"}).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(global_tries_rise_only_with_the_global_passcode) {
+    const CardImage before = with_tries(with_global(), piv::global_passcode_tries, 1);
+    BOOST_TEST(emulator::inspect(with_global()).value().global_passcode.value().left == 4);
+    BOOST_TEST(holds(with_global(), before, {}));
+    BOOST_TEST(!holds(before, with_global(), {}));
+    for (const char* const accepted : {"verify global-passcode", "change-reference-data global-passcode"}) {
+        BOOST_TEST(holds(before, with_global(), {verified(accepted, "9000")}), accepted);
+        BOOST_TEST(holds(before, with_global(), {verified(accepted, "")}), accepted);
+        BOOST_TEST(!holds(before, with_global(), {verified(accepted, "63C1")}), accepted);
+    }
+    for (const char* const other :
+         {"verify passcode", "change-reference-data passcode", "change-reference-data unblocking-code",
+          "reset-retry-counter passcode", "reset-piv", "set-pin-retries"}) {
+        BOOST_TEST(!holds(before, with_global(), {verified(other, "9000")}), other);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_global_passcode_stays_or_is_changed_by_command) {
+    const std::vector<TraceEvent> changed_it{verified("change-reference-data global-passcode", "9000")};
+    const CardImage other = with_global_passcode("13572468");
+    BOOST_TEST(holds(with_global(), other, changed_it));
+    BOOST_TEST(holds(with_global(), with_global(), changed_it));
+    BOOST_TEST(!holds(with_global(), other, {}));
+    BOOST_TEST(!holds(with_global(), other, {verified("verify global-passcode", "9000")}));
+    BOOST_TEST(!holds(with_global(), other, {verified("change-reference-data passcode", "9000")}));
+    // Whatever the command was meant to do, these are not what a holder chose.
+    for (const char* const no_choice : {"123456", "12345678", ""}) {
+        const CardImage fallen = with_global_passcode(no_choice);
+        BOOST_TEST(!holds(with_global(), fallen, changed_it), no_choice);
+        BOOST_TEST(holds(fallen, fallen, {}), no_choice);
+    }
+    BOOST_TEST(!holds(with_global(), without(with_global(), piv::global_passcode_object), changed_it));
+}
+
+BOOST_AUTO_TEST_CASE(commands_of_a_key_token_bring_factory_codes_back) {
+    const CardImage before = with_tries(with_tries(with_passcode(whole(), "654321"), piv::passcode_tries, 0),
+                                        piv::unblocking_code_tries, 0);
+    const auto judged = [&](const std::vector<TraceEvent>& trace) {
+        return passcode_broken({before, before, whole(), trace, {"654321"}, cardrig::test::now()});
+    };
+    for (const char* const command : {"reset-piv", "set-pin-retries"}) {
+        BOOST_TEST(!judged({verified(command, "9000")}).has_value(), command);
+        BOOST_TEST(!judged({verified(command, "")}).has_value(), command);
+        BOOST_TEST(judged({verified(command, "6985")}).has_value(), command);
+    }
+    BOOST_TEST(judged({verified("reset-retry-counter passcode", "9000")}).has_value());
 }
 
 BOOST_AUTO_TEST_CASE(no_try_is_spent_by_looking) {

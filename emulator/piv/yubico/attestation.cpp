@@ -1,5 +1,6 @@
 #include "emulator/piv/yubico/attestation.h"
 
+#include "emulator/key_der.h"
 #include "emulator/openssl_support.h"
 
 #include <stdexcept>
@@ -113,9 +114,9 @@ Result<Bytes> attest(Environment environment, const YubicoExtensions& token, con
     set_subject(certificate.get(), reference);
     require(X509_set_issuer_name(certificate.get(), X509_get_subject_name(issuer->get())) == 1 &&
                 X509_set1_notBefore(certificate.get(), X509_get0_notBefore(issuer->get())) == 1 &&
-                X509_set1_notAfter(certificate.get(), X509_get0_notAfter(issuer->get())) == 1 &&
-                X509_set_pubkey(certificate.get(), key.key.native()) == 1,
+                X509_set1_notAfter(certificate.get(), X509_get0_notAfter(issuer->get())) == 1,
             "filling a certificate");
+    set_public_key(certificate.get(), key.key.native(), key.key.algorithm());
     add_extensions(certificate.get(), token, key.policy);
     return sign(environment.crypto, certificate.get(), attestor.key);
 }
