@@ -212,7 +212,7 @@ Result<bool> passcode_is(const CardImage& image, std::string_view passcode) {
     if (!held) {
         return apdu::failure("the card has no passcode");
     }
-    return equal_in_constant_time(*held, piv::padded_code(passcode));
+    return !piv::is_blank_code(*held) && equal_in_constant_time(*held, piv::padded_code(passcode));
 }
 
 } // namespace cardrig::emulator
