@@ -65,7 +65,7 @@ bool is_secret_object(std::string_view object) {
     return object == "printed-information" || object == "pairing-code";
 }
 
-/// SP 800-73-4 part 2, 3.1.2 and 3.3.2: a tag list (5C) names the object; PUT DATA gives the discovery object
+/// SP 800-73-4 part 2, 3.1.2 and 3.3.1: a tag list (5C) names the object; PUT DATA gives the discovery object
 /// and the biometric templates as they are.
 void decode_data_object(ByteView head, bool is_put, DecodedCommand& decoded) {
     std::optional<Partial> object = take_partial(head);
@@ -73,8 +73,9 @@ void decode_data_object(ByteView head, bool is_put, DecodedCommand& decoded) {
         return;
     }
     if (object->tag == 0x5C) {
-        if (object->value.empty() || object->value.size() > 3 || object->value.size() < object->length) {
-            return;
+        const ByteView list = object->value;
+        if (list.empty() || list.size() > 3 || list.size() < object->length || list.front() == 0x00) {
+            return; // not there as a whole, or no tag: so nobody knows what follows
         }
         Tag tag = 0;
         for (const std::uint8_t byte : object->value) {
@@ -90,10 +91,9 @@ void decode_data_object(ByteView head, bool is_put, DecodedCommand& decoded) {
     if (is_put && object && object->length == 0) {
         decoded.detail = "delete";
     }
-    if (is_secret_object(decoded.object)) {
-        decoded.command_secret = is_put;
-        decoded.response_secret = !is_put;
-    }
+    const bool secret = is_secret_object(decoded.object);
+    decoded.command_secret = is_put && secret;
+    decoded.response_secret = !is_put && secret;
 }
 
 /// The lengths announced in a dynamic authentication template (7C); none for a tag that is not there.
@@ -202,25 +202,34 @@ void decode_select(const CommandApdu& command, ByteView head, DecodedCommand& de
     }
 }
 
+/// ISO/IEC 7816-4, 5.5: an instruction and the one that differs from it in the last bit are one command, with
+/// its data in two forms.
+constexpr std::uint8_t either_form(std::uint8_t instruction) {
+    return static_cast<std::uint8_t>(instruction | 0x01U);
+}
+
 /// What must not be shown whatever else the command turns out to be, in any class and application.
 void mark_secrets(std::uint8_t instruction, std::uint8_t p1, std::uint8_t p2, bool piv_selected,
                   DecodedCommand& decoded) {
-    switch (instruction) {
-    case ins::verify:
-    case ins::change_reference_data:
-    case ins::reset_retry_counter:
-    case ins::import_key:
+    static_assert(either_form(ins::import_key) == ins::set_management_key);
+    switch (either_form(instruction)) {
+    case either_form(ins::verify):
+    case either_form(ins::change_reference_data):
+    case either_form(ins::reset_retry_counter):
     case ins::set_management_key:
         decoded.command_secret = true;
         break;
-    case ins::general_authenticate: // other applications use other references for their management key
+    case either_form(
+        ins::general_authenticate): // other applications use other references for their management key
         decoded.command_secret = p2 == management_key || !piv_selected;
         decoded.response_secret = decoded.command_secret;
         break;
-    case ins::put_data: // ISO/IEC 7816-4 file systems take private keys by PUT DATA to 3FFF
-        decoded.command_secret = !piv_selected && p1 == 0x3F && p2 == 0xFF;
+    case either_form(ins::put_data):
+        // ISO/IEC 7816-4 file systems take private keys by PUT DATA to 3FFF; and of PIV's objects, one that
+        // cannot be told may be a secret one.
+        decoded.command_secret = p1 == 0x3F && p2 == 0xFF;
         break;
-    case ins::perform_security_operation: // ISO/IEC 7816-8: P1 80 asks for a plain value
+    case either_form(ins::perform_security_operation): // ISO/IEC 7816-8: P1 80 asks for a plain value
         decoded.response_secret = p1 == 0x80;
         break;
     default:
@@ -378,7 +387,7 @@ DecodedCommand Decoder::command(ByteView bytes) {
     selecting_piv_.reset();
     const Result<CommandApdu> command = CommandApdu::parse(bytes);
     if (!command) {
-        chain_.reset();
+        drop_chain();
         DecodedCommand decoded = malformed(bytes, piv_selected_);
         last_answer_secret_ = decoded.response_secret;
         return decoded;
@@ -386,7 +395,8 @@ DecodedCommand Decoder::command(ByteView bytes) {
     const auto cla = static_cast<std::uint8_t>(command->cla() & ~static_cast<unsigned>(chaining_bit));
     if (!chain_ || chain_->cla != cla || chain_->ins != command->ins() || chain_->p1 != command->p1() ||
         chain_->p2 != command->p2()) {
-        chain_ = Chain{cla, command->ins(), command->p1(), command->p2(), 0, {}};
+        drop_chain();
+        chain_ = Chain{cla, command->ins(), command->p1(), command->p2(), 0, false, {}};
     }
     const std::size_t wanted = std::min(command->nc(), head_size - chain_->head.size());
     chain_->head.insert(chain_->head.end(), command->data().begin(),
@@ -394,12 +404,19 @@ DecodedCommand Decoder::command(ByteView bytes) {
     ++chain_->blocks;
 
     DecodedCommand decoded = decode(*command, chain_->head, !chain_->head.empty());
+    if (is_secret_rest(*chain_)) {
+        decoded.command_secret = true;
+    }
+    chain_->secret = decoded.command_secret;
     decoded.block = chain_->blocks;
     decoded.last_block = !command->chained();
     if (selects_by_aid(*command)) {
         selecting_piv_ = names_piv_application(chain_->head);
     }
     if (decoded.last_block) {
+        if (is_secret_rest(*chain_)) {
+            secret_rest_.reset();
+        }
         chain_.reset();
     }
     last_answer_secret_ = decoded.response_secret;
@@ -414,12 +431,25 @@ void Decoder::response(StatusWord status) {
     }
     selecting_piv_.reset();
     if (!status.ok()) {
-        chain_.reset();
+        drop_chain();
     }
 }
 
-void Decoder::reset() {
+// The host may go on sending what the card takes no more.
+void Decoder::drop_chain() {
+    if (chain_ && chain_->secret) {
+        secret_rest_ = chain_;
+    }
     chain_.reset();
+}
+
+bool Decoder::is_secret_rest(const Chain& chain) const {
+    return secret_rest_ && secret_rest_->ins == chain.ins && secret_rest_->p1 == chain.p1 &&
+           secret_rest_->p2 == chain.p2;
+}
+
+void Decoder::reset() {
+    drop_chain();
     selecting_piv_.reset();
     piv_selected_ = true;
     last_answer_secret_ = false;

@@ -41,8 +41,10 @@ struct DecodedCommand {
     /// False while more blocks follow.
     bool last_block = true;
     /// True where the command's data is a passcode, an unblocking code or key material: to be redacted. Told
-    /// by instruction whatever the class, the selection and the form, so that a passcode sent wrongly is kept
-    /// too.
+    /// by instruction (in both its forms, with even and odd number) whatever the class, the selection and the
+    /// form, so that a passcode sent wrongly is kept too. PUT DATA to 3FFF is secret unless its head tells an
+    /// object that holds no secret; and where a chain of secrets breaks off, so are further blocks with its
+    /// instruction and parameters, up to the last.
     bool command_secret = false;
     /// True where the answer's data is secret: a management-key exchange, what was deciphered or agreed, an
     /// object that may hold a secret, and what GET RESPONSE fetches of these. RSA signs and deciphers by one
@@ -73,12 +75,17 @@ private:
         std::uint8_t p1 = 0;
         std::uint8_t p2 = 0;
         std::uint32_t blocks = 0;
+        bool secret = false; ///< its data so far
         Bytes head; ///< the first bytes of the data, over all blocks so far: enough to tell the meaning
     };
 
     [[nodiscard]] DecodedCommand decode(const CommandApdu& command, ByteView head, bool has_data) const;
 
+    void drop_chain();
+    [[nodiscard]] bool is_secret_rest(const Chain& chain) const;
+
     std::optional<Chain> chain_;
+    std::optional<Chain> secret_rest_;  ///< a chain of secrets that broke off, until its last block was seen
     std::optional<bool> selecting_piv_; ///< the command now under way selects PIV, or something else
     bool piv_selected_ = true;
     bool last_answer_secret_ = false;

@@ -32,6 +32,9 @@ public:
     /// One whole command, chained blocks put together, class byte of the last block. Never SELECT of an
     /// application nor GET RESPONSE.
     [[nodiscard]] virtual ResponseApdu process(const CommandApdu& command) = 0;
+    /// A command with more data than its policy takes, which come here without them: `refusal` is the answer,
+    /// if nothing that comes before data is wrong.
+    [[nodiscard]] virtual ResponseApdu process_over_long(const CommandApdu& command, StatusWord refusal) = 0;
     /// One block of a chain whose policy is streamed, as it comes. Anything but 9000 is the end of the chain.
     [[nodiscard]] virtual ResponseApdu take_block(const CommandApdu& block, BlockPosition position) = 0;
     /// The card took a command that does not come to the application as one of its own (malformed, SELECT of

@@ -26,6 +26,13 @@ bool is_get_response(const CommandApdu& command) {
     return command.cla() == 0x00 && command.ins() == apdu::ins::get_response;
 }
 
+StatusWord get_response_status(const CommandApdu& command) {
+    if (command.p1() != 0x00 || command.p2() != 0x00) {
+        return sw::incorrect_p1_p2;
+    }
+    return command.nc() != 0 ? sw::wrong_length : sw::success;
+}
+
 } // namespace
 
 Result<std::unique_ptr<Card>> Card::power_on(Nvm& nvm, const CardConfig& config, Environment environment) {
@@ -91,6 +98,9 @@ ResponseApdu Card::answer(ByteView bytes) {
     if (!step.command) {
         return step.command.error();
     }
+    if (step.over_long) {
+        return selected_->process_over_long(*step.command, *step.over_long);
+    }
     if (step.block) {
         return take_block(*step.command, *step.block);
     }
@@ -143,17 +153,15 @@ ResponseApdu Card::select(const CommandApdu& command) {
 
 // ISO/IEC 7816-4, 7.6.1.
 ResponseApdu Card::get_response(const CommandApdu& command) {
-    if (command.p1() != 0x00 || command.p2() != 0x00) {
-        return sw::incorrect_p1_p2;
+    ResponseApdu rest{std::exchange(pending_, {}), get_response_status(command)};
+    if (rest.status.ok() && rest.data.empty()) {
+        rest.status = sw::conditions_of_use_not_satisfied;
     }
-    if (command.nc() != 0) {
-        return sw::wrong_length;
-    }
-    if (pending_.empty()) {
+    if (!rest.status.ok()) { // a command like any other, then
         selected_->other_command();
-        return sw::conditions_of_use_not_satisfied;
+        return rest.status;
     }
-    return split(std::exchange(pending_, {}), command);
+    return split(std::move(rest), command);
 }
 
 // A command without Le gets its data at once, as far as a short answer holds it: hosts on T=0 and some on T=1

@@ -35,7 +35,8 @@ public:
     [[nodiscard]] ByteView atr() const { return config_.atr; }
     /// Warm reset: all volatile state as after power-on (SP 800-73-4 part 2, 3; ISO/IEC 7816-3, 6.2.3).
     void reset();
-    /// One command APDU and its answer, both as on the wire. Never fails: what is malformed is answered 6700.
+    /// One command APDU and its answer, both as on the wire. Never fails for what the host sends: what is
+    /// malformed is answered 6700.
     [[nodiscard]] Bytes transmit(ByteView command);
     /// The same into a buffer that is used again and again: what it held is gone, what it has room for stays.
     void transmit(ByteView command, Bytes& response);

@@ -1,6 +1,7 @@
 #include "emulator/card_config_rules.h"
 
 #include "apdu/printable.h"
+#include "emulator/piv/yubico/factory_state.h"
 
 #include <algorithm>
 #include <bit>
@@ -109,6 +110,20 @@ std::optional<InterfaceBytes> interface_bytes(apdu::ByteView atr) {
     return found;
 }
 
+/// RESET and SET PIN RETRIES bring the factory codes back, whatever the card came with.
+std::optional<std::string> factory_codes_fault(const PivConfig& config) {
+    if (!config.yubico) {
+        return std::nullopt;
+    }
+    if (const auto fault = passcode_fault(config.passcode, piv::yubico::factory_passcode)) {
+        return fmt::format("a token whose factory passcode breaks its rules: {}", *fault);
+    }
+    if (const auto fault = passcode_fault(config.unblocking_code, piv::yubico::factory_unblocking_code)) {
+        return fmt::format("a token whose factory unblocking code breaks its rules: {}", *fault);
+    }
+    return std::nullopt;
+}
+
 } // namespace
 
 std::vector<int> protocols(apdu::ByteView atr) {
@@ -181,6 +196,9 @@ std::optional<std::string> config_fault(const CardConfig& config) {
     if (auto fault = codes_fault(config.piv)) {
         return fault;
     }
+    if (auto fault = factory_codes_fault(config.piv)) {
+        return fault;
+    }
     if (config.piv.longest_object < smallest_longest_object ||
         config.piv.longest_object > largest_longest_object) {
         return fmt::format("a largest object of {} bytes; {} to {} are possible", config.piv.longest_object,
@@ -192,21 +210,22 @@ std::optional<std::string> config_fault(const CardConfig& config) {
     return algorithms_fault(config.piv.algorithms);
 }
 
+// Printable ASCII: FF is what the card pads with, and a keyboard gives nothing below the blank.
+bool is_allowed(const PasscodeRules& rules, std::uint8_t character) {
+    return rules.digits_only ? character >= '0' && character <= '9' : character >= ' ' && character <= '~';
+}
+
 std::optional<std::string> passcode_fault(const PasscodeRules& rules, std::string_view passcode) {
     if (passcode.size() < rules.min_length || passcode.size() > rules.max_length) {
         return fmt::format("it has {} characters; the card's rules want {} to {}", passcode.size(),
                            rules.min_length, rules.max_length);
     }
-    const auto digit = [](char c) { return c >= '0' && c <= '9'; };
-    if (rules.digits_only && !std::all_of(passcode.begin(), passcode.end(), digit)) {
-        return "it has other characters than the digits that the card's rules want";
+    const auto allowed = [&rules](char c) { return is_allowed(rules, static_cast<std::uint8_t>(c)); };
+    if (std::ranges::all_of(passcode, allowed)) {
+        return std::nullopt;
     }
-    // Printable ASCII: FF is what the card pads with, and a keyboard gives nothing below the blank.
-    const auto printable = [](char c) { return c >= ' ' && c <= '~'; };
-    if (!std::all_of(passcode.begin(), passcode.end(), printable)) {
-        return "it has characters that are not printable ASCII";
-    }
-    return std::nullopt;
+    return rules.digits_only ? "it has other characters than the digits that the card's rules want"
+                             : "it has characters that are not printable ASCII";
 }
 
 } // namespace cardrig::emulator

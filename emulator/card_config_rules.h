@@ -39,6 +39,9 @@ inline constexpr std::uint32_t largest_longest_object = 65'535;
 /// The first thing that is wrong with a configuration; none where nothing is.
 [[nodiscard]] std::optional<std::string> config_fault(const CardConfig& config);
 
+/// Whether a passcode under these rules may have this character.
+[[nodiscard]] bool is_allowed(const PasscodeRules& rules, std::uint8_t character);
+
 /// What is wrong with a passcode under these rules, without repeating it; none where nothing is.
 [[nodiscard]] std::optional<std::string> passcode_fault(const PasscodeRules& rules,
                                                         std::string_view passcode);

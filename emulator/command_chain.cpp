@@ -26,20 +26,22 @@ CommandChain::Step CommandChain::take(CommandApdu command, const std::optional<C
         const std::optional<apdu::StatusWord> answer = blocks_->policy.to_foreign_command;
         broken_off = drop();
         if (answer) {
-            return {broken_off, tl::make_unexpected(*answer), std::nullopt};
+            return {broken_off, tl::make_unexpected(*answer), std::nullopt, std::nullopt};
         }
     }
     if (!policy || plain_class(command) != 0x00) {
-        return {broken_off, std::move(command), std::nullopt};
+        return {broken_off, std::move(command), std::nullopt, std::nullopt};
     }
     const std::size_t so_far = blocks_ ? blocks_->size : 0;
     if (so_far + command.nc() > policy->limit) {
         broken_off = drop() || broken_off;
-        return {broken_off, tl::make_unexpected(policy->too_long), std::nullopt};
+        CommandApdu without_data(plain_class(command), command.ins(), command.p1(), command.p2(), {},
+                                 command.ne(), command.extended());
+        return {broken_off, std::move(without_data), std::nullopt, policy->too_long};
     }
     if (policy->streamed && (blocks_ || command.chained())) {
         const BlockPosition position = advance(command, *policy);
-        return {broken_off, std::move(command), position};
+        return {broken_off, std::move(command), position, std::nullopt};
     }
     if (command.chained()) {
         if (!blocks_) {
@@ -48,9 +50,9 @@ CommandChain::Step CommandChain::take(CommandApdu command, const std::optional<C
         }
         blocks_->size += command.nc();
         blocks_->data.insert(blocks_->data.end(), command.data().begin(), command.data().end());
-        return {broken_off, tl::make_unexpected(apdu::sw::success), std::nullopt};
+        return {broken_off, tl::make_unexpected(apdu::sw::success), std::nullopt, std::nullopt};
     }
-    return {broken_off, whole(std::move(command)), std::nullopt};
+    return {broken_off, whole(std::move(command)), std::nullopt, std::nullopt};
 }
 
 BlockPosition CommandChain::advance(const CommandApdu& block, const ChainPolicy& policy) {

@@ -39,6 +39,9 @@ public:
         tl::expected<apdu::CommandApdu, apdu::StatusWord> command;
         /// `command` is this block of a streamed chain; none where it is a whole command.
         std::optional<BlockPosition> block;
+        /// The data are more than the policy takes: the status word that refuses them. `command` has none of
+        /// them, then.
+        std::optional<apdu::StatusWord> over_long;
     };
 
     /// `policy`: for this command's instruction; none where its data come in one piece only. A block of such

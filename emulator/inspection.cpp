@@ -204,7 +204,7 @@ Result<bool> code_is(const CardImage& image, ObjectId object, std::string_view c
     if (!held) {
         return apdu::failure(if_none);
     }
-    return equal_in_constant_time(*held, piv::padded_code(code));
+    return !piv::is_blank_code(*held) && equal_in_constant_time(*held, piv::padded_code(code));
 }
 
 } // namespace

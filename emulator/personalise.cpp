@@ -56,11 +56,25 @@ std::optional<std::string> keys_fault(const CardSpec& spec) {
     return std::nullopt;
 }
 
+/// Bytes of data of the PUT DATA that would write it (SP 800-73-4 part 2, 3.3.1).
+std::size_t put_data_size(apdu::Tag tag, ByteView content) {
+    if (tag == piv::discovery_object || tag == piv::biometric_group_template) {
+        return apdu::make_tlv(tag, content).size();
+    }
+    const std::size_t tag_size = tag > 0xFFFF ? 3 : tag > 0xFF ? 2 : 1;
+    return 2 + tag_size + apdu::make_tlv(0x53, content).size();
+}
+
 /// What GET DATA can never bring, and what PUT DATA would never take.
 std::optional<std::string> objects_fault(const CardSpec& spec) {
     for (const auto& [tag, content] : spec.objects) {
         if (!piv::read_rule(spec.config.piv, tag)) {
             return fmt::format("{:X} is no data object of the PIV application", tag);
+        }
+        const std::size_t size = put_data_size(tag, content);
+        if (size > spec.config.piv.longest_object) {
+            return fmt::format("object {:X} takes a PUT DATA of {} bytes; the card's largest has {}", tag,
+                               size, spec.config.piv.longest_object);
         }
     }
     return std::nullopt;

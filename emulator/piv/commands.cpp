@@ -57,9 +57,9 @@ Decoded<std::optional<apdu::TlvHeader>> header_so_far(ByteView bytes) {
     return header->size > bytes.size() ? std::optional<apdu::TlvHeader>{} : std::optional{*header};
 }
 
-/// The tag that a tag list (5C) of exactly one tag names.
+/// The tag that a tag list (5C) of exactly one tag names; none begins with 00 (ISO/IEC 8825-1, 8.1.2).
 std::optional<apdu::Tag> listed_tag(ByteView list) {
-    if (list.empty() || list.size() > longest_tag) {
+    if (list.empty() || list.size() > longest_tag || list.front() == 0x00) {
         return std::nullopt;
     }
     apdu::Tag tag = 0;
@@ -304,8 +304,7 @@ bool policy_within(const std::optional<ByteView>& value, std::uint8_t highest) {
 
 } // namespace
 
-// Deviates: SP 800-73-4 part 2, table 13 has no AA (passcode policy) and AB (touch policy), because key
-// management tools send them. A card without a button can only promise not to ask for a touch.
+// A card without a button can only promise not to ask for a touch.
 Decoded<std::uint8_t> key_policies(const std::vector<apdu::TlvView>& elements) {
     const auto passcode_policy = apdu::find_tlv(elements, 0xAA);
     if (!policy_within(passcode_policy, 3) || !policy_within(apdu::find_tlv(elements, 0xAB), 1)) {
@@ -316,14 +315,25 @@ Decoded<std::uint8_t> key_policies(const std::vector<apdu::TlvView>& elements) {
 
 namespace {
 
-// SP 800-73-4 part 2, 3.3.2, table 13: the mechanism (80), and for RSA perhaps the exponent (81).
-Decoded<GenerateKeyPair::Parameters> decode_parameters(ByteView data) {
+/// Elements of the AC template: none that the card does not know, and none twice.
+// SP 800-73-4 part 2, 3.3.2 has the mechanism (80) and the exponent (81) alone. The extensions add the
+// passcode policy (AA) and the touch policy (AB).
+bool only_known_once(const std::vector<apdu::TlvView>& elements, const PivConfig& config) {
+    return std::ranges::all_of(elements, [&](const apdu::TlvView& object) {
+        const bool standard = object.tag == 0x80 || object.tag == 0x81;
+        const bool extension = config.yubico && (object.tag == 0xAA || object.tag == 0xAB);
+        return (standard || extension) && std::ranges::count(elements, object.tag, &apdu::TlvView::tag) == 1;
+    });
+}
+
+// SP 800-73-4 part 2, 3.3.2: the mechanism (80), and for RSA perhaps the exponent (81).
+Decoded<GenerateKeyPair::Parameters> decode_parameters(ByteView data, const PivConfig& config) {
     const auto outer = apdu::parse_tlvs(data);
     if (!outer || outer->size() != 1 || outer->front().tag != 0xAC) {
         return refused(sw::incorrect_data);
     }
     const auto inner = apdu::parse_tlvs(outer->front().value);
-    if (!inner) {
+    if (!inner || !only_known_once(*inner, config)) {
         return refused(sw::incorrect_data);
     }
     const std::optional<std::uint8_t> mechanism = single_byte(apdu::find_tlv(*inner, 0x80));
@@ -342,21 +352,15 @@ Decoded<GenerateKeyPair::Parameters> decode_parameters(ByteView data) {
     if (!passcode_policy) {
         return refused(passcode_policy.error());
     }
-    const bool only_known = std::ranges::all_of(*inner, [](const apdu::TlvView& object) {
-        return object.tag == 0x80 || object.tag == 0x81 || object.tag == 0xAA || object.tag == 0xAB;
-    });
-    if (!only_known) {
-        return refused(sw::incorrect_data);
-    }
     return GenerateKeyPair::Parameters{*algorithm, *passcode_policy};
 }
 
-Decoded<Command> decode_generate_key_pair(const CommandApdu& command, const PivConfig& /*config*/) {
+Decoded<Command> decode_generate_key_pair(const CommandApdu& command, const PivConfig& config) {
     // Whether the card has an attestation key is told by those who know the card.
     if (command.p1() != 0x00 || !slot_certificate_tag(command.p2())) {
         return refused(sw::incorrect_p1_p2);
     }
-    return GenerateKeyPair{command.p2(), decode_parameters(command.data())};
+    return GenerateKeyPair{command.p2(), decode_parameters(command.data(), config)};
 }
 
 using Decode = Decoded<Command> (*)(const CommandApdu&, const PivConfig&);
@@ -396,7 +400,7 @@ StatusWord check_data_parameters(const CommandApdu& command) {
     return command.p1() == 0x3F && command.p2() == 0xFF ? sw::success : sw::incorrect_p1_p2;
 }
 
-// SP 800-73-4 part 2, 3.3.1, table 11: 5C and 53, but the discovery object and the biometric group template
+// SP 800-73-4 part 2, 3.3.1: 5C and 53, but the discovery object and the biometric group template
 // as they are.
 Decoded<std::optional<PutDataHead>> read_put_data_head(ByteView data) {
     const auto first = header_so_far(data);
@@ -448,6 +452,16 @@ Decoded<Command> decode(const CommandApdu& command, const PivConfig& config) {
         return refused(sw::command_chaining_not_supported);
     }
     return decode_instruction(command, config);
+}
+
+void refuse_data(Command& command, StatusWord refusal) {
+    if (auto* const put = std::get_if<PutData>(&command)) {
+        put->content = refused(refusal);
+    } else if (auto* const generate = std::get_if<GenerateKeyPair>(&command)) {
+        generate->parameters = refused(refusal);
+    } else if (auto* const authenticate = std::get_if<GeneralAuthenticate>(&command)) {
+        authenticate->data = refused(refusal);
+    }
 }
 
 // SP 800-73-4 part 2, 2.4.2: a command that breaks into a chain is served. The limit holds for extended

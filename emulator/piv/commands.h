@@ -145,6 +145,9 @@ using Command = std::variant<GetData, QueryPasscode, ForgetPasscode, VerifyPassc
 /// The configuration says which references there are.
 [[nodiscard]] Decoded<Command> decode(const apdu::CommandApdu& command, const PivConfig& config);
 
+/// Puts a refusal where the data are of a command that carries them as Decoded; others stay as they are.
+void refuse_data(Command& command, StatusWord refusal);
+
 /// Whether the instruction's data may come in several blocks (SP 800-73-4 part 2, table 2), and how.
 [[nodiscard]] std::optional<ChainPolicy> chain_policy(std::uint8_t instruction, const PivConfig& config);
 

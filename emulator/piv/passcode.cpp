@@ -1,5 +1,6 @@
 #include "emulator/piv/passcode.h"
 
+#include "emulator/card_config_rules.h"
 #include "emulator/crypto.h"
 
 #include <algorithm>
@@ -13,19 +14,12 @@ namespace {
 
 constexpr std::uint8_t padding = 0xFF;
 
-/// What memory reads as that nothing was ever written to, or that lost it. A torn card without protection may
-/// have it where a code should be, and no code is taken for it.
-bool is_blank(ByteView stored) {
-    const auto all = [&](std::uint8_t value) {
-        return std::ranges::all_of(stored, [&](std::uint8_t byte) { return byte == value; });
-    };
-    return all(erased_byte) || all(0x00);
-}
-
-/// An unblocking code is any eight bytes (SP 800-73-4 part 2, 2.4.3), unless the card is made stricter.
+/// An unblocking code is any eight bytes, unless the card is made stricter.
+// Deviates: SP 800-73-4 part 2, 2.4.3 has eight times FF and eight times 00 among them, because the card
+// cannot tell those from memory that lost its code, and so would never take them again.
 bool is_acceptable(ReferenceData which, const PasscodeRules& rules, const ReferenceBlock& replacement) {
     if (which == ReferenceData::unblocking_code && !rules.digits_only) {
-        return true;
+        return !is_blank_code(replacement);
     }
     return keeps_rules(rules, replacement);
 }
@@ -33,9 +27,7 @@ bool is_acceptable(ReferenceData which, const PasscodeRules& rules, const Refere
 } // namespace
 
 bool keeps_rules(const PasscodeRules& rules, const ReferenceBlock& passcode) {
-    const auto allowed = [&rules](std::uint8_t c) {
-        return rules.digits_only ? c >= '0' && c <= '9' : c != padding;
-    };
+    const auto allowed = [&rules](std::uint8_t c) { return is_allowed(rules, c); };
     const auto* const end = std::ranges::find_if_not(passcode, allowed);
     const auto length = end - passcode.begin();
     return length >= rules.min_length && length <= rules.max_length &&
@@ -182,7 +174,7 @@ Passcode::Attempt Passcode::attempt(const Reference& which, const ReferenceBlock
     }
     store_.set_counter(which.tries, static_cast<std::uint8_t>(tries - 1));
     const std::optional<Bytes> expected = store_.read(which.value);
-    const bool right = expected && !is_blank(*expected) && equal_in_constant_time(*expected, shown);
+    const bool right = expected && !is_blank_code(*expected) && equal_in_constant_time(*expected, shown);
     return {right ? Outcome::right : Outcome::wrong, tries};
 }
 

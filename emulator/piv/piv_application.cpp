@@ -44,6 +44,7 @@ public:
     [[nodiscard]] std::optional<ChainPolicy> chain_policy(std::uint8_t ins) const override;
     [[nodiscard]] ResponseApdu select(const CommandApdu& command) override;
     [[nodiscard]] ResponseApdu process(const CommandApdu& command) override;
+    [[nodiscard]] ResponseApdu process_over_long(const CommandApdu& command, StatusWord refusal) override;
     [[nodiscard]] ResponseApdu take_block(const CommandApdu& block, BlockPosition position) override;
     void other_command() override;
     void deselect() override;
@@ -105,6 +106,21 @@ ResponseApdu PivApplication::process(const CommandApdu& command) {
     if (!decoded) {
         return decoded.error();
     }
+    return std::visit([this](const auto& meaning) { return run(meaning); }, *decoded);
+}
+
+// The order of checks is the same for data of any length: so the command runs, and its data are refused where
+// others would be read.
+ResponseApdu PivApplication::process_over_long(const CommandApdu& command, StatusWord refusal) {
+    other_command();
+    if (yubico::has_command(state_.config, command.ins())) {
+        return yubico::refuse_over_long(state_, command, refusal);
+    }
+    Decoded<Command> decoded = decode(command, state_.config);
+    if (!decoded) {
+        return decoded.error();
+    }
+    refuse_data(*decoded, refusal);
     return std::visit([this](const auto& meaning) { return run(meaning); }, *decoded);
 }
 

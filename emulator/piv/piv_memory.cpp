@@ -42,6 +42,13 @@ Bytes padded_code(std::string_view code) {
     return bytes;
 }
 
+bool is_blank_code(ByteView stored) {
+    const auto all = [&](std::uint8_t value) {
+        return std::ranges::all_of(stored, [&](std::uint8_t byte) { return byte == value; });
+    };
+    return all(erased_byte) || all(0x00);
+}
+
 Bytes management_key_content(Algorithm algorithm, ByteView key) {
     Bytes content;
     content.reserve(1 + key.size());

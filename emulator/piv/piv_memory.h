@@ -69,6 +69,9 @@ inline constexpr std::size_t code_size = 8;
 /// A code as it lies there and as it is sent (SP 800-73-4 part 2, 2.4.3). Of up to eight bytes: longer ones
 /// stay as they are, and are no code.
 [[nodiscard]] Bytes padded_code(std::string_view code);
+/// Whether it is what memory reads as that nothing was ever written to, or that lost it: FF or 00 throughout.
+/// A torn card without protection may have it where a code should be, and no code is taken for it.
+[[nodiscard]] bool is_blank_code(ByteView stored);
 /// The data object that names the card: the cardholder unique identifier (SP 800-73-4 part 1, table 3).
 inline constexpr apdu::Tag chuid_tag = 0x5FC102;
 

@@ -129,7 +129,7 @@ BOOST_AUTO_TEST_CASE(a_header_tells_what_is_to_come) {
 }
 
 BOOST_AUTO_TEST_CASE(objects_side_by_side_are_all_read) {
-    // A PUT DATA of SP 800-73-4 part 2, 3.3.2, emptying the certificate of 9A.
+    // A PUT DATA of SP 800-73-4 part 2, 3.3.1, emptying the certificate of 9A.
     const Bytes bytes = hex("5C 03 5FC105 53 00");
     const auto objects = apdu::parse_tlvs(bytes).value();
     BOOST_REQUIRE(objects.size() == 2U);

@@ -117,7 +117,7 @@ BOOST_AUTO_TEST_CASE(put_data_is_told_by_object_and_emptying_from_writing) {
         {"00DB3FFF02 7E00", "put-data", "discovery", "delete"},
         {"00DB3FFF05 7F61020201 00", "put-data", "biometric-information-templates", ""},
         {"00DB3FFF09 5C035FC123 53029900", "put-data", "pairing-code", "", true, false},
-        {"00DB3FFF02 5300", "put-data", "", ""},
+        {"00DB3FFF02 5300", "put-data", "", "", true, false}, // nobody knows what it is
     });
 }
 
@@ -381,6 +381,64 @@ BOOST_AUTO_TEST_CASE(secrets_of_other_applications_are_kept) {
     BOOST_TEST(!card.say("00DBA01004 DF220100").command_secret);
     BOOST_TEST(card.say("002A808602 0000 00").response_secret);
     BOOST_TEST(!card.say("002A9E9A02 0000 00").response_secret);
+}
+
+BOOST_AUTO_TEST_CASE(both_forms_of_an_instruction_hide_its_secrets) {
+    for (const char* command : {"0021008008 313233343536FFFF", "0025008010 31323334353637383132333435363738",
+                                "002D008010 31323334353637383132333435363738", "0086089B03 7C0100",
+                                "00DA3FFF09 5C035FC109 53021122", "00FF119A03 060100", "00FEFFFF03 039B00"}) {
+        BOOST_TEST(Conversation().say(command).command_secret, command);
+    }
+    BOOST_TEST(Conversation().say("0086089B03 7C0100").response_secret);
+    Conversation other;
+    static_cast<void>(other.say(select_other));
+    BOOST_TEST(other.say("00DA3FFF04 70020000").command_secret);
+    BOOST_TEST(other.say("002B808602 0000 00").response_secret);
+}
+
+BOOST_AUTO_TEST_CASE(put_data_without_a_head_that_tells_the_object_is_secret) {
+    for (const char* command :
+         {"00DB3FFF08 EEEEEEEEEEEEEEEE", "10DB3FFF08 EEEEEEEEEEEEEEEE", "0CDB3FFF09 5C035FC105 53021122",
+          "80DB3FFF09 5C035FC109 53021122", "9CDB3FFF09 5C035FC109 53021122",
+          "00DB3FFF0A 5C04005FC109 53021122", "00DB3FFF0C 5C065FC1055FC109 53021122",
+          "00DB3FFF09 5C00 5C035FC109 5300", "00DB3FFF09 5C03005FC1 53021122", "10DB3FFF04 5C035FC1"}) {
+        BOOST_TEST(Conversation().say(command).command_secret, command);
+    }
+    BOOST_TEST(!Conversation().say("00DB3FFF09 5C035FC105 53021122").command_secret);
+    BOOST_TEST(!Conversation().say("10DB3FFF09 5C035FC105 53021122").command_secret);
+    BOOST_TEST(!Conversation().say("00DB3FFF").command_secret); // nothing to hide
+}
+
+BOOST_AUTO_TEST_CASE(the_rest_of_a_secret_that_broke_off_stays_secret) {
+    const std::string head = "10DB3FFF0F 5C035FC109 53820100 EEEEEEEEEEEE";
+    // Secret bytes that by chance look like the head of an object that anybody may see.
+    for (const std::string rest :
+         {"DB3FFF08 EEEEEEEEEEEEEEEE", "DB3FFF08 7E06EEEEEEEEEEEE", "DB3FFF08 5C017E5303EEEEEE"}) {
+        BOOST_TEST_CONTEXT(rest) {
+            Conversation refused;
+            BOOST_TEST(refused.say(head, sw::security_status_not_satisfied).command_secret);
+            BOOST_TEST(refused.say("10" + rest, sw::incorrect_data).command_secret);
+            BOOST_TEST(refused.say("00" + rest).command_secret);
+            BOOST_TEST(!refused.say("00DB3FFF07 5C035FC105 5300").command_secret);
+
+            Conversation broken_off;
+            static_cast<void>(broken_off.say(head));
+            static_cast<void>(broken_off.say("00200080"));
+            BOOST_TEST(broken_off.say("10" + rest).command_secret);
+            BOOST_TEST(broken_off.say("00" + rest).command_secret);
+
+            Conversation malformed;
+            static_cast<void>(malformed.say(head));
+            static_cast<void>(malformed.say("00"));
+            BOOST_TEST(malformed.say("10" + rest).command_secret);
+
+            Conversation reset;
+            static_cast<void>(reset.say(head));
+            reset.reset();
+            BOOST_TEST(reset.say("10" + rest).command_secret);
+            BOOST_TEST(reset.say("80" + rest).command_secret);
+        }
+    }
 }
 
 BOOST_AUTO_TEST_CASE(a_refused_selection_changes_nothing) {

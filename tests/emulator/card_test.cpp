@@ -155,12 +155,18 @@ BOOST_AUTO_TEST_CASE(any_other_command_discards_what_waits) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(get_response_with_other_parameters_is_refused_and_keeps_what_waits) {
-    LongObjectCard card;
-    BOOST_REQUIRE_EQUAL(card.status(get_certificate), 0x6100);
-    BOOST_TEST(card.status("00C0010000") == 0x6A86);
-    BOOST_TEST(card.status("00C0000001AA") == 0x6700);
-    BOOST_TEST(card.send("00C0000000").data == part(long_object(), 256, 256));
+BOOST_AUTO_TEST_CASE(a_refused_get_response_discards_what_waits) {
+    struct Refused {
+        const char* command;
+        std::uint16_t status;
+    };
+    for (const Refused& each : {Refused{"00C0010000", 0x6A86}, Refused{"00C0000100", 0x6A86},
+                                Refused{"00C00100", 0x6A86}, Refused{"00C0000001AA", 0x6700}}) {
+        LongObjectCard card;
+        BOOST_REQUIRE_EQUAL(card.status(get_certificate), 0x6100);
+        BOOST_TEST(card.status(each.command) == each.status);
+        BOOST_TEST(card.status("00C0000000") == 0x6985);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(extended_commands_are_answered_in_one_piece) {
@@ -277,8 +283,55 @@ BOOST_AUTO_TEST_CASE(one_limit_holds_for_chains_and_for_extended_length) {
 BOOST_AUTO_TEST_CASE(a_refused_command_that_is_too_long_makes_a_challenge_void) {
     PivCard card;
     BOOST_REQUIRE_EQUAL(card.status("0087039B047C028100"), 0x9000);
-    BOOST_REQUIRE_EQUAL(card.send(CommandApdu(0x00, 0xDB, 0x3F, 0xFF, Bytes(20'000))).status.value(), 0x6A84);
+    BOOST_REQUIRE_EQUAL(card.send(CommandApdu(0x00, 0xDB, 0x3F, 0xFF, Bytes(20'000))).status.value(), 0x6982);
     BOOST_TEST(card.status("0087039B0C7C0A82080000000000000000") == 0x6985);
+}
+
+BOOST_AUTO_TEST_CASE(what_comes_before_data_is_checked_before_their_length) {
+    struct TooLong {
+        std::uint8_t ins;
+        std::uint8_t p1;
+        std::uint8_t p2;
+        std::uint16_t status;
+        std::uint16_t to_administrator;
+    };
+    test::Setup setup;
+    setup.config.piv.yubico.emplace();
+    setup.config.piv.algorithms = {Algorithm::p256};
+    for (const TooLong& each :
+         {TooLong{0xDB, 0x40, 0x01, 0x6A86, 0x6A86}, TooLong{0xDB, 0x3F, 0xFF, 0x6982, 0x6A84},
+          TooLong{0x47, 0x01, 0x9A, 0x6A86, 0x6A86}, TooLong{0x47, 0x00, 0x9A, 0x6982, 0x6A84},
+          TooLong{0x87, 0x11, 0x9F, 0x6A86, 0x6A86}, TooLong{0x87, 0x11, 0x9A, 0x6A86, 0x6A86}, // no key
+          TooLong{0x87, 0x55, 0x9B, 0x6A86, 0x6A86}, TooLong{0x87, 0x03, 0x9B, 0x6A84, 0x6A84},
+          TooLong{0xFE, 0x55, 0x9A, 0x6A86, 0x6A86}, TooLong{0xFE, 0x11, 0x9A, 0x6700, 0x6700}}) {
+        for (const auto mode :
+             {cardrig::emulator::PutDataMode::buffered, cardrig::emulator::PutDataMode::streamed}) {
+            setup.config.piv.put_data = mode;
+            BOOST_TEST_CONTEXT(int{each.ins} << " " << int{each.p1} << " " << int{each.p2}) {
+                PivCard card(setup);
+                const CommandApdu whole(0x00, each.ins, each.p1, each.p2, Bytes(16'385));
+                BOOST_TEST(card.send(whole).status.value() == each.status);
+                BOOST_TEST(
+                    card.send(CommandApdu(0x10, each.ins, each.p1, each.p2, Bytes(16'385))).status.value() ==
+                    each.status); // the same as a block
+                BOOST_REQUIRE_EQUAL(card.authenticate(), 0x9000);
+                BOOST_TEST(card.send(whole).status.value() == each.to_administrator);
+                const bool ends_it = each.ins == 0x87 && each.p2 == 0x9B;
+                BOOST_TEST(card.put_data(certificate, hex("0102")) == (ends_it ? 0x6982 : 0x9000));
+            }
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_chain_that_gets_too_long_is_refused_in_the_same_order) {
+    PivCard card;
+    const auto last_of = [&card](const CommandApdu& whole) { return card.chained(whole).status.value(); };
+    BOOST_TEST(last_of(CommandApdu(0x00, 0xDB, 0x40, 0x01, Bytes(16'385))) == 0x6A86);
+    BOOST_TEST(last_of(CommandApdu(0x00, 0xDB, 0x3F, 0xFF, Bytes(16'385))) == 0x6982);
+    BOOST_REQUIRE_EQUAL(card.authenticate(), 0x9000);
+    BOOST_TEST(last_of(CommandApdu(0x00, 0xDB, 0x3F, 0xFF, Bytes(16'385))) == 0x6A84);
+    BOOST_TEST(last_of(CommandApdu(0x00, 0x87, 0x03, 0x9B, Bytes(16'385))) == 0x6A84);
+    BOOST_TEST(card.put_data(certificate, hex("0102")) == 0x6982);
 }
 
 BOOST_AUTO_TEST_CASE(select_by_an_unknown_identifier_changes_nothing) {

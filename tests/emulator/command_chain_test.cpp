@@ -43,15 +43,17 @@ BOOST_AUTO_TEST_CASE(one_limit_holds_for_blocks_and_for_a_command_in_one_piece) 
     const CommandApdu nine = command("00DB3FFF09010203040506070809");
     CommandChain chain;
     const auto single = chain.take(nine, serves_others);
-    BOOST_REQUIRE(!single.command);
-    BOOST_TEST(single.command.error().value() == 0x6700);
+    BOOST_REQUIRE(single.over_long.has_value());
+    BOOST_TEST(single.over_long->value() == 0x6700);
+    BOOST_CHECK(single.command == command("00DB3FFF")); // for the application to refuse
     BOOST_TEST(!single.broken_off);
     BOOST_TEST(chain.take(command("00DB3FFF080102030405060708"), serves_others).command.has_value());
 
     static_cast<void>(chain.take(command("10DB3FFF080102030405060708"), refuses_others));
-    const auto ninth = chain.take(command("00DB3FFF0109"), refuses_others);
-    BOOST_REQUIRE(!ninth.command);
-    BOOST_TEST(ninth.command.error().value() == 0x6A84);
+    const auto ninth = chain.take(command("10DB3FFF0109"), refuses_others);
+    BOOST_REQUIRE(ninth.over_long.has_value());
+    BOOST_TEST(ninth.over_long->value() == 0x6A84);
+    BOOST_CHECK(ninth.command == command("00DB3FFF"));
     BOOST_TEST(ninth.broken_off);
     BOOST_TEST(!chain.drop());
 }
@@ -109,8 +111,9 @@ BOOST_AUTO_TEST_CASE(a_streamed_chain_has_the_same_limit_and_the_same_end) {
     CommandChain chain;
     static_cast<void>(chain.take(command("10DB3FFF080102030405060708"), streamed));
     const auto ninth = chain.take(command("10DB3FFF0109"), streamed);
-    BOOST_REQUIRE(!ninth.command);
-    BOOST_TEST(ninth.command.error().value() == 0x6A84);
+    BOOST_REQUIRE(ninth.over_long.has_value());
+    BOOST_TEST(ninth.over_long->value() == 0x6A84);
+    BOOST_CHECK(!ninth.block);
     BOOST_TEST(ninth.broken_off);
     BOOST_TEST(!chain.drop());
 

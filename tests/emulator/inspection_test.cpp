@@ -274,6 +274,11 @@ BOOST_FIXTURE_TEST_CASE(the_passcode_is_told_without_a_try, Fixture) {
     }
 }
 
+BOOST_FIXTURE_TEST_CASE(memory_without_content_is_no_passcode_here_either, Fixture) {
+    BOOST_TEST(!passcode_is(with(piv::passcode_object, Bytes(8, 0xFF)), "").value());
+    BOOST_TEST(!passcode_is(with(piv::passcode_object, Bytes(8, 0x00)), std::string(8, '\0')).value());
+}
+
 BOOST_FIXTURE_TEST_CASE(digests_tell_changes_of_secrets, Fixture) {
     const CardState before = inspect(image()).value();
     BOOST_TEST(before.passcode_digest == inspect(image()).value().passcode_digest);

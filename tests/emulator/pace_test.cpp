@@ -2,6 +2,7 @@
 
 #include "emulator/card.h"
 #include "emulator/personalise.h"
+#include "harness/test_authority.h"
 
 #include <chrono>
 #include <memory>
@@ -41,8 +42,8 @@ CardSpec sample(const Timing& timing) {
 /// A card with a key in 9A that takes its time.
 class TimedCard final {
 public:
-    explicit TimedCard(const Timing& timing)
-        : image_(make(timing)), nvm_(image_.config.geometry, image_.memory) {
+    explicit TimedCard(const Timing& timing, bool is_token = false)
+        : image_(make(timing, is_token)), nvm_(image_.config.geometry, image_.memory) {
         card_ = Card::power_on(nvm_, image_.config, {crypto_, entropy_, keys_, clock_}).value();
     }
 
@@ -71,8 +72,11 @@ public:
     }
 
 private:
-    CardImage make(const Timing& timing) {
+    CardImage make(const Timing& timing, bool is_token) {
         CardSpec spec = sample(timing);
+        if (is_token) {
+            spec.config.piv.yubico.emplace();
+        }
         spec.keys.push_back({piv::authentication_key, FreshKeys().generate(crypto_, Algorithm::p256), {}, 0});
         return personalise(spec).value();
     }
@@ -152,6 +156,25 @@ BOOST_AUTO_TEST_CASE(work_with_keys_takes_its_time) {
     BOOST_CHECK(card.waits_for(generate, "6982").empty());
     card.authenticate();
     BOOST_CHECK((card.waits_for(generate, "9000") == Waits{150ms}));
+}
+
+BOOST_AUTO_TEST_CASE(an_attestation_takes_the_time_of_one_use) {
+    Timing timing;
+    timing.use = {{Algorithm::p256, 90ms}};
+    TimedCard card{timing, true};
+    card.authenticate();
+    CryptoContext context{7};
+    FreshKeys keys;
+    using namespace std::chrono;
+    const cardrig::harness::TestAuthority maker(
+        context, keys, {sys_days{2020y / 1 / 1}, sys_days{2040y / 1 / 1}}, Algorithm::p256);
+    Bytes object = *apdu::from_hex("5C035FFF01");
+    apdu::append_tlv(object, 0x53, piv::certificate_container(maker.certificate()));
+    const Bytes put = apdu::CommandApdu(0x00, 0xDB, 0x3F, 0xFF, object).encode();
+    BOOST_CHECK((card.waits_for(apdu::to_hex(put), "9000") == Waits{}));
+    BOOST_CHECK((card.waits_for("004700F905AC03800111", "9000") == Waits{}));
+    BOOST_CHECK((card.waits_for("0047009A05AC03800111", "9000") == Waits{}));
+    BOOST_CHECK((card.waits_for("00F99A00000000", "9000") == Waits{90ms}));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

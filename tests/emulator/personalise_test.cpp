@@ -173,6 +173,33 @@ BOOST_AUTO_TEST_CASE(an_attestation_key_is_a_tokens) {
     BOOST_TEST(card.store().contains(piv::key_object(0xF9)));
 }
 
+BOOST_AUTO_TEST_CASE(a_token_whose_rules_its_factory_codes_break_is_refused) {
+    CardSpec spec = sample();
+    spec.config.piv.passcode.min_length = 8;
+    spec.passcode = "12345678";
+    BOOST_TEST(refusal(spec) == "");
+    spec.config.piv.yubico = YubicoExtensions{};
+    BOOST_TEST(contains(refusal(spec), "factory passcode breaks its rules: it has 6 characters"));
+    spec = sample();
+    spec.config.piv.yubico = YubicoExtensions{};
+    BOOST_TEST(refusal(spec) == "");
+    spec.config.piv.unblocking_code = PasscodeRules{4, 6, true, 3};
+    spec.unblocking_code = "123456";
+    BOOST_TEST(contains(refusal(spec), "factory unblocking code breaks its rules: it has 8 characters"));
+}
+
+BOOST_AUTO_TEST_CASE(an_object_is_no_longer_than_put_data_takes) {
+    CardSpec spec = sample();
+    spec.config.piv.longest_object = 256;
+    spec.objects = {{0x5FC108, Bytes(248)}}; // 5C035FC108 and 5381F8
+    BOOST_TEST(refusal(spec) == "");
+    spec.objects = {{0x5FC108, Bytes(249)}};
+    BOOST_TEST(
+        contains(refusal(spec), "object 5FC108 takes a PUT DATA of 257 bytes; the card's largest has 256"));
+    spec.objects = {{0x7F61, Bytes(253)}}; // 7F6181FD is 4
+    BOOST_TEST(contains(refusal(spec), "object 7F61 takes a PUT DATA of 257 bytes"));
+}
+
 BOOST_AUTO_TEST_CASE(keys_that_the_card_cannot_hold_are_refused) {
     CryptoContext context(7);
     CardSpec spec = sample();

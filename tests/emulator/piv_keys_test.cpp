@@ -279,7 +279,8 @@ BOOST_AUTO_TEST_CASE(commands_between_verify_and_signature_matter_to_a_strict_ca
         (void)card.generate(0x9C, Algorithm::p256);
         BOOST_REQUIRE_EQUAL(card.verify(), 0x9000);
         BOOST_TEST(card.sign(0x9C, Algorithm::p256, digest).status.value() == 0x9000);
-        for (const char* between : {"00CB3FFF035C017E00", "00200080", "00A4040005A000000308", "00FD0000"}) {
+        for (const char* between : {"00CB3FFF035C017E00", "00200080", "00A4040005A000000308", "00FD0000",
+                                    "00C00100", "00C0000001AA"}) {
             BOOST_REQUIRE_EQUAL(card.verify(), 0x9000);
             (void)card.send(between);
             BOOST_TEST_CONTEXT(between) {
@@ -302,7 +303,9 @@ BOOST_AUTO_TEST_CASE(blocks_of_the_signing_command_do_not_come_between) {
 }
 
 BOOST_AUTO_TEST_CASE(a_key_may_bring_its_own_rule_for_the_passcode) {
-    KeyCard card;
+    test::Setup setup;
+    setup.config.piv.yubico.emplace();
+    KeyCard card(setup);
     BOOST_REQUIRE_EQUAL(card.status("0047009A08AC06800111AA0101"), 0x9000); // never
     BOOST_REQUIRE_EQUAL(card.status("0047009C08AC06800111AA0102"), 0x9000); // once
     BOOST_REQUIRE_EQUAL(card.status("0047009E08AC06800111AA0103"), 0x9000); // always

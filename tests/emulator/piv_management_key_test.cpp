@@ -161,7 +161,7 @@ BOOST_AUTO_TEST_CASE(a_challenge_is_good_once) {
 BOOST_AUTO_TEST_CASE(a_challenge_is_good_for_the_next_command_only) {
     for (const char* other :
          {"00200080", "00CB3FFF035C017E00", "00A4040005A000000308", "00A4040005A0000003FF", "00FD0000", "00",
-          "00C0000000", "80200080", "0087039B047C028000", "0087039B"}) {
+          "00C0000000", "00C00100", "00C0000001AA", "80200080", "0087039B047C028000", "0087039B"}) {
         Host host;
         const Bytes challenge = host.challenge();
         (void)host.card().send(other);

@@ -235,6 +235,50 @@ BOOST_AUTO_TEST_CASE(rules_decide_on_length_characters_and_padding) {
     BOOST_TEST(!piv::keeps_rules(letters, reference_block("FFFFFFFFFFFFFFFF")));
 }
 
+BOOST_AUTO_TEST_CASE(what_blank_memory_reads_as_is_refused_as_a_new_code_and_changes_nothing) {
+    test::Setup setup;
+    setup.config.piv.passcode.digits_only = false;
+    setup.config.piv.global_passcode = emulator::PasscodeRules{4, 8, false, 3};
+    PivCard card(setup);
+    for (const std::string_view blank : {"0000000000000000", "FFFFFFFFFFFFFFFF"}) {
+        const std::string code(blank);
+        const std::string unblocking = block(test::unblocking_code);
+        BOOST_REQUIRE_EQUAL(card.status("0024008110" + block("wrong") + unblocking), 0x63C2);
+        BOOST_TEST(card.status("0024008110" + unblocking + code) == 0x6A80);
+        BOOST_TEST(card.status("0024008110" + block("wrong") + unblocking) == 0x63C1); // nor the counter
+        BOOST_TEST(card.status("002C008010" + unblocking + code) == 0x6A80);
+        BOOST_TEST(card.status("0024008010" + block("123456") + code) == 0x6A80);
+        BOOST_TEST(card.status("0024000010" + block(test::global_passcode) + code) == 0x6A80);
+        BOOST_TEST(card.verify() == 0x9000);
+        BOOST_TEST(unblock(card, test::unblocking_code, "123456") == 0x9000);
+    }
+    // With one byte that is another, it is a code like any other.
+    for (const std::string_view near : {"0000000000000001", "FFFFFFFFFFFFFFFE"}) {
+        PivCard other(setup);
+        const std::string code(near);
+        BOOST_TEST(other.status("0024008110" + block(test::unblocking_code) + code) == 0x9000);
+        BOOST_TEST(other.status("002C008010" + code + block("123456")) == 0x9000);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_passcode_of_printable_characters_has_no_others) {
+    test::Setup setup;
+    setup.config.piv.passcode.digits_only = false;
+    PivCard card(setup);
+    BOOST_TEST(card.status("0024008010" + block("123456") + "2041427E4344FFFF") == 0x9000);
+    for (const std::string_view other : {"1F41427E4344FFFF", "2041427F4344FFFF", "204142004344FFFF",
+                                         "204142FE4344FFFF", "2041427E43440000"}) {
+        BOOST_TEST(card.status("0024008010"
+                               "2041427E4344FFFF" +
+                               std::string(other)) == 0x6A80,
+                   other);
+        BOOST_TEST(card.status("002C008010" + block(test::unblocking_code) + std::string(other)) == 0x6A80,
+                   other);
+    }
+    BOOST_TEST(card.status("0020008008"
+                           "2041427E4344FFFF") == 0x9000);
+}
+
 BOOST_AUTO_TEST_CASE(an_older_card_has_four_digits) {
     test::Setup setup;
     setup.config.piv.passcode.min_length = 4;

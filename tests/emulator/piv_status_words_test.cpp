@@ -34,6 +34,7 @@ BOOST_AUTO_TEST_CASE(get_data) {
         {Before::nothing, "00CB3FFF055C045FC102", 0x6A80},
         {Before::nothing, "00CB3FFF055D035FC102", 0x6A80},
         {Before::nothing, "00CB3FFF025C00", 0x6A80},
+        {Before::nothing, "00CB3FFF055C0300007E", 0x6A80}, // no tag begins with 00
         {Before::nothing, "00CB3FFF065C045FC10201", 0x6A80},
         {Before::nothing, "00CB3FFF075C035FC1025300", 0x6A80},
         {Before::nothing, "00CB3FFF055C035FC102", 0x6A82}, // in the data model, and absent
@@ -197,6 +198,7 @@ BOOST_AUTO_TEST_CASE(put_data) {
         {Before::nothing, "00DB3FFF095C035FFF0053023000", 0x6982},
         {Before::administrator, "00DB3FFF", 0x6A80},
         {Before::administrator, "00DB3FFF055C035FC105", 0x6A80},
+        {Before::administrator, "00DB3FFF095C03007F6153023000", 0x6A80},
         {Before::administrator, "00DB3FFF095C035FC10553033000", 0x6A80},
         {Before::administrator, "00DB3FFF095C035FC10554023000", 0x6A80},
         {Before::administrator, "00DB3FFF0953025C035FC1053000", 0x6A80},
@@ -211,7 +213,6 @@ BOOST_AUTO_TEST_CASE(generate_key_pair) {
         {Before::administrator, "0047009A05AC03800111", 0x9000},
         {Before::administrator, "0047008205AC03800111", 0x9000},
         {Before::administrator, "0047009505AC0380011100", 0x9000},
-        {Before::administrator, "0047009A0BAC09800111AA0102AB0101", 0x9000},
         {Before::nothing, "0047009A05AC03800111", 0x6982},
         {Before::passcode_verified, "0047009A05AC03800111", 0x6982},
         {Before::nothing, "0047009B05AC03800111", 0x6A86},
@@ -228,8 +229,14 @@ BOOST_AUTO_TEST_CASE(generate_key_pair) {
         {Before::administrator, "0047009A06AC0480021100", 0x6A80},
         {Before::administrator, "0047009A0AAC088001118103010001", 0x6A80}, // an exponent with a curve
         {Before::administrator, "0047009A0AAC088001078103000003", 0x6A80},
-        {Before::administrator, "0047009A08AC06800111AA0104", 0x6A80},
-        {Before::administrator, "0047009A08AC06800111AB0102", 0x6A80}, // there is nothing to touch
+        {Before::administrator, "0047009A08AC06800111800111", 0x6A80}, // twice
+        {Before::administrator,
+         "0047009A0FAC0D8001078103010001810301"
+         "0001",
+         0x6A80},
+        {Before::administrator, "0047009A08AC06800111AA0102",
+         0x6A80}, // only tokens with extensions have them
+        {Before::administrator, "0047009A08AC06800111AB0101", 0x6A80},
         {Before::administrator, "0047009A08AC06800111BB0101", 0x6A80},
     });
 }

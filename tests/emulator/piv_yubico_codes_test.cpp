@@ -233,6 +233,20 @@ BOOST_AUTO_TEST_CASE(a_reset_brings_the_factory_state_back) {
     BOOST_TEST(card.unblock(test::unblocking_code, "222222") == 0x9000);
 }
 
+BOOST_AUTO_TEST_CASE(a_reset_ends_the_status_of_a_global_passcode_and_keeps_its_value) {
+    test::Setup setup = test::yubico_setup();
+    setup.config.piv.global_passcode.emplace();
+    Token card(setup);
+    const std::string shown = "0020000008" + test::block(test::global_passcode);
+    BOOST_REQUIRE_EQUAL(card.status(shown), 0x9000);
+    test::block_codes(card);
+    BOOST_REQUIRE_EQUAL(card.status("00200000"), 0x9000);
+    BOOST_REQUIRE_EQUAL(card.status("00FB0000"), 0x9000);
+    BOOST_TEST(card.status("00200000") == 0x63C3);
+    BOOST_TEST(card.status("00CB3FFF055C035FC10900") == 0x6982);
+    BOOST_TEST(card.status(shown) == 0x9000);
+}
+
 BOOST_AUTO_TEST_CASE(a_reset_of_newer_firmware_brings_an_aes_key) {
     Token card(test::yubico_setup(test::firmware_5_7));
     BOOST_REQUIRE_EQUAL(card.authenticate(), 0x9000);

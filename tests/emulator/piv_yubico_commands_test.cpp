@@ -127,6 +127,17 @@ BOOST_AUTO_TEST_CASE(nothing_that_long_is_a_key) {
                0x6700);
 }
 
+BOOST_AUTO_TEST_CASE(generation_takes_each_policy_that_there_is_once) {
+    PivCard card(test::yubico_setup());
+    BOOST_REQUIRE_EQUAL(card.authenticate(), 0x9000);
+    BOOST_TEST(card.status("0047009A0BAC09800111AA0102AB0101") == 0x9000);
+    for (const char* command :
+         {"0047009A08AC06800111AA0104", "0047009A08AC06800111AB0102", "0047009A09AC07800111AA020101",
+          "0047009A0BAC09800111AA0102AA0102", "0047009A0BAC09800111AB0101AB0101"}) {
+        BOOST_TEST(card.status(command) == 0x6A80, command);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(objects_of_tokens_are_there_with_the_extensions_alone) {
     PivCard token(test::yubico_setup());
     BOOST_TEST(token.get_data(0x5FFF00).status.value() == 0x6A82);

@@ -71,10 +71,14 @@ CardModel::CodeParts CardModel::parts(std::uint8_t reference) const {
 bool CardModel::acceptable(std::uint8_t reference, ByteView replacement) const {
     const emulator::PasscodeRules& rules = parts(reference).rules;
     if (reference == unblocking_code_reference && !rules.digits_only) {
-        return true;
+        // What memory without content reads as is never a code.
+        const auto all = [&](std::uint8_t value) {
+            return std::ranges::all_of(replacement, [&](std::uint8_t byte) { return byte == value; });
+        };
+        return !all(0x00) && !all(0xFF);
     }
     const auto allowed = [&](std::uint8_t byte) {
-        return rules.digits_only ? byte >= '0' && byte <= '9' : byte != 0xFF;
+        return rules.digits_only ? byte >= '0' && byte <= '9' : byte >= 0x20 && byte <= 0x7E;
     };
     const auto length =
         static_cast<std::size_t>(std::ranges::find_if_not(replacement, allowed) - replacement.begin());
@@ -348,9 +352,12 @@ CardModel::Expectation CardModel::expect(const std::optional<Bytes>& made_key) c
         return expect_block();
     case Kind::forget:
         return {{memory_}, sw::success};
-    case Kind::too_long:
-        return {{memory_},
-                under_way_->instruction == apdu::ins::import_key ? sw::wrong_length : sw::not_enough_memory};
+    case Kind::too_long: {
+        // For its length, or for what comes before that.
+        Expectation result{{memory_}, std::nullopt};
+        result.forbidden = true;
+        return result;
+    }
     case Kind::import_key:
         return expect_import();
     case Kind::set_tries:

@@ -43,7 +43,7 @@ std::optional<Bytes> only(ByteView data, apdu::Tag tag) {
 }
 
 std::optional<apdu::Tag> tag_of(ByteView list) {
-    if (list.empty() || list.size() > 3) {
+    if (list.empty() || list.size() > 3 || list.front() == 0x00) {
         return std::nullopt;
     }
     apdu::Tag tag = 0;
@@ -292,7 +292,7 @@ Meaning Reader::read(ByteView bytes) {
     const bool plain = command->cla() == 0x00;
     if (plain && command->ins() == ins::get_response) {
         const bool right = command->p1() == 0x00 && command->p2() == 0x00 && command->nc() == 0;
-        meaning.kind = right ? Kind::get_response : Kind::refused_get_response;
+        meaning.kind = right ? Kind::get_response : Kind::refused;
         return meaning;
     }
     if (!plain && !(command->cla() == 0x10 && may_come_in_blocks(command->ins()))) {
@@ -305,6 +305,7 @@ Meaning Reader::read(ByteView bytes) {
     const std::size_t most = command->ins() == ins::import_key ? longest_import : config_.longest_object;
     if (may_come_in_blocks(command->ins()) && data.size() > most) {
         meaning.kind = Kind::too_long;
+        meaning.reference = command->p2();
         return meaning;
     }
     if (!plain) {

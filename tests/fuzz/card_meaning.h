@@ -15,9 +15,8 @@ using cardrig::apdu::Bytes;
 using cardrig::apdu::ByteView;
 
 enum class Kind : std::uint8_t {
-    malformed,            ///< no APDU
-    refused,              ///< nothing that the card may carry out
-    refused_get_response, ///< which leaves what waits where it is
+    malformed,    ///< no APDU
+    refused,      ///< nothing that the card may carry out
     block,        ///< of a chain, and more follow; the tag, where it is one of PUT DATA and that has come
     too_long,     ///< more data than the card takes
     select,       ///< of an application

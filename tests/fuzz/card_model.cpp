@@ -131,12 +131,12 @@ void CardModel::command(ByteView bytes) {
     sent_.assign(bytes.begin(), bytes.end());
     under_way_ = reader_.read(bytes);
     const Kind kind = under_way_->kind;
-    if (kind != Kind::get_response && kind != Kind::refused_get_response) {
+    if (kind != Kind::get_response) {
         waiting_ = false;
         rest_.reset();
     }
     // A block, and what fetches the rest of an answer, belong to the command before or after them.
-    if (kind != Kind::block && kind != Kind::get_response && kind != Kind::refused_get_response) {
+    if (kind != Kind::block && kind != Kind::get_response) {
         awaited_ = std::exchange(handed_out_, std::nullopt);
     }
 }
@@ -322,6 +322,7 @@ void CardModel::note_factory_codes(bool all) {
         old_codes_[reference].push_back(code(reference));
     }
     if (all) {
+        logins_.clear();
         authenticated_ = false;
         handed_out_.reset();
     }
@@ -356,6 +357,11 @@ void CardModel::check_answer(const ResponseApdu& response, const std::optional<B
         return note_question(response);
     case Kind::prove_host:
         return check_host_proof(response);
+    case Kind::too_long:
+        if (under_way_->instruction == apdu::ins::general_authenticate && under_way_->reference == 0x9B) {
+            authenticated_ = false;
+        }
+        return;
     case Kind::other_9b:
         promise(!response.status.ok(), "what is no authentication is refused");
         authenticated_ = false;
@@ -381,7 +387,6 @@ void CardModel::check_answer(const ResponseApdu& response, const std::optional<B
         }
         return;
     case Kind::refused:
-    case Kind::refused_get_response:
         promise(!response.status.ok(), "what the card does not know is refused");
         return;
     default:

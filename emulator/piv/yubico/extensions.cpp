@@ -161,7 +161,6 @@ ResponseApdu Extensions::run(const Attest& command) {
         return attestor.error();
     }
     take_time_to_use(state_.environment, (*attestor)->key.algorithm());
-    take_time_to_use(state_.environment, (*attestor)->key.algorithm());
     Result<Bytes> attested =
         attest(state_.environment, token_, {(*attestor)->key, *certificate}, command.key, **key);
     if (!attested) {
@@ -254,6 +253,11 @@ ResponseApdu Extensions::run(const DeleteKey& command) {
 }
 
 } // namespace
+
+ResponseApdu refuse_over_long(const State& state, const apdu::CommandApdu& command, StatusWord refusal) {
+    const Decoded<Command> decoded = decode(state.config, command);
+    return decoded ? refusal : decoded.error();
+}
 
 ResponseApdu process(State& state, const apdu::CommandApdu& command) {
     const Decoded<Command> decoded = decode(state.config, command);

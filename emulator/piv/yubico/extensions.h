@@ -11,4 +11,8 @@ namespace cardrig::emulator::piv::yubico {
 /// One whole command of an instruction that has_command() knows.
 [[nodiscard]] ResponseApdu process(State& state, const apdu::CommandApdu& command);
 
+/// One with more data than chain_policy() allows: `refusal`, if no parameter is wrong.
+[[nodiscard]] ResponseApdu refuse_over_long(const State& state, const apdu::CommandApdu& command,
+                                            StatusWord refusal);
+
 } // namespace cardrig::emulator::piv::yubico

@@ -86,6 +86,7 @@ StatusWord reset(State& state) {
     }
     state.keys.forget();
     state.passcode.forget(ReferenceData::passcode);
+    state.passcode.forget(ReferenceData::global_passcode); // its value stays, but the holder is another
     state.management_key.forget();
     state.store.set_counter(unblocking_code_tries, factory_tries);
     state.store.set_counter(passcode_tries, factory_tries);
