@@ -24,8 +24,6 @@ namespace cardrig::harness {
 
 namespace {
 
-constexpr int signal_base = 128; ///< as shells do
-
 const char* word(CheckState state) {
     switch (state) {
     case CheckState::ok:

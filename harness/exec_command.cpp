@@ -2,6 +2,7 @@
 #include "harness/command_line.h"
 #include "harness/errors.h"
 #include "harness/files.h"
+#include "harness/option_checks.h"
 #include "harness/profile.h"
 #include "harness/rig.h"
 #include "harness/rigged_card.h"
@@ -32,8 +33,6 @@ struct ExecOptions {
     bool show_secrets = false;
     std::vector<std::string> command;
 };
-
-constexpr int signal_base = 128; ///< as shells do
 
 void say(const std::string& text) {
     fmt::print(stderr, "cardrig exec: {}\n", text);
@@ -74,13 +73,13 @@ int run_with_cards(const ExecOptions& options) {
         throw RequestError(
             "no command: give one after --, as in `cardrig exec --card piv-staff -- opensc-tool -n`");
     }
+    if (!options.trace.empty()) {
+        std::vector<std::string> others = options.cards;
+        others.push_back(options.image);
+        check_trace_place(options.trace, others);
+    }
     const SignalWatch signals;
     Trace trace(options.show_secrets, Trace::Keep::nothing); // the file, if any, listens
-    std::unique_ptr<TraceFile> file;
-    if (!options.trace.empty()) {
-        file = std::make_unique<TraceFile>(options.trace);
-        trace.set_listener([&file](const TraceEvent& event) { file->write(event); });
-    }
     MakeOptions make;
     make.now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
     std::vector<std::unique_ptr<RiggedCard>> cards;
@@ -89,6 +88,12 @@ int run_with_cards(const ExecOptions& options) {
         cards.push_back(std::make_unique<RiggedCard>(static_cast<int>(cards.size()), open_card(card, make),
                                                      options.seed, trace));
         in_readers.push_back(cards.back().get());
+    }
+    // Last: a request that is refused leaves an older trace as it is.
+    std::unique_ptr<TraceFile> file;
+    if (!options.trace.empty()) {
+        file = std::make_unique<TraceFile>(options.trace);
+        trace.set_listener([&file](const TraceEvent& event) { file->write(event); });
     }
     int status = 0;
     {
@@ -129,14 +134,18 @@ void add_exec_command(CLI::App& app, int& status) {
         ->type_name("PROFILE|IMAGE")
         ->expected(1)
         ->allow_extra_args(false) // else it would swallow the -- before the command
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+        ->check(not_empty());
     command
         ->add_option("--image,--keep-image", options->image,
                      "save the first card here when the command has ended")
-        ->type_name("FILE");
-    command->add_option("--seed", options->seed, "make the cards' random numbers and keys reproducible");
+        ->type_name("FILE")
+        ->check(not_empty());
+    command->add_option("--seed", options->seed, "make the cards' random numbers and keys reproducible")
+        ->check(counting_number());
     command->add_option("--trace", options->trace, "write everything that happens here, as JSON lines")
-        ->type_name("FILE");
+        ->type_name("FILE")
+        ->check(not_empty());
     command->add_flag("--show-secrets", options->show_secrets,
                       "do not redact passcodes and keys in the trace");
     command->footer(

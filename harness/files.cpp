@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <system_error>
 
@@ -93,6 +94,21 @@ apdu::Bytes read_file(const std::string& path) {
         }
         bytes.insert(bytes.end(), block.begin(), block.begin() + count);
     }
+}
+
+bool same_file(const std::string& path, const std::string& other) {
+    struct stat first = {};
+    struct stat second = {};
+    const bool first_there = ::stat(path.c_str(), &first) == 0;
+    const bool second_there = ::stat(other.c_str(), &second) == 0;
+    if (first_there && second_there) {
+        return S_ISREG(first.st_mode) && first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+    }
+    std::error_code error;
+    std::error_code other_error;
+    const auto place = std::filesystem::weakly_canonical(path, error);
+    const auto other_place = std::filesystem::weakly_canonical(other, other_error);
+    return first_there == second_there && !error && !other_error && place == other_place;
 }
 
 bool write_all(int descriptor, apdu::ByteView bytes) {

@@ -15,6 +15,9 @@ namespace cardrig::harness {
 /// the path and the system's reason.
 void write_file(const std::string& path, apdu::ByteView bytes);
 void write_file(const std::string& path, std::string_view text);
+/// Whether writing the one would change the other: the same regular file, or the same place for one that does
+/// not exist yet. Devices are never the same.
+[[nodiscard]] bool same_file(const std::string& path, const std::string& other);
 /// False with errno set where the system would not take it all.
 [[nodiscard]] bool write_all(int descriptor, apdu::ByteView bytes);
 

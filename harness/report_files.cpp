@@ -118,7 +118,12 @@ void probe_report_files(const ReportFiles& files) {
     Mistakes mistakes;
     mistakes.guard([&] { probe_file("--junit", files.junit); });
     mistakes.guard([&] { probe_file("--json", files.json); });
-    mistakes.guard([&] { probe_file("--trace", files.trace); });
+    mistakes.guard([&] {
+        probe_file("--trace", files.trace);
+        if (!files.trace.empty()) {
+            check_trace_place(files.trace, {files.junit, files.json});
+        }
+    });
     mistakes.guard([&] { probe_keep(files.keep); });
     mistakes.tell();
 }

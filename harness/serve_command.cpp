@@ -2,22 +2,24 @@
 #include "harness/command_line.h"
 #include "harness/errors.h"
 #include "harness/files.h"
+#include "harness/option_checks.h"
 #include "harness/profile.h"
 #include "harness/rigged_card.h"
 #include "harness/serve/card_service.h"
+#include "harness/serve/kept_image.h"
 #include "harness/serve/line_output.h"
 #include "harness/trace_file.h"
 
+#include <array>
 #include <chrono>
 #include <csignal>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
-#include <filesystem>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <string>
-#include <system_error>
+#include <utility>
 #include <vector>
 
 #include <unistd.h>
@@ -53,15 +55,23 @@ class Report final {
 public:
     explicit Report(const ServeOptions& options)
         : trace_(options.show_secrets, Trace::Keep::nothing), words_(STDERR_FILENO),
-          lines_(STDOUT_FILENO, lines_options()) {
-        if (!options.trace.empty()) {
-            file_ = std::make_unique<TraceFile>(options.trace);
-            events_ = std::make_unique<LineOutput>(file_->descriptor(), trace_options(options.trace));
-        }
+          lines_(STDOUT_FILENO, lines_options()), trace_path_(options.trace) {
         trace_.set_listener([this](const TraceEvent& event) { pass_on(event); });
     }
 
     [[nodiscard]] Trace& trace() { return trace_; }
+    /// From here on events are written, those that have happened first: the request was right, and an older
+    /// trace can go. Throws RequestError. To be called before there are other threads.
+    void begin() {
+        if (!trace_path_.empty()) {
+            file_ = std::make_unique<TraceFile>(trace_path_);
+            events_ = std::make_unique<LineOutput>(file_->descriptor(), trace_options(trace_path_));
+        }
+        begun_ = true;
+        for (const TraceEvent& event : std::exchange(early_, {})) {
+            pass_on(event);
+        }
+    }
     void say(const std::string& text) { words_.add("cardrig serve: " + text); }
 
     /// False where a part of the trace is missing.
@@ -77,6 +87,10 @@ public:
 
 private:
     void pass_on(const TraceEvent& event) {
+        if (!begun_) {
+            early_.push_back(event);
+            return;
+        }
         if (events_) {
             events_->add(trace_line(event));
         }
@@ -115,29 +129,12 @@ private:
     Trace trace_;
     LineOutput words_;
     LineOutput lines_;
+    std::string trace_path_;
+    bool begun_ = false;
+    std::vector<TraceEvent> early_; ///< what happened before begin()
     std::unique_ptr<TraceFile> file_;
     std::unique_ptr<LineOutput> events_;
 };
-
-/// Before a card is served rather than afterwards, when what it has become would be lost.
-void check_can_be_saved(const std::string& path) {
-    namespace fs = std::filesystem;
-    std::error_code error;
-    const fs::file_status status = fs::status(path, error);
-    if (fs::is_directory(status)) {
-        throw RequestError(fmt::format("--image {}: it is a folder", path));
-    }
-    if (fs::is_regular_file(status) && fs::file_size(path, error) != 0 &&
-        !emulator::CardImage::begins_like_one(read_file(path))) {
-        throw RequestError(fmt::format(
-            "--image {}: this file is no card image, and would be overwritten; remove it first", path));
-    }
-    const fs::path folder = fs::absolute(path).parent_path();
-    if ((!fs::exists(status) || fs::is_regular_file(status)) && access(folder.c_str(), W_OK | X_OK) != 0) {
-        throw RequestError(
-            fmt::format("--image {}: cannot write in {}: {}", path, folder.string(), std::strerror(errno)));
-    }
-}
 
 ServiceOptions service_options(const ServeOptions& options) {
     if (options.cards.empty()) {
@@ -149,6 +146,10 @@ ServiceOptions service_options(const ServeOptions& options) {
     if (options.images.size() > options.cards.size()) {
         throw RequestError(fmt::format("{} images for {} cards: --image is for the card at the same place",
                                        options.images.size(), options.cards.size()));
+    }
+    if (options.once && !options.listen.empty()) {
+        throw RequestError(
+            "--once and --listen exclude each other: a vpcd that connects to us is waited for");
     }
     if (!options.vpcd.empty() && !options.listen.empty()) {
         throw RequestError("--vpcd and --listen exclude each other: either we connect to vpcd or it to us");
@@ -163,10 +164,26 @@ ServiceOptions service_options(const ServeOptions& options) {
     }
     // Whether the last slot has a port.
     static_cast<void>(service.endpoint.of_slot(service.reversed ? vpcd_slots - 1 : options.cards.size() - 1));
-    for (const std::string& image : options.images) {
-        check_can_be_saved(image);
-    }
     return service;
+}
+
+/// Whatever is written at the end, or meanwhile, has a file of its own.
+std::vector<KeptImage> kept_images(const ServeOptions& options) {
+    std::vector<KeptImage> images;
+    for (const std::string& path : options.images) {
+        for (const KeptImage& other : images) {
+            if (same_file(path, other.path())) {
+                throw RequestError(fmt::format("--image {}: two cards cannot be saved in one file", path));
+            }
+        }
+        images.emplace_back(path);
+    }
+    if (!options.trace.empty()) {
+        std::vector<std::string> others = options.cards;
+        others.insert(others.end(), options.images.begin(), options.images.end());
+        check_trace_place(options.trace, others);
+    }
+    return images;
 }
 
 /// A card that cannot start would be nothing but an empty reader.
@@ -183,56 +200,37 @@ std::unique_ptr<RiggedCard> start_card(const ServeOptions& options, std::size_t 
     return card;
 }
 
-/// Where a card goes whose place on the disk is gone: it has changed, and exists nowhere else.
-std::string place_of_refuge(std::size_t index) {
-    const char* const given = std::getenv("TMPDIR");
-    return fmt::format("{}/cardrig-serve-{}-{}.card", given == nullptr || *given == '\0' ? "/tmp" : given,
-                       getpid(), index + 1);
-}
-
-/// Where the image could not be written, it is kept elsewhere and the reason is thrown.
-void save(const std::string& path, std::size_t index, const emulator::CardImage& image, Report& report) {
-    const apdu::Bytes bytes = image.serialize();
-    try {
-        write_file(path, bytes);
-        return;
-    } catch (const RequestError& error) {
-        report.say(error.what());
-    }
-    const std::string refuge = place_of_refuge(index);
-    write_file(refuge, bytes);
-    throw RequestError(fmt::format("the card is in {} instead of {}", refuge, path));
-}
-
-/// All that can be saved is, whatever becomes of the others.
-ExitStatus save_all(const ServeOptions& options, const std::vector<std::unique_ptr<RiggedCard>>& cards,
-                    Report& report) {
-    ExitStatus status = ExitStatus::all_held;
-    for (std::size_t i = 0; i < cards.size(); ++i) {
-        if (i >= options.images.size()) {
-            if (cards[i]->writes() != 0) {
-                report.say(fmt::format("{}: what was written to this card's memory is not kept (--image FILE "
-                                       "would)",
-                                       options.cards[i]));
-            }
-            continue;
-        }
-        try {
-            save(options.images[i], i, cards[i]->image(), report);
-        } catch (const RequestError& error) {
-            report.say(error.what());
-            status = ExitStatus::wrong_request;
-        }
-    }
-    return status;
-}
-
 std::string what(const std::exception_ptr& error) {
     try {
         std::rethrow_exception(error);
     } catch (const std::exception& exception) {
         return exception.what();
     }
+}
+
+/// All that can be saved is, whatever becomes of the others; what is to be told waits until then.
+ExitStatus save_all(const std::vector<KeptImage>& images, const ServeOptions& options,
+                    const std::vector<std::unique_ptr<RiggedCard>>& cards, Report& report) {
+    std::array<std::exception_ptr, vpcd_slots> troubles;
+    for (std::size_t i = 0; i < images.size(); ++i) {
+        try {
+            images[i].save(cards[i]->image());
+        } catch (const std::exception&) {
+            troubles.at(i) = std::current_exception();
+        }
+    }
+    ExitStatus status = ExitStatus::all_held;
+    for (std::size_t i = 0; i < cards.size(); ++i) {
+        if (troubles.at(i)) {
+            report.say(what(troubles.at(i)));
+            status = ExitStatus::wrong_request;
+        } else if (i >= images.size() && cards[i]->writes() != 0) {
+            report.say(fmt::format("{}: what was written to this card's memory is not kept (--image FILE "
+                                   "would)",
+                                   options.cards[i]));
+        }
+    }
+    return status;
 }
 
 /// What the end means, in words and as an exit status.
@@ -251,29 +249,53 @@ ExitStatus conclude(const ServiceEnd& end, const Endpoint& endpoint, Report& rep
     return ExitStatus::all_held;
 }
 
-int serve(const ServeOptions& options) {
-    ServiceOptions service = service_options(options);
-    const SignalWatch signals;
-    // Somebody who stops reading must not end the card; LineOutput sees it by itself.
-    std::signal(SIGPIPE, SIG_IGN);
-    Report report(options);
+/// Serves until the end, and saves the cards whatever that was.
+ExitStatus serve_and_save(ServiceOptions service, const std::vector<KeptImage>& images,
+                          const ServeOptions& options, const SignalWatch& signals, Report& report) {
     std::vector<std::unique_ptr<RiggedCard>> cards;
     for (std::size_t i = 0; i < options.cards.size(); ++i) {
         cards.push_back(start_card(options, i, report.trace()));
         service.cards.push_back(cards.back().get());
     }
+    report.begin();
+    ServiceEnd end;
+    std::exception_ptr trouble;
+    try {
+        end = serve_cards(service, signals);
+    } catch (const std::exception&) { // the cards are worth more than to be told at once
+        trouble = std::current_exception();
+    }
+    const ExitStatus saved = save_all(images, options, cards, report);
+    if (trouble) {
+        std::rethrow_exception(trouble);
+    }
+    const ExitStatus concluded = conclude(end, service.endpoint, report);
+    return concluded != ExitStatus::all_held ? concluded : saved;
+}
+
+int serve(const ServeOptions& options) {
+    ServiceOptions service = service_options(options);
+    const std::vector<KeptImage> images = kept_images(options);
+    const SignalWatch signals;
+    // Somebody who stops reading must not end the card; LineOutput sees it by itself.
+    std::signal(SIGPIPE, SIG_IGN);
+    Report report(options);
     service.tell = [&report](const std::string& text) { report.say(text); };
     service.moved = [&report](std::size_t card, bool in) {
         report.trace().add("reader", static_cast<int>(card), {{"event", in ? "inserted" : "removed"}});
     };
-    const ServiceEnd end = serve_cards(service, signals);
-    const ExitStatus concluded = conclude(end, service.endpoint, report);
-    const ExitStatus saved = save_all(options, cards, report);
-    const bool traced = report.finish();
-    if (concluded != ExitStatus::all_held || saved != ExitStatus::all_held) {
-        return static_cast<int>(concluded != ExitStatus::all_held ? concluded : saved);
+    ExitStatus status = ExitStatus::all_held;
+    try {
+        status = serve_and_save(service, images, options, signals, report);
+    } catch (const std::exception&) {
+        static_cast<void>(report.finish());
+        throw;
     }
-    return static_cast<int>(traced ? ExitStatus::all_held : ExitStatus::something_did_not);
+    const bool traced = report.finish();
+    if (status == ExitStatus::all_held && !traced) {
+        status = ExitStatus::something_did_not;
+    }
+    return static_cast<int>(status);
 }
 
 void add_options(CLI::App& command, ServeOptions& options) {
@@ -283,25 +305,33 @@ void add_options(CLI::App& command, ServeOptions& options) {
             "A shipped profile's name, a profile, or a card image; a second one goes to the next port")
         ->type_name("PROFILE|IMAGE")
         ->expected(1)
-        ->take_all();
+        ->allow_extra_args(false)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+        ->check(not_empty());
     command
         .add_option("--vpcd", options.vpcd,
                     "Where vpcd listens (127.0.0.1:35963); HOST, PORT or [IPV6]:PORT will do")
-        ->type_name("HOST:PORT");
+        ->type_name("HOST:PORT")
+        ->check(not_empty());
     command
         .add_option(
             "--listen", options.listen,
             "For a vpcd that connects to us (\"reversed\"): at this port of 127.0.0.1 and the next one")
-        ->type_name("[HOST:]PORT");
+        ->type_name("[HOST:]PORT")
+        ->check(not_empty());
     command
         .add_option("--image", options.images,
                     "Save the card here at the end; a second one is for the second card")
         ->type_name("FILE")
         ->expected(1)
-        ->take_all();
+        ->allow_extra_args(false)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+        ->check(not_empty());
     command.add_option("--trace", options.trace, "Write everything that happens here, as JSON lines")
-        ->type_name("FILE");
-    command.add_option("--seed", options.seed, "Make the cards' random numbers and keys reproducible");
+        ->type_name("FILE")
+        ->check(not_empty());
+    command.add_option("--seed", options.seed, "Make the cards' random numbers and keys reproducible")
+        ->check(counting_number());
     command.add_flag("--once", options.once,
                      "Do not wait: status 3 if there is no vpcd, and the end when it goes");
     command.add_flag("--show-secrets", options.show_secrets,

@@ -9,6 +9,9 @@
 
 namespace cardrig::harness {
 
+/// Added to the signal that ended a command, as shells do, for its exit status.
+inline constexpr int signal_base = 128;
+
 /// SIGINT, SIGTERM and SIGHUP do nothing by themselves while it lives. Make it before any other thread.
 class SignalWatch final {
 public:

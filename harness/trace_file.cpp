@@ -3,7 +3,9 @@
 #include "apdu/printable.h"
 #include "harness/errors.h"
 #include "harness/files.h"
+#include "harness/rig/unique_fd.h"
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -110,14 +112,58 @@ void check_event(const nlohmann::json& json) {
     }
 }
 
+/// Or as much of it as a trace's line can have.
+std::string first_line(const std::string& path) {
+    constexpr std::size_t longest_line = 1UL << 20U;
+    const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    if (!file) {
+        refuse(path, "look at the file in the place of");
+    }
+    std::string text;
+    std::array<char, 4096> block{};
+    ssize_t count = 0;
+    while (text.size() < longest_line && text.find('\n') == std::string::npos &&
+           (count = ::read(file.get(), block.data(), block.size())) > 0) {
+        text.append(block.data(), static_cast<std::size_t>(count));
+    }
+    return text.substr(0, text.find('\n'));
+}
+
 } // namespace
 
+void check_trace_place(const std::string& path, const std::vector<std::string>& others) {
+    for (const std::string& other : others) {
+        if (same_file(path, other)) {
+            throw RequestError(fmt::format(
+                "--trace {}: the trace would be written over {}: give it a file of its own", path, other));
+        }
+    }
+    struct stat there {};
+    if (::stat(path.c_str(), &there) != 0 || !S_ISREG(there.st_mode) || there.st_size == 0) {
+        return;
+    }
+    bool trace = false;
+    try {
+        trace = !parse_trace(first_line(path), path).empty();
+    } catch (const RequestError&) { // it is none
+    }
+    if (!trace) {
+        throw RequestError(fmt::format(
+            "--trace {}: this file is no trace, and would be overwritten; remove it first", path));
+    }
+}
+
 TraceFile::TraceFile(std::string path) : path_(std::move(path)) {
-    descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    // A file that was there before keeps its mode otherwise.
+    // Nobody waits for a pipe's reader who may never come.
+    descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0600);
+    if (descriptor_ < 0 && errno == ENXIO) {
+        throw RequestError(fmt::format("{}: cannot write the trace: nobody reads from there", path_));
+    }
     if (descriptor_ < 0) {
         refuse(path_, "write");
     }
+    ::fcntl(descriptor_, F_SETFL, ::fcntl(descriptor_, F_GETFL) & ~O_NONBLOCK);
+    // A file that was there before keeps its mode otherwise.
     struct stat kind {};
     if (::fstat(descriptor_, &kind) == 0 && S_ISREG(kind.st_mode) && ::fchmod(descriptor_, 0600) != 0) {
         const int error = errno;

@@ -10,11 +10,17 @@
 
 namespace cardrig::harness {
 
+/// Whether a trace can be written there without a loss. Throws RequestError where it would be written over
+/// one of `others` (files that a command reads or writes besides; names of no file do no harm), or over a
+/// file that has something in it and does not begin as a trace. Changes nothing.
+void check_trace_place(const std::string& path, const std::vector<std::string>& others);
+
 /// A trace file that is being written. Every event is in the file once write() has returned, so that a rig
 /// that is killed leaves what it saw.
 class TraceFile {
 public:
-    /// Creates the file (mode 0600) or empties it. Throws RequestError with the path and the system's reason.
+    /// Creates the file (mode 0600) or empties it. Throws RequestError with the path and the system's reason,
+    /// also for a pipe that nobody reads.
     explicit TraceFile(std::string path);
     TraceFile(const TraceFile&) = delete;
     TraceFile& operator=(const TraceFile&) = delete;
