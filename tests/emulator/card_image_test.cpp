@@ -5,6 +5,7 @@
 #include "emulator/inspection.h"
 #include "emulator/protection.h"
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <random>
@@ -130,6 +131,11 @@ public:
         config.piv.longest_object = number(smallest_longest_object, largest_longest_object);
         if (number(0, 1) == 0) {
             config.piv.yubico = YubicoExtensions{{byte(), byte(), byte()}, number(0, UINT32_MAX)};
+            // The factory codes, of six and of eight characters, keep the rules.
+            PasscodeRules& own = config.piv.passcode;
+            own.min_length = std::min<std::uint8_t>(own.min_length, 6);
+            own.max_length = std::max<std::uint8_t>(own.max_length, 6);
+            config.piv.unblocking_code.max_length = 8;
         }
         config.timing.command = wait();
         config.timing.byte = wait();
