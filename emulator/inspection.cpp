@@ -196,7 +196,7 @@ private:
 
 Result<bool> code_is(const CardImage& image, ObjectId object, std::string_view code, const char* if_none) {
     MemoryNvm copy(image.config.geometry, image.memory, image.weak);
-    const auto store = ObjectStore::mount(copy);
+    const auto store = ObjectStore::mount(copy, image.config.protection);
     if (!store) {
         return tl::make_unexpected(store.error());
     }

@@ -3,7 +3,6 @@
 #include "emulator/store/journal.h"
 #include "emulator/store/layout.h"
 #include "emulator/store/record.h"
-#include "emulator/store/tables.h"
 
 #include <boost/test/unit_test.hpp>
 
@@ -494,68 +493,6 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_free_page_is_written_even_where_it_looks_right, 
     // A journal holds all four pages too, and spares home what it firmly has.
     const int spared = Each::value == Protection::journal ? 4 : 0;
     BOOST_TEST(writes_of(2) == over_something_else - spared);
-}
-
-// One weak bit in each page that nobody has: half of all readings are what is to be written.
-BOOST_AUTO_TEST_CASE_TEMPLATE(a_free_page_with_weak_bits_is_not_believed, Each, EachProtection) {
-    const Bytes content = pattern(32, 1);
-    for (std::uint64_t seed = 1; seed <= 16; ++seed) {
-        MemoryNvm memory{small};
-        const auto store = formatted(memory, Each::value);
-        BOOST_CHECK(put(*store, first, content) == CommitResult::committed);
-        BOOST_CHECK(erase(*store, first) == CommitResult::committed);
-        memory.weak().state = seed;
-        for (std::uint32_t page = 0; page < small.size(); page += small.page_size) {
-            const ByteView there = ByteView(memory.bytes()).subspan(page, content.size());
-            if (std::ranges::equal(there, content)) {
-                memory.weak().masks[page + 5] = 0x10;
-            }
-        }
-        BOOST_REQUIRE(!memory.weak().masks.empty());
-        BOOST_CHECK(put(*store, first, content) == CommitResult::committed);
-        for (int reading = 0; reading < 16; ++reading) {
-            BOOST_TEST((mounted(memory)->read(first) == content));
-        }
-    }
-}
-
-// Read one by one, each object of such a directory would cost the whole memory.
-BOOST_AUTO_TEST_CASE(a_directory_whose_every_object_claims_the_same_pages_is_refused) {
-    const NvmGeometry geometry{32, 2, 128};
-    MemoryNvm nvm{geometry};
-    const auto store = formatted(nvm, Protection::none);
-    BOOST_CHECK(put(*store, first, pattern(store->free_bytes() - 320, 1)) == CommitResult::committed);
-    const auto layout = store::Layout::of(geometry, Protection::none).value();
-    const auto home = ByteView(nvm.bytes()).subspan(layout.home.offset);
-    const auto forged = [&](std::size_t copies, std::uint32_t length) {
-        auto tables = store::Tables::decode(layout, home).value();
-        const store::DirectoryEntry whole = *tables.find(first);
-        for (std::uint32_t i = 1; i < copies; ++i) {
-            tables.directory.at(i) = {ObjectId{100 + i}, length, whole.first};
-        }
-        Bytes bytes = nvm.bytes();
-        std::ranges::copy(tables.encode(layout), bytes.begin() + layout.home.offset);
-        return bytes;
-    };
-    BOOST_TEST(mount_error(geometry, forged(layout.directory_entries, 0xFFFF'FFF0)).find("many times") !=
-               std::string::npos);
-    // Neither a few torn lengths nor many short ones are too much.
-    for (const Bytes& bytes : {forged(5, 0xFFFF'FFF0), forged(layout.directory_entries, 32)}) {
-        MemoryNvm few{geometry, bytes};
-        const auto come_up = ObjectStore::mount(few);
-        BOOST_REQUIRE(come_up.has_value());
-        BOOST_TEST((*come_up)->read(ObjectId{101})->size() <= geometry.size());
-    }
-}
-
-BOOST_AUTO_TEST_CASE(memory_that_is_laid_out_for_another_protection_can_be_refused) {
-    for (const Protection laid_out : all_protections) {
-        MemoryNvm nvm{small};
-        static_cast<void>(formatted(nvm, laid_out));
-        for (const Protection expected : all_protections) {
-            BOOST_TEST(ObjectStore::mount(nvm, expected).has_value() == (laid_out == expected));
-        }
-    }
 }
 
 BOOST_AUTO_TEST_CASE(memory_of_the_first_version_is_read_and_written) {
