@@ -106,8 +106,8 @@ bool same_file(const std::string& path, const std::string& other) {
     }
     std::error_code error;
     std::error_code other_error;
-    const auto place = std::filesystem::weakly_canonical(path, error);
-    const auto other_place = std::filesystem::weakly_canonical(other, other_error);
+    const auto place = std::filesystem::weakly_canonical(std::filesystem::absolute(path), error);
+    const auto other_place = std::filesystem::weakly_canonical(std::filesystem::absolute(other), other_error);
     return first_there == second_there && !error && !other_error && place == other_place;
 }
 
