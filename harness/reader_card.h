@@ -27,6 +27,9 @@ public:
     /// The answer, or none where the card left the reader (or lost its power) instead of answering: the link
     /// then shows it as gone until somebody inserts it again.
     [[nodiscard]] virtual std::optional<Bytes> transmit(ByteView command) = 0;
+    /// The rig has to end: what the card is made to wait for, now and from now on, is over at once. From any
+    /// thread, also while a command runs.
+    virtual void hurry() {}
 };
 
 } // namespace cardrig::harness

@@ -46,6 +46,7 @@ public:
     void reset() override;
     [[nodiscard]] Bytes atr() override;
     [[nodiscard]] std::optional<Bytes> transmit(ByteView command) override;
+    void hurry() override;
 
     /// The card as it is now: configuration and memory.
     [[nodiscard]] emulator::CardImage image() const;

@@ -19,6 +19,8 @@ SignalWatch::SignalWatch() {
 }
 
 SignalWatch::~SignalWatch() {
+    while (take()) { // what came too late to matter must not end the process when it is let through
+    }
     pthread_sigmask(SIG_SETMASK, &before_, nullptr);
 }
 

@@ -15,11 +15,22 @@ public:
         return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
     }
     void wait(std::chrono::microseconds duration) override {
-        std::mutex mutex;
-        std::condition_variable never;
-        std::unique_lock lock(mutex);
-        never.wait_for(lock, duration, [] { return false; });
+        std::unique_lock lock(mutex_);
+        stopping_.wait_for(lock, duration, [this] { return stopped_; });
     }
+    /// Ends a wait that is under way, and all that come: for a rig that has to end. From any thread.
+    void stop() {
+        {
+            const std::scoped_lock lock(mutex_);
+            stopped_ = true;
+        }
+        stopping_.notify_all();
+    }
+
+private:
+    std::mutex mutex_;
+    std::condition_variable stopping_;
+    bool stopped_ = false;
 };
 
 } // namespace cardrig::harness

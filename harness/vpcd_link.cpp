@@ -32,8 +32,12 @@ VpcdLink::VpcdLink(UniqueFd connection, ReaderCard& card, VpcdLinkEvents events)
 }
 
 VpcdLink::~VpcdLink() {
-    shutdown(connection_.get(), SHUT_RDWR);
+    leave();
     thread_.join();
+}
+
+void VpcdLink::leave() {
+    shutdown(connection_.get(), SHUT_RDWR);
 }
 
 void VpcdLink::finish() {

@@ -31,6 +31,8 @@ public:
     /// Takes the card out as soon as a command that runs is answered; returns at once. A reader that does not
     /// take its answer is left to the destructor.
     void finish();
+    /// Takes the card out as the destructor does, and returns at once: connected() tells when it is done.
+    void leave();
     /// False once the card left by itself, or vpcd went away.
     [[nodiscard]] bool connected() const { return connected_.load(); }
     /// Waits until it is no more connected.

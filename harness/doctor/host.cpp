@@ -17,6 +17,9 @@
 
 #include <netinet/in.h>
 #include <sched.h>
+#include <sstream>
+#include <string>
+#include <string_view>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -95,21 +98,44 @@ Check check_run_folder() {
     return check;
 }
 
-bool somebody_listens(std::uint16_t port) {
-    return static_cast<bool>(connect_to_port(port).socket);
+/// Whether a table of the kernel's TCP sockets (proc(5): the local address as hexadecimal ADDRESS:PORT
+/// second, the state fourth) has a listener at the port.
+bool lists_listener(const char* table, std::uint16_t port) {
+    constexpr std::string_view listening = "0A";
+    const std::string wanted = fmt::format(":{:04X}", port);
+    std::ifstream lines(table);
+    std::string line;
+    while (std::getline(lines, line)) {
+        std::istringstream words(line);
+        std::string number;
+        std::string local;
+        std::string remote;
+        std::string state;
+        words >> number >> local >> remote >> state;
+        if (state == listening && local.ends_with(wanted)) {
+            return true;
+        }
+    }
+    return false;
 }
 
-/// A port that a daemon could have: vpcd listens on all addresses.
-int cannot_listen(std::uint16_t port) {
+/// Looked up rather than tried: vpcd would take a connection for a card, and keep it until the card that is
+/// in leaves.
+bool somebody_listens(std::uint16_t port) {
+    return lists_listener("/proc/net/tcp", port) || lists_listener("/proc/net/tcp6", port);
+}
+
+/// A port that a daemon could have: vpcd listens on all addresses. Not listened at, lest a card be put into
+/// it.
+int cannot_bind(std::uint16_t port) {
     const UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     const int on = 1;
     static_cast<void>(setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on));
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(port);
-    const bool bound = socket &&
-                       bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
-                       listen(socket.get(), 1) == 0;
+    const bool bound =
+        socket && bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
     return bound ? 0 : errno;
 }
 
@@ -125,7 +151,7 @@ Check check_ports() {
     for (const std::uint16_t port : {first, static_cast<std::uint16_t>(first + 1)}) {
         if (somebody_listens(port)) {
             words.push_back(fmt::format("{}: somebody listens, as a vpcd does", port));
-        } else if (const int error = cannot_listen(port); error != 0) {
+        } else if (const int error = cannot_bind(port); error != 0) {
             check.state = CheckState::limited;
             words.push_back(fmt::format("{}: taken ({})", port, std::strerror(error)));
         } else {

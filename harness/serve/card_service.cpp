@@ -165,6 +165,9 @@ void Service::finish() {
     while (!std::ranges::all_of(slots_, finished) && Clock::now() < until && !signals_.take()) {
         wait(until, false);
     }
+    for (ReaderCard* const card : options_.cards) {
+        card->hurry();
+    }
     slots_.clear();
 }
 

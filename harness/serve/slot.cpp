@@ -1,6 +1,7 @@
 #include "harness/serve/slot.h"
 
 #include <algorithm>
+#include <system_error>
 #include <utility>
 
 #include <fmt/format.h>
@@ -101,13 +102,16 @@ void Slot::not_reached() {
     pause_ = std::min(pause_ * 2, longest_pause);
 }
 
-/// The newest connection counts: where there is an older one its vpcd is gone, or it is none.
+/// The newest connection counts: where there is an older one its vpcd is gone, or it is none. A command may
+/// still run for that one, and nothing here waits for it.
 void Slot::accept() {
     while (UniqueFd connection = accept_from(listener_.get())) {
-        if (link_) {
-            take_out();
-        }
-        put_in(std::move(connection));
+        next_ = std::move(connection);
+    }
+    if (next_ && link_) {
+        link_->leave();
+    } else if (next_) {
+        put_in(std::move(next_));
     }
 }
 
@@ -122,7 +126,14 @@ void Slot::put_in(UniqueFd connection) {
         wakeup_->wake();
     };
     events.ended = [wakeup = wakeup_] { wakeup->wake(); };
-    link_ = std::make_unique<VpcdLink>(std::move(connection), card_, std::move(events));
+    try {
+        link_ = std::make_unique<VpcdLink>(std::move(connection), card_, std::move(events));
+    } catch (const std::system_error& error) { // no thread to be had: it may go better next time
+        options_.moved(false);
+        wonder_at_.reset();
+        trouble_ = error.what();
+        not_reached();
+    }
 }
 
 void Slot::look_at_link() {
@@ -169,6 +180,7 @@ void Slot::finish() {
     finishing_ = true;
     listener_.reset();
     dialing_.reset();
+    next_.reset();
     if (link_) {
         link_->finish();
     }

@@ -80,6 +80,7 @@ private:
     std::string trouble_;
     bool card_failed_ = false;
     std::exception_ptr card_error_;
+    UniqueFd next_; ///< a newer connection, which waits for the card to be out of the older one
     std::unique_ptr<VpcdLink> link_; ///< last: its thread uses the others
 };
 

@@ -105,6 +105,17 @@ def test_a_pcscd_that_runs_already_is_seen_and_left_alone():
         assert world.daemon.poll() is None
 
 
+def test_a_card_that_is_served_is_left_in_peace_however_often():
+    with World() as world:
+        world.start_pcscd()
+        world.start(CARDRIG, "serve", "--card", "piv-staff", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        world.wait_for_cards()
+        for _ in range(3):
+            found = checks(world.run(CARDRIG, "doctor", "--json"))
+            assert found["vpcd-ports"]["found"].count("somebody listens") == 2
+        world.wait_for_cards()
+
+
 def test_an_ordinary_user_is_told_what_holds_for_him():
     folder = Path(subprocess.check_output(["mktemp", "-d"], text=True).strip())
     try:

@@ -362,6 +362,22 @@ def test_a_signal_while_a_command_runs_leaves_client_and_image_whole(world, tmp_
         assert error
 
 
+def test_a_second_signal_does_not_wait_for_a_slow_card(world, tmp_path):
+    slow, after = tmp_path / "slow.image", tmp_path / "after.image"
+    subprocess.run([CARDRIG, "card", "new", "piv-staff", "-o", slow, "--set",
+                    "timing={generate: {rsa-2048: 10 minutes}}"], check=True)
+    world.start_pcscd()
+    served = Served(world, tmp_path, "--image", after, cards=[slow])
+    world.wait_for_cards()
+    client = world.start(PIV_TOOL, "-r", "Virtual PCD 00 00", "-s", "9a", "-A", "RSA2048", "-a", "generate",
+                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_until(lambda: served.output.read_text().count("general-authenticate") == 2, "the key pair is asked for")
+    served.process.send_signal(signal.SIGTERM)
+    assert served.stop() == 0
+    assert client.wait(LIMIT) != 0
+    subprocess.run([CARDRIG, "card", "show", after], check=True, stdout=subprocess.DEVNULL)
+
+
 # --- reversed ----------------------------------------------------------------------------------------------------
 
 
@@ -473,8 +489,9 @@ def test_with_once_the_end_of_vpcd_is_the_end(world, tmp_path, image):
     assert tries_left(image) == 2
 
 
-def test_a_host_that_nobody_knows_is_told(tmp_path):
-    got = serve("--once", "--card", "piv-staff", "--vpcd", "no-such-host.invalid")  # RFC 2606, 2: never one
+def test_a_host_that_nobody_knows_is_told(world):
+    # Where there is no network to ask; RFC 2606, 2: there never is such a host.
+    got = world.run(CARDRIG, "serve", "--once", "--card", "piv-staff", "--vpcd", "no-such-host.invalid")
     assert got.returncode == 3
     assert "no-such-host.invalid:35963" in got.stderr
 
