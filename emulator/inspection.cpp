@@ -66,6 +66,8 @@ private:
             damage = fmt::format("the card has no {}", what);
         } else if (code->size() != piv::code_size) {
             damage = fmt::format("the card has no {} in the form that it keeps one", what);
+        } else if (piv::is_blank_code(*code)) {
+            damage = fmt::format("the card's {} is erased", what);
         }
         return code ? digest_of(*code) : std::string();
     }

@@ -97,6 +97,9 @@ apdu::Bytes read_file(const std::string& path) {
 }
 
 bool same_file(const std::string& path, const std::string& other) {
+    if (path.empty() || other.empty()) {
+        return false; // no file at all
+    }
     struct stat first = {};
     struct stat second = {};
     const bool first_there = ::stat(path.c_str(), &first) == 0;

@@ -228,7 +228,7 @@ std::optional<std::string> not_one_passcode(const Evidence& evidence, const Excu
 }
 
 /// Nobody tells what the global passcode may be now: so it is the one from before, unless the card may have
-/// accepted another one in this run, and then neither a factory value nor what erased memory reads as.
+/// accepted another one in this run, and then no factory value. (One that is erased is a damage.)
 std::optional<std::string> other_global_passcode(const Evidence& evidence, const CardState& before,
                                                  const CardState& after, const Excused& excused) {
     if (before.global_passcode_digest == after.global_passcode_digest) {
@@ -241,9 +241,6 @@ std::optional<std::string> other_global_passcode(const Evidence& evidence, const
         if (works_globally(evidence.after_run, factory)) {
             return "the global passcode is a factory value, and was not before";
         }
-    }
-    if (works_globally(evidence.after_run, "")) {
-        return "the global passcode is erased";
     }
     return std::nullopt;
 }
