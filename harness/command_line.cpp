@@ -53,6 +53,9 @@ std::string parse_message(const CLI::App& app, const CLI::ParseError& error) {
     for (const CLI::App* at = &app; at != &where; command += " " + at->get_name()) {
         at = at->get_subcommands().front();
     }
+    if (dynamic_cast<const CLI::ValidationError*>(&error) != nullptr) {
+        return fmt::format("{} (see {} --help)", error.what(), command); // a known option's value
+    }
     const auto leftover = app.remaining(true);
     const auto commands = words_of(where, false);
     if (leftover.empty() && !commands.empty()) {
