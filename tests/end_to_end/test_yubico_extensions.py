@@ -5,10 +5,10 @@ import re
 
 import pytest
 
-from client_session import (PASSCODE, UNBLOCKING_CODE, WRONG, Authority, need_pkcs11_tool, openssl, public_key, scratch,
+from client_session import (PASSCODE, UNBLOCKING_CODE, WRONG, need_pkcs11_tool, openssl, public_key, scratch,
                             self_made, verifies)
 from rig_processes import need
-from yubico_session import Tool
+from yubico_session import Tool, authority, message
 
 OPENSC_TOOL = need("opensc-tool", "opensc")
 PKCS15_TOOL = need("pkcs15-tool", "opensc")
@@ -17,11 +17,6 @@ PKCS11_TOOL = need_pkcs11_tool()
 OTHER_MANAGEMENT_KEY = "A1A2A3A4A5A6A7A8B1B2B3B4B5B6B7B8C1C2C3C4C5C6C7C8"
 WITH_OTHER = "--key=" + OTHER_MANAGEMENT_KEY
 NOT_AUTHENTICATED = "Failed authentication with the application"
-
-
-@pytest.fixture(scope="module")
-def authority(scratch):
-    return Authority(scratch)
 
 
 @pytest.fixture(scope="module")
@@ -35,13 +30,6 @@ def shared(scratch):
 def tool(tmp_path):
     with Tool(tmp_path, "piv-yubico") as tool:
         yield tool
-
-
-@pytest.fixture
-def message(tmp_path):
-    path = tmp_path / "message"
-    path.write_bytes(b"a message of some length " * 50)
-    return path
 
 
 def tries_left(tool):

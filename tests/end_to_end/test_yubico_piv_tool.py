@@ -5,36 +5,11 @@ import re
 
 import pytest
 
-from client_session import PASSCODE, Authority, der, public_key, scratch, shown, verifies
+from client_session import PASSCODE, der, public_key, scratch, shown, verifies
 from rig_processes import need
-from yubico_session import EVERY_SLOT, Tool
+from yubico_session import EVERY_SLOT, Tool, authority, message, shared, tool
 
 PKCS15_TOOL = need("pkcs15-tool", "opensc")
-
-
-@pytest.fixture(scope="module")
-def authority(scratch):
-    return Authority(scratch)
-
-
-@pytest.fixture(scope="module")
-def shared(scratch):
-    """A card for all tests that make what they need in a slot, whatever was there before."""
-    with Tool(scratch) as tool:
-        yield tool
-
-
-@pytest.fixture
-def tool(tmp_path):
-    with Tool(tmp_path) as tool:
-        yield tool
-
-
-@pytest.fixture
-def message(tmp_path):
-    path = tmp_path / "message"
-    path.write_bytes(b"a message of some length " * 50)
-    return path
 
 
 def test_a_blank_card_is_found_blank(tool):

@@ -2,7 +2,9 @@
 
 import gzip
 
-from client_session import PASSCODE, Session, der, new_card
+import pytest
+
+from client_session import PASSCODE, Authority, Session, der, new_card, scratch
 from rig_processes import need
 
 PIV_TOOL = need("yubico-piv-tool", "yubico-piv-tool")
@@ -47,3 +49,28 @@ class Tool(Session):
         said = self.piv("-s", slot, "-a", "import-certificate", "-i", given, *options).said
         assert "Successfully imported a new certificate." in said
         return public, certificate
+
+
+@pytest.fixture(scope="module")
+def authority(scratch):
+    return Authority(scratch)
+
+
+@pytest.fixture(scope="module")
+def shared(scratch):
+    """A card for all tests that make what they need in a slot, whatever was there before."""
+    with Tool(scratch) as tool:
+        yield tool
+
+
+@pytest.fixture
+def tool(tmp_path):
+    with Tool(tmp_path) as tool:
+        yield tool
+
+
+@pytest.fixture
+def message(tmp_path):
+    path = tmp_path / "message"
+    path.write_bytes(b"a message of some length " * 50)
+    return path
