@@ -114,7 +114,7 @@ public:
         if (card_->atr().empty()) {
             throw PowerCutError("the card has no power");
         }
-        std::optional<Bytes> answer;
+        harness::Answer answer;
         {
             const py::gil_scoped_release release;
             answer = card_->transmit(bytes);

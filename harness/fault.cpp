@@ -4,6 +4,7 @@
 
 #include <array>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -98,6 +99,7 @@ Result<Effect> Effect::parse(std::string_view text) {
     case Verb::answer:
         return parse_answer(rest);
     case Verb::remove:
+    default:
         break;
     }
     if (!rest.empty()) {
@@ -114,7 +116,7 @@ std::string Effect::text() const {
         return tearing == Tearing{} ? "cut-power" : fmt::format("cut-power {}", tearing.text());
     case Verb::answer:
         return fmt::format("answer {}", apdu::to_string(status));
-    case Verb::remove:
+    default:
         break;
     }
     return std::string(word(verb));

@@ -1,11 +1,12 @@
 // Places: where in a run something happens. The one notation for them, for scenarios, options, Python and
 // replay.
 //
-//     <command> [object] [#n] [block k] [write #m | before | after]
-//     write #n
+//     <command> [object] [#n] [block k] [write #m | before | after] [card NAME]
+//     write #n [card NAME]
 //
 // "put-data signature-certificate #1 block 3 before", "generate-key-pair 9C after", "write #217", "put-data
-// signature-certificate write #5". Commands and objects are the words of apdu::DecodedCommand.
+// signature-certificate write #5". Commands and objects are the words of apdu::DecodedCommand; `any` is any
+// command.
 #pragma once
 
 #include "apdu/decoder.h"
@@ -33,6 +34,8 @@ struct Place {
     /// The m-th memory write (of the command, or of all), from 1; then `moment` means nothing.
     std::optional<std::uint64_t> write;
     Moment moment = Moment::before;
+    /// The card that it happens at, by name ("2", "agent"); empty: the first.
+    std::string card;
 
     /// Fails with a message that names the offending word and the nearest right one.
     [[nodiscard]] static apdu::Result<Place> parse(std::string_view text);

@@ -3,14 +3,24 @@
 
 #include "apdu/bytes.h"
 
-#include <optional>
+#include <cstdint>
+
+#include <tl/expected.hpp>
 
 namespace cardrig::harness {
 
 using apdu::Bytes;
 using apdu::ByteView;
 
-/// Called by one reader link's thread at a time.
+/// Why a command has no answer.
+enum class NoAnswer : std::uint8_t {
+    removed,  ///< the card is out of the reader
+    no_power, ///< it is in, and says nothing until it is powered on again (a reset does that, too)
+};
+
+using Answer = tl::expected<Bytes, NoAnswer>;
+
+/// Called by one reader link's thread at a time, but for hurry() and lose_power().
 class ReaderCard {
 public:
     ReaderCard() = default;
@@ -24,12 +34,15 @@ public:
     virtual void reset() = 0;
     /// Empty while it is mute or without power.
     [[nodiscard]] virtual Bytes atr() = 0;
-    /// The answer, or none where the card left the reader (or lost its power) instead of answering: the link
-    /// then shows it as gone until somebody inserts it again.
-    [[nodiscard]] virtual std::optional<Bytes> transmit(ByteView command) = 0;
+    /// The answer, or why there is none.
+    [[nodiscard]] virtual Answer transmit(ByteView command) = 0;
     /// The rig has to end: what the card is made to wait for, now and from now on, is over at once. From any
     /// thread, also while a command runs.
     virtual void hurry() {}
+    /// The card is torn out, or its power fails: from this moment on nothing more reaches its memory, and
+    /// what a running command waits for is over. From any thread, also while a command runs, which then has
+    /// no answer. Until the next power_on().
+    virtual void lose_power() {}
 };
 
 } // namespace cardrig::harness

@@ -191,9 +191,9 @@ struct RiggedCard::Parts {
         trace.add("apdu", index, std::move(event));
     }
 
-    std::optional<Bytes> transmit(ByteView command) {
+    Answer transmit(ByteView command) {
         if (!card) {
-            return std::nullopt;
+            return tl::make_unexpected(NoAnswer::no_power);
         }
         const auto begin = std::chrono::steady_clock::now();
         Exchange exchange{command, decoder.command(command), false, {}, {}, {}};
@@ -205,10 +205,13 @@ struct RiggedCard::Parts {
             trace_fault(fault);
         }
         faults.end();
-        if (!exchange.response) {
-            lose_power(!exchange.happened.empty() && exchange.happened.back().effect.verb == Verb::remove);
+        if (exchange.response) {
+            return std::move(*exchange.response);
         }
-        return std::move(exchange.response);
+        const bool removed =
+            !exchange.happened.empty() && exchange.happened.back().effect.verb == Verb::remove;
+        lose_power(removed);
+        return tl::make_unexpected(removed ? NoAnswer::removed : NoAnswer::no_power);
     }
 };
 
@@ -261,7 +264,7 @@ Bytes RiggedCard::atr() {
     return {atr.begin(), atr.end()};
 }
 
-std::optional<Bytes> RiggedCard::transmit(ByteView command) {
+Answer RiggedCard::transmit(ByteView command) {
     const std::scoped_lock lock(mutex_);
     return parts_->transmit(command);
 }

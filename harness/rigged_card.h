@@ -45,7 +45,7 @@ public:
     void power_off() override;
     void reset() override;
     [[nodiscard]] Bytes atr() override;
-    [[nodiscard]] std::optional<Bytes> transmit(ByteView command) override;
+    [[nodiscard]] Answer transmit(ByteView command) override;
     void hurry() override;
 
     /// The card as it is now: configuration and memory.

@@ -131,7 +131,7 @@ bool VpcdLink::handle(ByteView payload) {
     case VpcdRequest::command:
         break;
     }
-    const std::optional<Bytes> response = card_.transmit(payload);
+    const Answer response = card_.transmit(payload);
     // No answer would hang the reader until the connection ends, an empty one even longer.
     card_left_ = !response || response->empty();
     return !card_left_ && answer(*response);

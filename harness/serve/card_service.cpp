@@ -31,7 +31,7 @@ public:
     void reset() override {}
     [[nodiscard]] Bytes atr() override { return {0x00}; }
     /// ISO/IEC 7816-4, table 6: no precise diagnosis.
-    [[nodiscard]] std::optional<Bytes> transmit(ByteView) override { return Bytes{0x6F, 0x00}; }
+    [[nodiscard]] Answer transmit(ByteView) override { return Bytes{0x6F, 0x00}; }
 };
 
 class Service final {

@@ -56,7 +56,7 @@ Bytes InstantCard::atr() {
     return {0x3B, 0x80, 0x80, 0x01, 0x01}; // T=1, as the staff card
 }
 
-std::optional<Bytes> InstantCard::transmit(ByteView /*command*/) {
+harness::Answer InstantCard::transmit(ByteView /*command*/) {
     const std::scoped_lock lock(mutex_);
     const Bytes& answer = answers_.at(next_);
     next_ = (next_ + 1) % answers_.size();

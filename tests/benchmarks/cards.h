@@ -31,7 +31,7 @@ public:
     void power_off() override {}
     void reset() override {}
     [[nodiscard]] Bytes atr() override;
-    [[nodiscard]] std::optional<Bytes> transmit(ByteView command) override;
+    [[nodiscard]] harness::Answer transmit(ByteView command) override;
 
 private:
     std::mutex mutex_;

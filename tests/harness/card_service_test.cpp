@@ -266,7 +266,7 @@ BOOST_AUTO_TEST_CASE(a_card_that_throws_is_out_of_its_reader_and_ends_the_servic
     const Port port;
     port.open();
     ScriptedCard card;
-    card.answer = [](ByteView) -> std::optional<Bytes> { throw std::runtime_error("the card's own words"); };
+    card.answer = [](ByteView) -> Answer { throw std::runtime_error("the card's own words"); };
     Running service({&card}, port.number);
     Reader reader = port.accept();
     reader.send({0, 0, 0, 0});
@@ -284,7 +284,7 @@ BOOST_AUTO_TEST_CASE(a_card_without_an_answer_is_out_of_its_reader_and_ends_the_
         port.open();
         ScriptedCard card;
         card.current_atr.clear();
-        card.answer = [](ByteView) { return std::nullopt; };
+        card.answer = [](ByteView) { return tl::make_unexpected(NoAnswer::removed); };
         Running service({&card}, port.number);
         Reader reader = port.accept();
         reader.send(request);

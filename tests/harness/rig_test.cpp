@@ -21,10 +21,10 @@ public:
     void power_off() override { powered_ = false; }
     void reset() override { ++resets_; }
     Bytes atr() override { return powered_ ? atr_ : Bytes{}; }
-    std::optional<Bytes> transmit(ByteView command) override {
+    Answer transmit(ByteView command) override {
         ++commands_;
         if (command.size() > 1 && command[1] == 0xFE) { // leaves the reader
-            return std::nullopt;
+            return tl::make_unexpected(NoAnswer::removed);
         }
         return command.size() > 1 && command[1] == 0xA4 ? Bytes{0x6A, 0x82} : Bytes{0x90, 0x00};
     }

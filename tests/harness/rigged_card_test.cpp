@@ -33,7 +33,7 @@ struct Fixture {
     Fixture() { card.power_on(); }
     explicit Fixture(bool show_secrets) : trace(show_secrets) { card.power_on(); }
 
-    std::optional<apdu::Bytes> send(const char* command) { return card.transmit(hex(command)); }
+    Answer send(const char* command) { return card.transmit(hex(command)); }
 
     /// Status word in hex, or "none".
     std::string status(const char* command) {

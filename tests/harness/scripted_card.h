@@ -23,13 +23,14 @@ public:
         current_atr = atr_after_reset;
     }
     Bytes atr() override { return powered ? current_atr : Bytes{}; }
-    std::optional<Bytes> transmit(ByteView command) override { return answer(command); }
+    Answer transmit(ByteView command) override { return answer(command); }
 
     std::string log; ///< to be read when the link is gone
     bool powered = false;
     Bytes current_atr{0x3B, 0x00};
     Bytes atr_after_reset{0x3B, 0x01, 0xAA};
-    std::function<std::optional<Bytes>(ByteView)> answer = [](ByteView command) {
+    /// Its answer to each command: the command itself.
+    std::function<Answer(ByteView)> answer = [](ByteView command) {
         return Bytes(command.begin(), command.end());
     };
 };

@@ -90,7 +90,7 @@ BOOST_AUTO_TEST_CASE(the_atr_is_told_also_while_the_card_has_no_power) {
 
 BOOST_AUTO_TEST_CASE(a_card_that_leaves_instead_of_answering_is_gone_for_the_reader) {
     ScriptedCard card;
-    card.answer = [](ByteView) { return std::nullopt; };
+    card.answer = [](ByteView) { return tl::make_unexpected(NoAnswer::removed); };
     {
         Reader reader(card);
         reader.send({0, 0, 0, 0});
@@ -140,7 +140,7 @@ BOOST_AUTO_TEST_CASE(the_longest_answer_passes_and_a_longer_one_is_an_error) {
 
 BOOST_AUTO_TEST_CASE(what_a_card_throws_is_carried_to_whoever_asks) {
     ScriptedCard card;
-    card.answer = [](ByteView) -> std::optional<Bytes> { throw std::runtime_error("the card's own words"); };
+    card.answer = [](ByteView) -> Answer { throw std::runtime_error("the card's own words"); };
     Reader reader(card);
     BOOST_TEST(!reader.link->error());
     reader.send({0, 0, 0, 0});
@@ -197,7 +197,7 @@ BOOST_AUTO_TEST_CASE(a_card_that_is_mute_or_has_no_answer_has_left_by_itself) {
     for (const Bytes& request : {Bytes{4}, Bytes{0, 0, 0, 0}}) {
         ScriptedCard card;
         card.current_atr.clear();
-        card.answer = [](ByteView) { return std::nullopt; };
+        card.answer = [](ByteView) { return tl::make_unexpected(NoAnswer::removed); };
         Reader reader(card);
         reader.send(request);
         BOOST_TEST(!reader.receive().has_value());
