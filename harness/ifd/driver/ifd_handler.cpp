@@ -6,11 +6,12 @@
 #include <map>
 
 #pragma GCC visibility push(default)
+extern "C" { // which the header leaves to us
 #include <ifdhandler.h>
-#include <reader.h>
 
 // pcscd's own log; weak, because other programs that load this library have none.
-extern "C" [[gnu::weak, gnu::format(printf, 2, 3)]] void log_msg(int priority, const char* format, ...);
+[[gnu::weak, gnu::format(printf, 2, 3)]] void log_msg(int priority, const char* format, ...);
+}
 #pragma GCC visibility pop
 
 namespace {
