@@ -20,6 +20,7 @@ using cardrig::harness::ifd::Ask;
 using cardrig::harness::ifd::Bytes;
 using cardrig::harness::ifd::ByteView;
 using cardrig::harness::ifd::Channel;
+using cardrig::harness::ifd::most_apdu_bytes;
 using cardrig::harness::ifd::most_atr_bytes;
 using cardrig::harness::ifd::Outcome;
 using cardrig::harness::ifd::Presence;
