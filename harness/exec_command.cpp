@@ -83,11 +83,11 @@ int run_with_cards(const ExecOptions& options) {
     MakeOptions make;
     make.now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
     std::vector<std::unique_ptr<RiggedCard>> cards;
-    std::vector<ReaderCard*> in_readers;
+    std::vector<RigReaderPlan> readers;
     for (const std::string& card : options.cards) {
         cards.push_back(std::make_unique<RiggedCard>(static_cast<int>(cards.size()), open_card(card, make),
                                                      options.seed, trace));
-        in_readers.push_back(cards.back().get());
+        readers.push_back({{}, cards.back().get()});
     }
     // Last: a request that is refused leaves an older trace as it is.
     std::unique_ptr<TraceFile> file;
@@ -98,9 +98,8 @@ int run_with_cards(const ExecOptions& options) {
     int status = 0;
     {
         RigOptions in;
-        in.cards_in = true;
         in.signals = &signals;
-        Rig rig(in_readers, in);
+        Rig rig(readers, in);
         status = run_in_rig(rig, options);
     }
     if (!options.image.empty()) {

@@ -123,7 +123,7 @@ def test_words_after_the_command_are_the_commands():
     (["--card", "no-such-profile", "--", "true"], "no-such-profile"),
     (["--", "true"], "--card"),
     (["--card", "piv-staff"], "no command"),
-    (["--card", "piv-staff", "--card", "piv-staff", "--card", "piv-staff", "--", "true"], "one or two"),
+    (["--card", "piv-staff", "--card", "piv-staff", "--card", "piv-staff", "--", "true"], "at most 2"),
 ])
 def test_own_trouble_gives_125_and_says_what_is_wrong(words, message):
     got = subprocess.run([CARDRIG, "exec", *words], capture_output=True, text=True, timeout=LIMIT)
