@@ -134,14 +134,14 @@ struct Rig::Parts {
 Rig::Parts::Parts(std::vector<RigReaderPlan> given_plans, const RigOptions& given_options)
     : plans(std::move(given_plans)), options(given_options) {
     check_count(plans.size(), options.kind);
-    readers = make_vpcd_readers(plans);
     const PcscHost host = find_pcsc_host([this] { check_signals(); });
     folder = make_rig_folder();
     try {
+        readers = make_vpcd_readers(plans, host);
         make_folder(folder + "/readers");
         UniqueFd listener = listen_at(socket_path(folder));
-        keeper = std::make_unique<Keeper>(host, folder, std::move(listener), client_mask(options.signals),
-                                          readers->first());
+        keeper = std::make_unique<Keeper>(host, readers->daemon_readers(), folder, std::move(listener),
+                                          client_mask(options.signals), readers->first());
     } catch (const std::exception&) {
         remove_folder(folder);
         throw;
@@ -160,6 +160,11 @@ Rig::Parts::~Parts() {
 
 /// Readers' threads may wait for the daemon: it ends before them.
 void Rig::Parts::end() {
+    for (std::size_t i = 0; i < plans.size(); ++i) {
+        if (ReaderCard* const card = readers->reader(i).card()) {
+            card->hurry();
+        }
+    }
     readers->stop();
     keeper->end();
     readers.reset();
