@@ -70,12 +70,6 @@ private:
 } // namespace
 
 std::unique_ptr<ReaderSet> make_vpcd_readers(const std::vector<RigReaderPlan>& plans, const PcscHost& host) {
-    for (const RigReaderPlan& plan : plans) {
-        if (!plan.name.empty()) {
-            throw RequestError(
-                fmt::format("'{}': vpcd's readers have their own names; the rig's can have any", plan.name));
-        }
-    }
     return std::make_unique<VpcdReaders>(plans, find_vpcd(host.drivers));
 }
 
