@@ -22,13 +22,13 @@ constexpr std::chrono::milliseconds slice{100};
 
 } // namespace
 
-Keeper::Keeper(const PcscHost& host, const std::string& folder, UniqueFd listener,
-               const sigset_t& client_mask, const ConnectionRequest& first) {
+Keeper::Keeper(const PcscHost& host, const DaemonReaders& readers, const std::string& folder,
+               UniqueFd listener, const sigset_t& client_mask, const ConnectionRequest& first) {
     auto [mine, its] = message_pair();
     auto [requests, guardians] = message_pair();
     line_ = std::move(mine);
     guardian_ = std::move(requests);
-    const KeeperPlan plan{{host, folder, listener.get(), guardians.get(), geteuid(), getegid()},
+    const KeeperPlan plan{{host, readers, folder, listener.get(), guardians.get(), geteuid(), getegid()},
                           its.get(),
                           SignalState::current(client_mask)};
     if (first.slots != 0) {

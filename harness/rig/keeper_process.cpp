@@ -155,10 +155,10 @@ bool KeeperProcess::start_daemon() {
     std::string notice;
     if (start == Start::refused) {
         const std::string harm = harm_of_plain_daemon(plan_.daemon);
-        notice =
-            fmt::format("this host refuses namespaces ({}; {}): the private pcscd runs without them, and its "
-                        "readers can be reached from the network",
-                        trouble, why_refused);
+        notice = fmt::format(
+            "this host refuses namespaces ({}; {}): the private pcscd runs without them{}", trouble,
+            why_refused,
+            plan_.daemon.readers.on_ports ? ", and its readers can be reached from the network" : "");
         trouble = fmt::format("this host refuses namespaces ({}; {}), and without them {}", trouble,
                               why_refused, harm);
         start = harm.empty() ? try_daemon(Isolation::none, trouble) : Start::failed;
