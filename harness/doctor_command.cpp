@@ -72,9 +72,8 @@ Check try_a_card(const SignalWatch& signals) {
         RiggedCard card(0, open_card("piv-staff", make), std::nullopt, trace);
         const auto begin = std::chrono::steady_clock::now();
         RigOptions options;
-        options.cards_in = true;
         options.signals = &signals;
-        Rig rig({&card}, options);
+        Rig rig(std::vector<RigReaderPlan>{{{}, &card}}, options);
         const apdu::Bytes atr = atr_through_pcsc(rig.reader_name(0));
         const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begin;
         check.found = fmt::format("ATR {} in {:.0f} ms", apdu::to_hex(atr), took.count());

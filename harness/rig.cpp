@@ -1,14 +1,14 @@
 #include "harness/rig.h"
 
 #include "harness/errors.h"
+#include "harness/relax.h"
 #include "harness/rig/client_run.h"
 #include "harness/rig/folder.h"
 #include "harness/rig/guardian.h"
 #include "harness/rig/keeper.h"
 #include "harness/rig/pcsc_host.h"
-#include "harness/rig/reader_watch.h"
+#include "harness/rig/reader_set.h"
 #include "harness/signal_watch.h"
-#include "harness/vpcd_link.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -30,16 +30,11 @@ namespace cardrig::harness {
 
 namespace {
 
-constexpr std::size_t max_vpcd_cards = 2;
 constexpr std::chrono::seconds start_limit{10};
 constexpr const char* socket_variable = "PCSCLITE_CSOCK_NAME";
 
 std::string socket_path(const std::string& folder) {
     return folder + "/pcscd.comm";
-}
-
-std::string reader_at(std::size_t index) {
-    return fmt::format("Virtual PCD 00 {:02X}", index);
 }
 
 /// Made before the daemon, which then serves it at once.
@@ -92,6 +87,14 @@ std::map<std::string, std::string> own_environment() {
     return variables;
 }
 
+std::vector<std::string> names_of(const std::vector<RigReaderPlan>& plans) {
+    std::vector<std::string> names;
+    for (const RigReaderPlan& plan : plans) {
+        names.push_back(plan.name);
+    }
+    return names;
+}
+
 sigset_t client_mask(const SignalWatch* signals) {
     sigset_t mask;
     pthread_sigmask(SIG_SETMASK, nullptr, &mask);
@@ -101,113 +104,116 @@ sigset_t client_mask(const SignalWatch* signals) {
 } // namespace
 
 struct Rig::Parts {
-    Parts(std::vector<ReaderCard*> given_cards, const RigOptions& options);
+    Parts(std::vector<RigReaderPlan> given_plans, const RigOptions& given_options);
+    Parts(const Parts&) = delete;
+    Parts& operator=(const Parts&) = delete;
     ~Parts();
 
-    void start(const RigOptions& options);
-    void check() const;
+    void start();
+    void end();
     void check_signals() const;
+    void check() const;
     [[noreturn]] void fail(const std::string& what) const;
-    void connect(std::size_t index, std::chrono::milliseconds limit);
-    [[nodiscard]] bool left(std::size_t index) const { return links[index] && !links[index]->connected(); }
-    [[nodiscard]] bool wait_until_in(std::size_t index, std::chrono::milliseconds limit);
-    void wait_until_out(std::size_t index, std::chrono::milliseconds limit);
-    [[nodiscard]] Launch launch_for(const ClientCommand& command,
-                                    const std::map<std::string, std::string>& rig);
+    void settle(std::size_t index, std::chrono::milliseconds limit, const char* state);
+    void throw_card_errors() const;
+    [[nodiscard]] std::map<std::string, std::string> environment() const;
+    Launch launch_for(const ClientCommand& command);
 
-    std::vector<ReaderCard*> cards;
-    const SignalWatch* signals;
+    const std::vector<RigReaderPlan> plans;
+    const RigOptions options;
+    std::unique_ptr<ReaderSet> readers;
     std::string folder;
     std::unique_ptr<Keeper> keeper;
-    ReaderWatch watch;
-    std::vector<std::unique_ptr<VpcdLink>> links;
     std::vector<std::string> notices;
     unsigned clients = 0;
 };
 
-Rig::Parts::Parts(std::vector<ReaderCard*> given_cards, const RigOptions& options)
-    : cards(std::move(given_cards)), signals(options.signals), watch([this] { check(); }),
-      links(cards.size()) {
-    if (cards.empty() || cards.size() > max_vpcd_cards) {
-        throw RequestError(fmt::format("{} cards: vpcd has readers for one or two", cards.size()));
-    }
+Rig::Parts::Parts(std::vector<RigReaderPlan> given_plans, const RigOptions& given_options)
+    : plans(std::move(given_plans)), options(given_options) {
+    check_readers(names_of(plans), options.kind);
     const PcscHost host = find_pcsc_host([this] { check_signals(); });
     folder = make_rig_folder();
     try {
+        readers = make_vpcd_readers(plans, host);
         make_folder(folder + "/readers");
         UniqueFd listener = listen_at(socket_path(folder));
-        const ConnectionRequest first{options.cards_in ? (1U << cards.size()) - 1 : 0, start_limit};
-        keeper = std::make_unique<Keeper>(host, folder, std::move(listener), client_mask(signals), first);
+        keeper = std::make_unique<Keeper>(host, readers->daemon_readers(), folder, std::move(listener),
+                                          client_mask(options.signals), readers->first());
     } catch (const std::exception&) {
         remove_folder(folder);
         throw;
     }
     try {
-        start(options);
+        start();
     } catch (const std::exception&) {
-        links.clear();
-        keeper.reset();
+        end();
         throw;
     }
 }
 
 Rig::Parts::~Parts() {
-    links.clear();
+    end();
+}
+
+/// Readers' threads may wait for the daemon: it ends before them.
+void Rig::Parts::end() {
+    for (std::size_t i = 0; i < plans.size(); ++i) {
+        if (ReaderCard* const card = readers->reader(i).card()) {
+            card->hurry();
+        }
+    }
+    readers->stop();
+    keeper->end();
+    readers.reset();
     keeper.reset();
     remove_folder(folder); // the keeper did, unless it was killed
 }
 
-void Rig::Parts::start(const RigOptions& options) {
+void Rig::Parts::start() {
     setenv(socket_variable, socket_path(folder).c_str(), 1);
-    for (std::size_t i = 0; options.cards_in && i < cards.size(); ++i) {
-        try {
-            links[i] = std::make_unique<VpcdLink>(
-                keeper->take_connection(static_cast<int>(i), [this] { check_signals(); }), *cards[i]);
-        } catch (const HostError& error) {
-            static_cast<void>(keeper->wait_for_daemon()); // knows better, if the daemon did not start at all
-            fail(error.what());
-        }
-    }
+    readers->start(*keeper);
     const std::string notice = keeper->wait_for_daemon();
     if (!notice.empty()) {
         notices.push_back(notice);
     }
-    std::vector<std::string> readers;
-    for (std::size_t i = 0; i < cards.size(); ++i) {
-        readers.push_back(reader_at(i));
-    }
     try {
-        watch.open(readers, start_limit);
+        readers->wait_until_open(start_limit, [this] { check(); });
     } catch (const HostError& error) {
         fail(error.what());
     }
     keeper->ready();
-    for (std::size_t i = 0; options.cards_in && i < cards.size(); ++i) {
-        if (!wait_until_in(i, start_limit)) {
+    throw_card_errors();
+    for (std::size_t i = 0; i < plans.size(); ++i) {
+        if (plans[i].card != nullptr && readers->reader(i).card() == nullptr) {
             notices.push_back(fmt::format(
-                "the card for {} did not start, or left at once: the reader is empty", reader_at(i)));
+                "the card for {} did not start, or left at once: the reader is empty", readers->name(i)));
         }
     }
 }
 
 void Rig::Parts::check_signals() const {
-    if (signals != nullptr) {
-        if (const auto event = signals->take()) {
+    if (options.signals != nullptr) {
+        if (const auto event = options.signals->take()) {
             throw Interrupted(event->signal);
         }
     }
 }
 
-/// Called while waiting for PC/SC: throws where it is in vain.
+void Rig::Parts::throw_card_errors() const {
+    for (std::size_t i = 0; i < plans.size(); ++i) {
+        if (const std::exception_ptr error = readers->reader(i).error()) {
+            std::rethrow_exception(error);
+        }
+    }
+}
+
 void Rig::Parts::check() const {
     if (keeper->daemon_status()) {
         fail("the private pcscd has ended");
     }
-    check_signals();
-    for (const auto& link : links) {
-        if (link && link->error()) {
-            std::rethrow_exception(link->error());
-        }
+    throw_card_errors();
+    if (!keeper->client_runs()) {
+        check_signals();
     }
 }
 
@@ -216,34 +222,28 @@ void Rig::Parts::fail(const std::string& what) const {
     throw HostError(words.empty() ? what : fmt::format("{}; its last words:{}", what, words));
 }
 
-void Rig::Parts::connect(std::size_t index, std::chrono::milliseconds limit) {
-    const auto slot = static_cast<int>(index);
-    keeper->request_connections({1U << index, limit});
-    links[index] =
-        std::make_unique<VpcdLink>(keeper->take_connection(slot, [this] { check_signals(); }), *cards[index]);
-}
-
-/// False if the card left by itself before anybody saw it.
-bool Rig::Parts::wait_until_in(std::size_t index, std::chrono::milliseconds limit) {
-    if (watch.wait_for_card(reader_at(index), true, limit, [&] { return left(index); })) {
-        return true;
+void Rig::Parts::settle(std::size_t index, std::chrono::milliseconds limit, const char* state) {
+    bool settled = false;
+    try {
+        settled = readers->reader(index).settle(limit, [this] { check(); });
+    } catch (const HostError& error) {
+        fail(error.what());
     }
-    if (!left(index)) {
-        fail(fmt::format("PC/SC does not see within {} ms that a card is in", limit.count()));
-    }
-    if (links[index]->error()) {
-        std::rethrow_exception(links[index]->error());
-    }
-    return false;
-}
-
-void Rig::Parts::wait_until_out(std::size_t index, std::chrono::milliseconds limit) {
-    if (!watch.wait_for_card(reader_at(index), false, limit, [] { return false; })) {
-        fail(fmt::format("PC/SC does not see within {} ms that a card is out", limit.count()));
+    throw_card_errors();
+    if (!settled) {
+        fail(fmt::format("PC/SC does not see within {} ms that a card is {}", limit.count(), state));
     }
 }
 
-Launch Rig::Parts::launch_for(const ClientCommand& command, const std::map<std::string, std::string>& rig) {
+std::map<std::string, std::string> Rig::Parts::environment() const {
+    std::map<std::string, std::string> variables{{socket_variable, socket_path(folder)}};
+    for (std::size_t i = 0; i < plans.size(); ++i) {
+        variables[i == 0 ? "CARDRIG_READER" : fmt::format("CARDRIG_READER_{}", i + 1)] = readers->name(i);
+    }
+    return variables;
+}
+
+Launch Rig::Parts::launch_for(const ClientCommand& command) {
     std::map<std::string, std::string> variables = own_environment();
     std::erase_if(variables, [&command](const auto& variable) {
         const std::string& name = variable.first;
@@ -265,7 +265,7 @@ Launch Rig::Parts::launch_for(const ClientCommand& command, const std::map<std::
             make_folder(variables[name]);
         }
     }
-    for (const auto& extra : {rig, command.environment}) {
+    for (const auto& extra : {environment(), command.environment}) {
         for (const auto& [name, value] : extra) {
             variables[name] = value;
         }
@@ -280,52 +280,59 @@ Launch Rig::Parts::launch_for(const ClientCommand& command, const std::map<std::
     return launch;
 }
 
-Rig::Rig(std::vector<ReaderCard*> cards, const RigOptions& options)
-    : parts_(std::make_unique<Parts>(std::move(cards), options)) {}
+Rig::Rig(std::vector<RigReaderPlan> readers, const RigOptions& options)
+    : parts_(std::make_unique<Parts>(std::move(readers), options)) {}
 
 Rig::~Rig() = default;
 
-std::string Rig::reader_name(std::size_t index) const {
-    static_cast<void>(parts_->cards.at(index));
-    return reader_at(index);
+std::size_t Rig::size() const {
+    return parts_->plans.size();
 }
 
-bool Rig::insert(std::size_t index, std::chrono::milliseconds limit) {
-    if (parts_->links.at(index) && parts_->links[index]->connected()) {
-        return true;
-    }
-    if (parts_->links[index]) {
-        // It left by itself: put in before the daemon has seen that, it would never have been away.
-        remove(index, limit);
-    }
-    parts_->connect(index, limit);
-    return parts_->wait_until_in(index, limit);
+ReaderKind Rig::kind() const {
+    return parts_->options.kind;
+}
+
+std::string Rig::reader_name(std::size_t index) const {
+    static_cast<void>(parts_->plans.at(index));
+    return parts_->readers->name(index);
+}
+
+Reader& Rig::reader(std::size_t index) {
+    return parts_->readers->reader(index);
+}
+
+bool Rig::insert(std::size_t index, ReaderCard& card, std::chrono::milliseconds limit) {
+    reader(index).insert(card);
+    parts_->settle(index, limit, "in");
+    return reader(index).card() == &card;
 }
 
 void Rig::remove(std::size_t index, std::chrono::milliseconds limit) {
-    if (!parts_->links.at(index)) {
-        return;
-    }
-    parts_->links[index].reset();
-    parts_->wait_until_out(index, limit);
+    reader(index).remove();
+    parts_->settle(index, limit, "out");
 }
 
 bool Rig::inserted(std::size_t index) const {
-    return parts_->links.at(index) && parts_->links[index]->connected();
+    return parts_->readers->reader(index).card() != nullptr;
 }
 
 ClientResult Rig::run(const ClientCommand& command) {
-    const Launch launch = parts_->launch_for(command, environment());
-    const ClientResult result = run_client(*parts_->keeper, parts_->signals, launch, command);
+    const Launch launch = parts_->launch_for(command);
+    const ClientResult result = run_client(*parts_->keeper, parts_->options.signals, launch, command);
     if (parts_->keeper->daemon_status()) {
         parts_->fail("the private pcscd has ended while the client ran");
     }
-    for (const auto& link : parts_->links) {
-        if (link && link->error()) {
-            std::rethrow_exception(link->error());
-        }
-    }
+    parts_->throw_card_errors();
     return result;
+}
+
+void Rig::kill_client() {
+    parts_->keeper->kill_client();
+}
+
+void Rig::check() const {
+    parts_->check();
 }
 
 const std::string& Rig::folder() const {
@@ -333,11 +340,7 @@ const std::string& Rig::folder() const {
 }
 
 std::map<std::string, std::string> Rig::environment() const {
-    std::map<std::string, std::string> variables{{socket_variable, socket_path(parts_->folder)}};
-    for (std::size_t i = 0; i < parts_->cards.size(); ++i) {
-        variables[i == 0 ? "CARDRIG_READER" : fmt::format("CARDRIG_READER_{}", i + 1)] = reader_name(i);
-    }
-    return variables;
+    return parts_->environment();
 }
 
 std::vector<std::string> Rig::notices() const {

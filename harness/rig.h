@@ -3,7 +3,9 @@
 // how.
 #pragma once
 
+#include "harness/reader.h"
 #include "harness/reader_card.h"
+#include "harness/reader_kind.h"
 
 #include <chrono>
 #include <cstdint>
@@ -41,10 +43,15 @@ struct ClientCommand {
     std::optional<std::chrono::milliseconds> limit;        ///< then it is ended
 };
 
+struct RigReaderPlan {
+    /// What PC/SC's name for it begins with; empty: the kind's own.
+    std::string name = {};
+    /// In from the start, and seen by clients when the rig is made: quicker than inserting it.
+    ReaderCard* card = nullptr;
+};
+
 struct RigOptions {
-    /// All cards are in from the start, and clients can see them when the rig is made: quicker than inserting
-    /// them, because the daemon looks at its readers first when it starts, and then only every 400 ms.
-    bool cards_in = false;
+    ReaderKind kind = ReaderKind::vpcd;
     /// Signals to the rig then end what it waits for: a client (ClientResult::stopped_by), or anything else
     /// (Interrupted is thrown). Outlives the rig.
     const SignalWatch* signals = nullptr;
@@ -55,27 +62,39 @@ struct RigOptions {
 /// one thread. It sets PCSCLITE_CSOCK_NAME in this process's environment.
 class Rig {
 public:
-    /// Starts the daemon with a reader for each card. The cards outlive the rig. At least one, and at most
-    /// two through vpcd (RequestError). Throws HostError where the daemon or the vpcd driver is missing
+    /// Starts the daemon with these readers. Cards outlive the rig. At least one reader, and at most
+    /// most_readers() of the kind (RequestError). Throws HostError where the daemon or the driver is missing
     /// (naming the package) or will not start (with its own last words).
-    explicit Rig(std::vector<ReaderCard*> cards, const RigOptions& options = {});
+    explicit Rig(std::vector<RigReaderPlan> readers, const RigOptions& options = {});
     Rig(const Rig&) = delete;
     Rig& operator=(const Rig&) = delete;
     ~Rig();
 
-    /// PC/SC name of a card's reader: what clients are given as CARDRIG_READER, CARDRIG_READER_2, ...
+    [[nodiscard]] std::size_t size() const;
+    [[nodiscard]] ReaderKind kind() const;
+    /// PC/SC's name for a reader: what clients are given as CARDRIG_READER, CARDRIG_READER_2, ...
     [[nodiscard]] std::string reader_name(std::size_t index) const;
+    /// By which cards are moved from any thread.
+    [[nodiscard]] Reader& reader(std::size_t index);
+
     /// Puts a card in and returns true when PC/SC clients can see it, or false if it left by itself before
-    /// that, as one does that is cut off while it starts. Throws HostError with the daemon's last words if
-    /// neither happens within `limit`.
-    bool insert(std::size_t index, std::chrono::milliseconds limit = std::chrono::seconds(10));
-    /// Takes it out and returns when PC/SC clients can see that it is gone. Nothing happens if it is out.
+    /// that, as one does in vpcd that does not start. Nothing happens where one is in. Throws HostError with
+    /// the daemon's last words if neither happens within `limit`.
+    bool insert(std::size_t index, ReaderCard& card,
+                std::chrono::milliseconds limit = std::chrono::seconds(10));
+    /// Takes out what is in, and returns when PC/SC clients can see that it is gone.
     void remove(std::size_t index, std::chrono::milliseconds limit = std::chrono::seconds(10));
     /// Whether a card is in: false after it left by itself.
     [[nodiscard]] bool inserted(std::size_t index) const;
 
-    /// Runs a client to its end. Throws HostError if the daemon dies meanwhile.
+    /// Runs a client to its end. Throws HostError if the daemon dies meanwhile, and what a card threw.
     [[nodiscard]] ClientResult run(const ClientCommand& command);
+    /// SIGKILL for the client that runs, if one does, and for all below it. From any thread.
+    void kill_client();
+    /// Throws HostError where the daemon is gone, what a card threw, and Interrupted where a signal came (but
+    /// while a client runs: run() has them then). From any thread.
+    void check() const;
+
     /// A private folder (0700) that lives as long as the rig.
     [[nodiscard]] const std::string& folder() const;
     /// What a client needs in its environment: PCSCLITE_CSOCK_NAME, CARDRIG_READER and so on.

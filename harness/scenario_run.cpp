@@ -62,12 +62,13 @@ std::string describe_end(const ClientResult& result, const std::string& program,
 }
 
 /// The card is in from the start where the first run wants it in: that is quicker than inserting it.
-RigOptions rig_options(const Scenario& scenario, const RunOptions& options) {
+std::vector<RigReaderPlan> rig_readers(const Scenario& scenario, ReaderCard& card) {
     const ScenarioRun& first = *scenario.acts.front().run;
-    RigOptions rig;
-    rig.cards_in = first.card_in;
-    rig.signals = options.signals;
-    return rig;
+    return {{{}, first.card_in ? &card : nullptr}};
+}
+
+RigOptions rig_options(const RunOptions& options) {
+    return {options.kind, options.signals};
 }
 
 /// One scenario on its way.
@@ -75,7 +76,8 @@ class ScenarioRunner {
 public:
     ScenarioRunner(const Scenario& scenario, const RunOptions& options)
         : scenario_(scenario), options_(options), made_(make_scenario_card(scenario, clock_.now())),
-          card_(0, made_.image, options.seed, trace_), rig_({&card_}, rig_options(scenario, options)) {
+          card_(0, made_.image, options.seed, trace_),
+          rig_(rig_readers(scenario, card_), rig_options(options)) {
         if (rig_.inserted(0)) {
             trace_.add("reader", 0, {{"event", "inserted"}});
         }
@@ -126,7 +128,7 @@ private:
         }
         trace_.add("reader", 0, {{"event", "inserted"}});
         // False where a planned fault cut it off while it started: the client then meets an empty reader.
-        static_cast<void>(rig_.insert(0));
+        static_cast<void>(rig_.insert(0, card_));
     }
 
     void take_out() {

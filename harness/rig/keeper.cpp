@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 #include <poll.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,17 +18,17 @@ namespace cardrig::harness {
 namespace {
 
 /// One wait ends after this, to see whether anything else is the matter.
-constexpr int slice_ms = 100;
+constexpr std::chrono::milliseconds slice{100};
 
 } // namespace
 
-Keeper::Keeper(const PcscHost& host, const std::string& folder, UniqueFd listener,
-               const sigset_t& client_mask, const ConnectionRequest& first) {
+Keeper::Keeper(const PcscHost& host, const DaemonReaders& readers, const std::string& folder,
+               UniqueFd listener, const sigset_t& client_mask, const ConnectionRequest& first) {
     auto [mine, its] = message_pair();
     auto [requests, guardians] = message_pair();
     line_ = std::move(mine);
     guardian_ = std::move(requests);
-    const KeeperPlan plan{{host, folder, listener.get(), guardians.get(), geteuid(), getegid()},
+    const KeeperPlan plan{{host, readers, folder, listener.get(), guardians.get(), geteuid(), getegid()},
                           its.get(),
                           SignalState::current(client_mask)};
     if (first.slots != 0) {
@@ -43,9 +44,26 @@ Keeper::Keeper(const PcscHost& host, const std::string& folder, UniqueFd listene
 }
 
 Keeper::~Keeper() {
+    end();
+}
+
+void Keeper::end() {
+    if (process_ < 0) {
+        return;
+    }
     send_message(line_.get(), {MessageKind::end, 0, 0, {}, {}});
-    guardian_.reset();
+    shutdown(guardian_.get(), SHUT_RDWR);
     while (waitpid(process_, nullptr, 0) < 0 && errno == EINTR) {
+    }
+    process_ = -1;
+}
+
+void Keeper::note(const Message& message) {
+    const std::lock_guard lock(line_mutex_);
+    if (message.kind == MessageKind::daemon_ended) {
+        daemon_status_ = message.value;
+    } else if (message.kind == MessageKind::client_ended || message.kind == MessageKind::client_not_started) {
+        client_runs_ = false;
     }
 }
 
@@ -54,9 +72,7 @@ Message Keeper::receive() {
     if (!message) {
         throw HostError("the rig's keeper process is gone");
     }
-    if (message->kind == MessageKind::daemon_ended) {
-        daemon_status_ = message->value;
-    }
+    note(*message);
     return std::move(*message);
 }
 
@@ -73,11 +89,23 @@ void Keeper::ready() {
 }
 
 std::optional<int> Keeper::daemon_status() {
+    const std::lock_guard lock(line_mutex_);
     pollfd wait{line_.get(), POLLIN, 0};
-    while (!daemon_status_ && poll(&wait, 1, 0) > 0) {
-        static_cast<void>(receive());
+    while (!daemon_status_ && !client_runs_ && poll(&wait, 1, 0) > 0) {
+        const std::optional<Message> message = receive_message(line_.get());
+        if (!message) {
+            throw HostError("the rig's keeper process is gone");
+        }
+        if (message->kind == MessageKind::daemon_ended) {
+            daemon_status_ = message->value;
+        }
     }
     return daemon_status_;
+}
+
+bool Keeper::client_runs() const {
+    const std::lock_guard lock(line_mutex_);
+    return client_runs_;
 }
 
 void Keeper::request_connections(const ConnectionRequest& request) {
@@ -89,6 +117,7 @@ void Keeper::request_connections(const ConnectionRequest& request) {
 }
 
 UniqueFd Keeper::take_connection(int slot, const std::function<void()>& keep_waiting) {
+    std::unique_lock lock(guardian_mutex_);
     while (true) {
         const auto early = std::find_if(early_connections_.begin(), early_connections_.end(),
                                         [slot](const Message& message) { return message.value == slot; });
@@ -101,22 +130,44 @@ UniqueFd Keeper::take_connection(int slot, const std::function<void()>& keep_wai
             }
             return std::move(message.files.front());
         }
-        pollfd wait{guardian_.get(), POLLIN, 0};
-        while (poll(&wait, 1, slice_ms) <= 0) {
-            keep_waiting();
-        }
-        std::optional<Message> message = receive_message(guardian_.get());
-        if (!message) {
+        if (guardian_gone_) {
             throw HostError("cannot connect a card to vpcd: the private pcscd is gone");
         }
+        if (receiving_) {
+            received_.wait_for(lock, slice);
+        } else {
+            receive_connections(lock);
+        }
+        lock.unlock();
+        keep_waiting();
+        lock.lock();
+    }
+}
+
+/// Waits a slice, without the mutex, for a message of the guardian, whosever connection it brings.
+void Keeper::receive_connections(std::unique_lock<std::mutex>& lock) {
+    receiving_ = true;
+    lock.unlock();
+    pollfd wait{guardian_.get(), POLLIN, 0};
+    const bool readable = poll(&wait, 1, static_cast<int>(slice.count())) > 0;
+    std::optional<Message> message = readable ? receive_message(guardian_.get()) : std::nullopt;
+    lock.lock();
+    receiving_ = false;
+    guardian_gone_ = readable && !message;
+    if (message) {
         early_connections_.push_back(std::move(*message));
     }
+    received_.notify_all();
 }
 
 void Keeper::start_client(const Launch& launch, const std::vector<int>& streams) {
     const UniqueFd request = launch.to_file();
     std::vector<int> files{request.get()};
     files.insert(files.end(), streams.begin(), streams.end());
+    {
+        const std::lock_guard lock(line_mutex_);
+        client_runs_ = true;
+    }
     if (!send_message(line_.get(), {MessageKind::start_client, 0, 0, {}, {}}, files)) {
         throw HostError(
             fmt::format("cannot hand the client to the keeper process: {}", std::strerror(errno)));
@@ -125,6 +176,10 @@ void Keeper::start_client(const Launch& launch, const std::vector<int>& streams)
 
 void Keeper::stop_client(int signal) {
     send_message(line_.get(), {MessageKind::stop_client, signal, 0, {}, {}});
+}
+
+void Keeper::kill_client() {
+    send_message(line_.get(), {MessageKind::kill_client, 0, 0, {}, {}});
 }
 
 } // namespace cardrig::harness

@@ -1,12 +1,14 @@
 // The rig's side of the keeper: the line to the process that starts everything and outlives the rig.
 #pragma once
 
+#include "harness/rig/guardian.h"
 #include "harness/rig/launch.h"
 #include "harness/rig/message.h"
-#include "harness/rig/pcsc_host.h"
 
 #include <chrono>
+#include <condition_variable>
 #include <functional>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <sys/types.h>
@@ -25,40 +27,57 @@ public:
     /// Makes the keeper's process, which owns `folder` from now on, and the daemon that serves `listener`.
     /// `client_mask`: signals that clients have blocked. `first`: connections that are requested before the
     /// daemon starts, so that vpcd finds those cards when it looks first.
-    Keeper(const PcscHost& host, const std::string& folder, UniqueFd listener, const sigset_t& client_mask,
-           const ConnectionRequest& first);
+    Keeper(const PcscHost& host, const DaemonReaders& readers, const std::string& folder, UniqueFd listener,
+           const sigset_t& client_mask, const ConnectionRequest& first);
     Keeper(const Keeper&) = delete;
     Keeper& operator=(const Keeper&) = delete;
-    /// Ends it, and waits until nothing is left.
     ~Keeper();
+    /// Ends it, and waits until nothing is left. Threads that wait for connections get an error.
+    void end();
 
     /// Waits for the daemon's start; returns things worth telling the user. Throws HostError.
     [[nodiscard]] std::string wait_for_daemon();
     /// The daemon answers.
     void ready();
 
+    /// From any thread.
     void request_connections(const ConnectionRequest& request);
-    /// The connection to a slot of vpcd, after it was requested. Throws HostError. `keep_waiting` is called
-    /// now and then meanwhile, and throws to stop it.
+    /// The connection to a slot of vpcd, after it was requested; from any thread, one for each slot. Throws
+    /// HostError. `keep_waiting` is called now and then meanwhile, and throws to stop it.
     [[nodiscard]] UniqueFd take_connection(int slot, const std::function<void()>& keep_waiting);
 
     /// Throws HostError if the keeper is gone or a stream is closed.
     void start_client(const Launch& launch, const std::vector<int>& streams);
     void stop_client(int signal);
+    /// SIGKILL for the client that runs, if one does, and for all below it. From any thread.
+    void kill_client();
 
     /// Readable when the keeper has something to say.
     [[nodiscard]] int descriptor() const { return line_.get(); }
     /// Waits for the next message; throws HostError if the keeper is gone. That the daemon has ended is also
     /// remembered.
     [[nodiscard]] Message receive();
-    /// Wait status of the daemon if it has ended, as far as is known without waiting.
+    /// Wait status of the daemon if it has ended, as far as is known without waiting; from any thread. While
+    /// a client runs only what receive() has met is known.
     [[nodiscard]] std::optional<int> daemon_status();
+    /// From start_client() to the message that it has ended. From any thread.
+    [[nodiscard]] bool client_runs() const;
 
 private:
+    void receive_connections(std::unique_lock<std::mutex>& lock);
+    void note(const Message& message);
+
     UniqueFd line_;
     UniqueFd guardian_;
     pid_t process_ = -1;
+    mutable std::mutex line_mutex_;
+    bool client_runs_ = false;
     std::optional<int> daemon_status_;
+
+    std::mutex guardian_mutex_;
+    std::condition_variable received_;
+    bool receiving_ = false; ///< one of the threads that wait for a connection, for all of them
+    bool guardian_gone_ = false;
     std::vector<Message> early_connections_;
 };
 

@@ -61,6 +61,7 @@ private:
     void take_message();
     void start_client(const Message& message);
     void stop_client(int signal);
+    void kill_now();
     void signal_client(int signal) const;
     void kill_client(bool inner_keepers_too) const;
     void step_client();
@@ -124,10 +125,10 @@ bool KeeperProcess::start_daemon() {
     std::string notice;
     if (start == Start::refused) {
         const std::string harm = harm_of_plain_daemon(plan_.daemon);
-        notice =
-            fmt::format("this host refuses namespaces ({}; {}): the private pcscd runs without them, and its "
-                        "readers can be reached from the network",
-                        trouble, why_refused);
+        notice = fmt::format(
+            "this host refuses namespaces ({}; {}): the private pcscd runs without them{}", trouble,
+            why_refused,
+            plan_.daemon.readers.on_ports ? ", and its readers can be reached from the network" : "");
         trouble = fmt::format("this host refuses namespaces ({}; {}), and without them {}", trouble,
                               why_refused, harm);
         start = harm.empty() ? try_daemon(Isolation::none, trouble) : Start::failed;
@@ -210,6 +211,8 @@ void KeeperProcess::take_message() {
         start_client(*message);
     } else if (message->kind == MessageKind::stop_client) {
         stop_client(message->value);
+    } else if (message->kind == MessageKind::kill_client) {
+        kill_now();
     }
 }
 
@@ -250,6 +253,13 @@ void KeeperProcess::stop_client(int signal) {
         signal_client(signal);
         phase_ = ClientPhase::asked_to_stop;
         phase_until_ = Clock::now() + polite_time;
+    }
+}
+
+void KeeperProcess::kill_now() {
+    if (phase_ != ClientPhase::none && phase_ != ClientPhase::being_killed) {
+        phase_ = ClientPhase::being_killed;
+        give_up_at_ = Clock::now() + give_up_time;
     }
 }
 

@@ -22,6 +22,7 @@ enum class MessageKind : std::int32_t {
     // from the rig to the keeper
     start_client, ///< files: the request (launch.h), standard input, output and error
     stop_client,  ///< value: signal to begin with
+    kill_client,  ///< and all below it
     ready,        ///< the daemon answers: its time to start is over
     end,          ///< end everything
     // from the keeper to the rig

@@ -1,11 +1,9 @@
 #include "harness/rig/reader_watch.h"
 
 #include "harness/errors.h"
-#include "harness/rig/quiet_thread.h"
 
 #include <algorithm>
-#include <future>
-#include <string_view>
+#include <utility>
 
 #include <fmt/format.h>
 #include <winscard.h>
@@ -29,13 +27,11 @@ DWORD next_slice(Clock::time_point until) {
 
 } // namespace
 
-ReaderWatch::ReaderWatch(std::function<void()> keep_waiting) : keep_waiting_(std::move(keep_waiting)) {}
+ReaderWatch::ReaderWatch(std::string reader, std::function<void()> keep_waiting)
+    : reader_(std::move(reader)), keep_waiting_(std::move(keep_waiting)) {}
 
 ReaderWatch::~ReaderWatch() {
-    if (thread_.joinable()) {
-        thread_.join();
-    }
-    if (open_) {
+    if (established_) {
         SCardReleaseContext(context_);
     }
 }
@@ -59,35 +55,25 @@ std::vector<std::string> ReaderWatch::list() const {
     return readers;
 }
 
-/// On a thread of its own, because the library gives no way to interrupt the wait for a first answer.
-void ReaderWatch::establish() {
-    std::promise<long> promise;
-    std::future<long> answered = promise.get_future();
-    thread_ = start_without_signals([this, answer = std::move(promise)]() mutable {
-        answer.set_value(SCardEstablishContext(SCARD_SCOPE_SYSTEM, nullptr, nullptr, &context_));
-    });
-    while (answered.wait_for(slice) != std::future_status::ready) {
-        keep_waiting_();
+void ReaderWatch::open(std::chrono::milliseconds limit) {
+    if (there_) {
+        return;
     }
-    const LONG established = answered.get();
-    if (established != SCARD_S_SUCCESS) {
-        throw HostError(
-            fmt::format("the private pcscd does not answer: {}", pcsc_stringify_error(established)));
-    }
-    open_ = true;
-}
-
-void ReaderWatch::open(const std::vector<std::string>& readers, std::chrono::milliseconds limit) {
     const auto until = Clock::now() + limit;
-    establish();
+    if (!established_) {
+        const LONG result = SCardEstablishContext(SCARD_SCOPE_SYSTEM, nullptr, nullptr, &context_);
+        if (result != SCARD_S_SUCCESS) {
+            throw HostError(
+                fmt::format("the private pcscd does not answer: {}", pcsc_stringify_error(result)));
+        }
+        established_ = true;
+    }
     SCARD_READERSTATE state{};
     state.szReader = list_of_readers;
     while (true) {
         const std::vector<std::string> there = list();
-        const auto is_there = [&there](const std::string& reader) {
-            return std::find(there.begin(), there.end(), reader) != there.end();
-        };
-        if (std::all_of(readers.begin(), readers.end(), is_there)) {
+        there_ = std::find(there.begin(), there.end(), reader_) != there.end();
+        if (there_) {
             return;
         }
         if (Clock::now() >= until) {
@@ -99,14 +85,14 @@ void ReaderWatch::open(const std::vector<std::string>& readers, std::chrono::mil
     }
 }
 
-bool ReaderWatch::wait_for_card(const std::string& reader, bool present, std::chrono::milliseconds limit,
+bool ReaderWatch::wait_for_card(bool present, std::chrono::milliseconds limit,
                                 const std::function<bool()>& in_vain) {
     const auto until = Clock::now() + limit;
     SCARD_READERSTATE state{};
-    state.szReader = reader.c_str();
+    state.szReader = reader_.c_str();
     state.dwCurrentState = SCARD_STATE_UNAWARE;
     if (present) {
-        seen_present_.erase(reader);
+        seen_present_.reset();
     }
     while (true) {
         const LONG result = SCardGetStatusChange(context_, next_slice(until), &state, 1);
@@ -119,12 +105,11 @@ bool ReaderWatch::wait_for_card(const std::string& reader, bool present, std::ch
         const DWORD count = state.dwEventState >> 16U;
         const bool is_present = (state.dwEventState & SCARD_STATE_PRESENT) != 0;
         if (present && is_present) {
-            seen_present_[reader] = count;
+            seen_present_ = count;
             return true;
         }
         // One that left again before the polling saw it has not been counted.
-        const auto seen = seen_present_.find(reader);
-        if (!present && !is_present && (seen == seen_present_.end() || seen->second != count)) {
+        if (!present && !is_present && (!seen_present_ || *seen_present_ != count)) {
             return true;
         }
         if (Clock::now() >= until || in_vain()) {

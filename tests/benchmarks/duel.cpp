@@ -12,12 +12,6 @@ namespace cardrig::benchmarks {
 
 namespace {
 
-harness::RigOptions cards_in() {
-    harness::RigOptions options;
-    options.cards_in = true;
-    return options;
-}
-
 double microseconds(const PcscClient::Connection& connection, const std::vector<Bytes>& commands) {
     const Stopwatch watch;
     static_cast<void>(send_all(connection, commands));
@@ -34,7 +28,8 @@ void require_success(const std::vector<Bytes>& answers) {
 } // namespace
 
 Duel::Duel(emulator::CardImage image)
-    : card_(0, std::move(image), std::nullopt, trace_), rig_({&card_, &instant_}, cards_in()),
+    : card_(0, std::move(image), std::nullopt, trace_),
+      rig_(std::vector<harness::RigReaderPlan>{{{}, &card_}, {{}, &instant_}}),
       to_card_(client_.connect(rig_.reader_name(0))), to_instant_(client_.connect(rig_.reader_name(1))) {}
 
 Duel::Outcome Duel::fight(std::vector<Bytes> commands, std::size_t samples) {

@@ -48,9 +48,7 @@ std::vector<Figure> phases_in_rig(const Effort& effort, const std::string& stamp
         for (const bool card_in : {false, true}) {
             InstantCard card;
             const Stopwatch watch;
-            harness::RigOptions options;
-            options.cards_in = card_in;
-            harness::Rig rig({&card}, options);
+            harness::Rig rig(std::vector<harness::RigReaderPlan>{{{}, card_in ? &card : nullptr}});
             (card_in ? sees : stands).push_back(watch.seconds() * 1e3);
             if (!card_in) {
                 continue;

@@ -123,7 +123,7 @@ def test_words_after_the_command_are_the_commands():
     (["--card", "no-such-profile", "--", "true"], "no-such-profile"),
     (["--", "true"], "--card"),
     (["--card", "piv-staff"], "no command"),
-    (["--card", "piv-staff", "--card", "piv-staff", "--card", "piv-staff", "--", "true"], "one or two"),
+    (["--card", "piv-staff", "--card", "piv-staff", "--card", "piv-staff", "--", "true"], "at most 2"),
 ])
 def test_own_trouble_gives_125_and_says_what_is_wrong(words, message):
     got = subprocess.run([CARDRIG, "exec", *words], capture_output=True, text=True, timeout=LIMIT)
@@ -168,7 +168,7 @@ if kind != "asked" and "-c" not in sys.argv:
     sys.exit(0)
 listeners = []
 if kind == "unanswering":
-    text = pathlib.Path(sys.argv[sys.argv.index("-c") + 1], "vpcd").read_text()
+    text = pathlib.Path(sys.argv[sys.argv.index("-c") + 1], "cardrig").read_text()
     port = int(re.search(r"CHANNELID (\\S+)", text)[1], 16)
     listeners = [socket.create_server(("", port)), socket.create_server(("", port + 1))]
 state.write_text("hangs")

@@ -41,6 +41,10 @@ private:
     std::atomic<int> resets_ = 0;
 };
 
+std::vector<RigReaderPlan> one_reader(ReaderCard* card = nullptr) {
+    return {{{}, card}};
+}
+
 struct Run {
     ClientResult result;
     std::string output;
@@ -64,17 +68,17 @@ BOOST_AUTO_TEST_CASE(a_client_reaches_the_card_that_was_inserted) {
     FixedCard card;
     std::string folder;
     {
-        Rig rig({&card});
+        Rig rig(one_reader());
         folder = rig.folder();
         BOOST_TEST(!rig.inserted(0));
-        rig.insert(0);
+        rig.insert(0, card);
         BOOST_TEST(rig.inserted(0));
         const Run got = run(rig, {"opensc-tool", "-s", "00CB3FFF"});
         BOOST_TEST(got.output.find("SW1=0x90, SW2=0x00") != std::string::npos, got.output);
         BOOST_TEST(got.result.exit_status.value_or(-1) == 0);
         rig.remove(0);
         BOOST_TEST(!rig.inserted(0));
-        rig.insert(0);
+        rig.insert(0, card);
         BOOST_TEST(rig.inserted(0));
     }
     BOOST_TEST(!std::filesystem::exists(folder));
@@ -82,18 +86,16 @@ BOOST_AUTO_TEST_CASE(a_client_reaches_the_card_that_was_inserted) {
 
 BOOST_AUTO_TEST_CASE(a_card_that_does_not_start_is_out_and_can_come_back) {
     FixedCard card;
-    RigOptions options;
-    options.cards_in = true;
-    Rig rig({&card}, options);
+    Rig rig(one_reader(&card));
     rig.remove(0);
     card.die();
     for (int i = 0; i < 2; ++i) {
-        BOOST_TEST(!rig.insert(0));
+        BOOST_TEST(!rig.insert(0, card));
         BOOST_TEST(!rig.inserted(0));
         BOOST_TEST(run(rig, {"opensc-tool", "-s", "00CB3FFF"}).result.exit_status.value_or(-1) != 0);
     }
     card.revive();
-    BOOST_TEST(rig.insert(0));
+    BOOST_TEST(rig.insert(0, card));
     const Run got = run(rig, {"opensc-tool", "-s", "00CB3FFF"});
     BOOST_TEST(got.output.find("SW1=0x90, SW2=0x00") != std::string::npos, got.output);
 }
@@ -101,14 +103,12 @@ BOOST_AUTO_TEST_CASE(a_card_that_does_not_start_is_out_and_can_come_back) {
 BOOST_AUTO_TEST_CASE(a_card_that_never_starts_is_told) {
     FixedCard card;
     card.die();
-    RigOptions options;
-    options.cards_in = true;
-    Rig rig({&card}, options);
+    Rig rig(one_reader(&card));
     BOOST_TEST(!rig.inserted(0));
     BOOST_REQUIRE(rig.notices().size() == 1);
     BOOST_TEST(rig.notices().front().find(rig.reader_name(0)) != std::string::npos, rig.notices().front());
     card.revive();
-    BOOST_TEST(rig.insert(0));
+    BOOST_TEST(rig.insert(0, card));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,526 @@
+#include "harness/ifd/rig_reader.h"
+
+#include "harness/ifd/packet_socket.h"
+#include "harness/rig/quiet_thread.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <stdexcept>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <poll.h>
+#include <sys/socket.h>
+
+namespace cardrig::harness {
+
+using ifd::Ask;
+using ifd::Outcome;
+using ifd::Presence;
+
+namespace {
+
+/// How often a wait looks whether it shall go on.
+constexpr std::chrono::milliseconds look_interval{20};
+
+} // namespace
+
+RigReader::~RigReader() {
+    close();
+}
+
+// --- what whoever moves cards does -------------------------------------------------------------------
+
+void RigReader::insert(ReaderCard& card) {
+    const std::lock_guard lock(mutex_);
+    if (stay_) {
+        return;
+    }
+    stay_ = std::make_shared<Stay>(card);
+    if (plugged_) {
+        note(Presence::present);
+        flush();
+    }
+}
+
+void RigReader::remove() {
+    std::unique_lock lock(mutex_);
+    const StayPtr stay = std::exchange(stay_, nullptr);
+    if (!stay) {
+        return;
+    }
+    if (plugged_) {
+        note(Presence::absent);
+    }
+    take_power(stay, Outcome::removed, lock);
+}
+
+void RigReader::unplug() {
+    std::unique_lock lock(mutex_);
+    if (!std::exchange(plugged_, false)) {
+        return;
+    }
+    note(Presence::unplugged);
+    if (stay_) {
+        take_power(stay_, Outcome::failed, lock);
+    } else {
+        flush();
+    }
+}
+
+void RigReader::plug() {
+    const std::lock_guard lock(mutex_);
+    if (std::exchange(plugged_, true)) {
+        return;
+    }
+    note(state());
+    flush();
+}
+
+/// The card's power is gone before anybody is told anything. It is switched off by the command that runs on
+/// it when that one has ended, else by the thread that serves.
+void RigReader::take_power(const StayPtr& stay, Outcome why, std::unique_lock<std::mutex>& lock) {
+    LinePtr orphaned;
+    if (job_ && job_->stay == stay) {
+        job_->given_up = true;
+        job_.reset();
+        turns_.wake();
+        owed_ = why;
+        orphaned = line_;
+    } else if (stay->used && line_) {
+        retired_.push_back({stay, turns_.ask(stay->card)});
+        line_->wakeup.wake();
+    }
+    // Its next reader does not power it on before it has lost the power of this one.
+    const CardTurns::Turn loss = turns_.ask(stay->card);
+    ++held_;
+    lock.unlock();
+    stay->card.lose_power();
+    turns_.end(stay->card, loss);
+    lock.lock();
+    --held_;
+    flush();
+    if (orphaned && !closed_) {
+        start_serving(orphaned);
+    }
+}
+
+ReaderCard* RigReader::card() const {
+    const std::lock_guard lock(mutex_);
+    return stay_ ? &stay_->card : nullptr;
+}
+
+bool RigReader::plugged() const {
+    const std::lock_guard lock(mutex_);
+    return plugged_;
+}
+
+std::exception_ptr RigReader::error() const {
+    const std::lock_guard lock(mutex_);
+    return error_;
+}
+
+bool RigReader::settle(std::chrono::milliseconds limit, const std::function<void()>& keep_waiting) {
+    std::uint64_t wanted = 0;
+    {
+        const std::lock_guard lock(mutex_);
+        wanted = last_;
+    }
+    return wait_for(std::chrono::steady_clock::now() + limit, keep_waiting,
+                    [this, wanted] { return acknowledged_ >= wanted; });
+}
+
+bool RigReader::wait_until_open(std::chrono::steady_clock::time_point deadline,
+                                const std::function<void()>& keep_waiting) {
+    return wait_for(deadline, keep_waiting, [this] { return events_ && acknowledged_ >= first_; });
+}
+
+/// False at the deadline, or once there is no daemon any more.
+bool RigReader::wait_for(std::chrono::steady_clock::time_point deadline,
+                         const std::function<void()>& keep_waiting, const std::function<bool()>& reached) {
+    std::unique_lock lock(mutex_);
+    while (!reached()) {
+        const auto now = std::chrono::steady_clock::now();
+        if (lost_ || now >= deadline) {
+            return false;
+        }
+        acknowledged_now_.wait_until(lock, std::min(deadline, now + look_interval));
+        if (keep_waiting) {
+            lock.unlock();
+            keep_waiting();
+            lock.lock();
+        }
+    }
+    return true;
+}
+
+// --- what pcscd is told ------------------------------------------------------------------------------
+
+Presence RigReader::state() const {
+    if (!plugged_) {
+        return Presence::unplugged;
+    }
+    return stay_ ? Presence::present : Presence::absent;
+}
+
+/// What is left of what pcscd believes: a card that it does not know of yet is not there for it.
+Presence RigReader::believed() const {
+    const bool current = queue_.empty() || told_.presence != Presence::present;
+    return current ? told_.presence : queue_.front().presence;
+}
+
+void RigReader::note(Presence presence) {
+    ++last_;
+    if (events_) {
+        queue_.push_back({last_, presence});
+    } else {
+        told_ = {last_, presence}; // a daemon that comes will be told the last of them
+    }
+}
+
+/// Tells what there is to be told, one transition at a time.
+void RigReader::flush() {
+    if (held_ > 0) {
+        return;
+    }
+    if (owed_ && line_) {
+        const auto code = static_cast<std::uint8_t>(*owed_);
+        static_cast<void>(ifd::send_packet(line_->socket->get(), ByteView(&code, 1), {}, ifd::Waiting::no));
+    }
+    owed_.reset();
+    if (!events_ || queue_.empty() || acknowledged_ != told_.number) {
+        return;
+    }
+    told_ = queue_.front();
+    queue_.pop_front();
+    // One that cannot be sent has nobody to hear it: its line's end is noticed by whoever reads there.
+    static_cast<void>(ifd::send_packet(events_->get(), told_.bytes(), {}, ifd::Waiting::no));
+}
+
+bool RigReader::tell_events(std::shared_ptr<const UniqueFd> line) {
+    const std::lock_guard lock(mutex_);
+    if (events_ || closed_) {
+        return false;
+    }
+    events_ = std::move(line);
+    lost_ = false;
+    queue_.clear();
+    told_ = {++last_, state()};
+    first_ = last_;
+    acknowledged_ = last_ - 1;
+    static_cast<void>(ifd::send_packet(events_->get(), told_.bytes(), {}, ifd::Waiting::no));
+    return true;
+}
+
+void RigReader::acknowledged(ifd::Acknowledgement acknowledgement) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (acknowledgement.number != told_.number) {
+            return;
+        }
+        acknowledged_ = told_.number;
+        flush();
+    }
+    acknowledged_now_.notify_all();
+}
+
+void RigReader::events_lost() {
+    {
+        const std::lock_guard lock(mutex_);
+        events_.reset();
+        queue_.clear();
+        told_ = {last_, state()};
+        lost_ = true;
+    }
+    acknowledged_now_.notify_all();
+}
+
+// --- the driver's commands ---------------------------------------------------------------------------
+
+bool RigReader::serve_commands(std::shared_ptr<const UniqueFd> socket) {
+    const std::lock_guard lock(mutex_);
+    if (line_ || closed_) {
+        return false;
+    }
+    auto line = std::make_shared<CommandLine>();
+    line->socket = std::move(socket);
+    // The answer to the hello; what the reader is like is told on the other line.
+    if (!ifd::send_packet(line->socket->get(), ifd::Transition{0, state()}.bytes(), {}, ifd::Waiting::no)) {
+        return false;
+    }
+    line_ = line;
+    start_serving(line);
+    return true;
+}
+
+void RigReader::start_serving(LinePtr line) {
+    for (auto at = threads_.begin(); at != threads_.end();) {
+        if (*at->done) {
+            at->thread.join();
+            at = threads_.erase(at);
+        } else {
+            ++at;
+        }
+    }
+    auto done = std::make_shared<std::atomic<bool>>(false);
+    threads_.push_back({start_without_signals([this, line = std::move(line), done] {
+                            serve(line);
+                            *done = true;
+                        }),
+                        done});
+}
+
+void RigReader::serve(const LinePtr& line) {
+    Bytes buffer(ifd::most_packet_bytes);
+    while (true) {
+        std::array<pollfd, 2> watched{
+            {{line->wakeup.descriptor(), POLLIN, 0}, {line->socket->get(), POLLIN, 0}}};
+        if (poll(watched.data(), watched.size(), -1) < 0 && errno != EINTR) {
+            break;
+        }
+        line->wakeup.clear();
+        switch_off_retired();
+        if (watched[1].revents == 0) {
+            continue;
+        }
+        const auto packet = ifd::receive_packet(line->socket->get(), buffer, ifd::Waiting::no);
+        const auto request = packet ? ifd::Request::parse(*packet) : std::nullopt;
+        if (!request) {
+            break; // the daemon is gone, or it is not our driver
+        }
+        if (!handle(*line, *request)) {
+            return; // another thread serves by now
+        }
+    }
+    shutdown(line->socket->get(), SHUT_RDWR);
+    {
+        const std::lock_guard lock(mutex_);
+        line_.reset();
+        if (stay_ && stay_->used) {
+            retired_.push_back({stay_, turns_.ask(stay_->card)});
+        }
+    }
+    switch_off_retired(); // who is to power a card without a daemon
+}
+
+/// False once another thread serves.
+bool RigReader::handle(const CommandLine& line, const ifd::Request& request) {
+    const auto job = std::make_shared<Job>();
+    {
+        const std::lock_guard lock(mutex_);
+        if (const auto result = answer_without_card(request.ask)) {
+            reply(line, *result);
+            return true;
+        }
+        job->stay = stay_;
+        job->stay->used = true;
+        job->turn = turns_.ask(stay_->card);
+        job_ = job;
+    }
+    const Result result = run(*job, request);
+    const bool go_on = finish(*job, result, line);
+    if (!go_on && job->has_turn) {
+        switch_off(*job->stay);
+    }
+    turns_.end(job->stay->card, job->turn);
+    return go_on;
+}
+
+/// What the driver hears where no card has to say anything.
+std::optional<RigReader::Result> RigReader::answer_without_card(Ask ask) const {
+    const Presence presence = believed();
+    Result result;
+    if (ask == Ask::presence) {
+        result.outcome = Outcome::done;
+        result.data = {static_cast<std::uint8_t>(presence)};
+        return result;
+    }
+    if (presence == Presence::present) {
+        return std::nullopt;
+    }
+    result.outcome = presence == Presence::unplugged ? Outcome::failed : Outcome::removed;
+    if (ask == Ask::power_down) {
+        result.outcome = Outcome::done; // it has no power indeed
+    }
+    return result;
+}
+
+/// Answers, unless somebody else did: false then.
+bool RigReader::finish(Job& job, const Result& result, const CommandLine& line) {
+    const std::lock_guard lock(mutex_);
+    if (result.error && !error_) {
+        error_ = result.error;
+    }
+    if (job.given_up) {
+        return false;
+    }
+    job_.reset();
+    reply(line, result);
+    if (result.left) {
+        stay_.reset();
+        note(Presence::absent);
+        flush();
+    }
+    return true;
+}
+
+void RigReader::reply(const CommandLine& line, const Result& result) {
+    const auto code = static_cast<std::uint8_t>(result.outcome);
+    // The driver waits for it; where it does not, its line has ended, which is noticed when it is read next.
+    static_cast<void>(
+        ifd::send_packet(line.socket->get(), ByteView(&code, 1), result.data, ifd::Waiting::no));
+}
+
+// --- what happens to the card, in its turn -----------------------------------------------------------
+
+RigReader::Result RigReader::run(Job& job, const ifd::Request& request) {
+    Stay& stay = *job.stay;
+    job.has_turn = turns_.wait(stay.card, job.turn, job.given_up);
+    if (!job.has_turn) {
+        return {};
+    }
+    Result result;
+    try {
+        result = run_on_card(stay, request);
+    } catch (...) { // carried to whoever asks for error()
+        result.outcome = Outcome::removed;
+        result.error = std::current_exception();
+        result.left = true;
+    }
+    if (result.left) {
+        switch_off(stay);
+    }
+    return result;
+}
+
+RigReader::Result RigReader::run_on_card(Stay& stay, const ifd::Request& request) {
+    switch (request.ask) {
+    case Ask::power_up:
+        return power_up(stay);
+    case Ask::reset:
+        return reset(stay);
+    case Ask::transmit:
+        return transmit(stay, request.data);
+    case Ask::power_down:
+        stay.card.power_off();
+        stay.on = false;
+        stay.speaks = false;
+        break;
+    case Ask::presence: // answered without it
+        break;
+    }
+    Result result;
+    result.outcome = Outcome::done;
+    return result;
+}
+
+RigReader::Result RigReader::power_up(Stay& stay) {
+    stay.on = true;
+    stay.card.power_on();
+    Result result;
+    result.data = stay.card.atr();
+    stay.speaks = !result.data.empty();
+    stay.cut = false;
+    result.outcome = stay.speaks ? Outcome::done : Outcome::mute;
+    return result;
+}
+
+RigReader::Result RigReader::reset(Stay& stay) {
+    if (stay.on && stay.speaks) {
+        stay.card.reset();
+        Result result;
+        result.data = stay.card.atr();
+        if (!result.data.empty()) {
+            result.outcome = Outcome::done;
+            return result;
+        }
+    }
+    return power_up(stay); // it had lost its power
+}
+
+RigReader::Result RigReader::transmit(Stay& stay, ByteView command) {
+    Result result;
+    if (stay.cut) {
+        return result;
+    }
+    // pcscd takes a card for powered that came while another one's power was on.
+    if (!stay.speaks && power_up(stay).outcome != Outcome::done) {
+        return result;
+    }
+    Answer answer = stay.card.transmit(command);
+    if (answer) {
+        if (answer->size() > ifd::most_apdu_bytes) {
+            throw std::length_error(fmt::format("the card answered {} bytes, more than the {} of an APDU",
+                                                answer->size(), ifd::most_apdu_bytes));
+        }
+        result.outcome = Outcome::done;
+        result.data = std::move(*answer);
+        return result;
+    }
+    result.left = answer.error() == NoAnswer::removed;
+    result.outcome = result.left ? Outcome::removed : Outcome::failed;
+    stay.cut = !result.left;
+    stay.speaks = false;
+    return result;
+}
+
+void RigReader::switch_off(Stay& stay) {
+    if (stay.on) {
+        try {
+            stay.card.power_off();
+        } catch (...) { // as in run(); what went wrong first counts
+            const std::lock_guard lock(mutex_);
+            if (!error_) {
+                error_ = std::current_exception();
+            }
+        }
+    }
+    stay.on = false;
+    stay.speaks = false;
+    stay.cut = false;
+}
+
+void RigReader::switch_off_retired() {
+    while (true) {
+        std::optional<Retired> next;
+        {
+            const std::lock_guard lock(mutex_);
+            if (retired_.empty()) {
+                return;
+            }
+            next = std::move(retired_.front());
+            retired_.pop_front();
+        }
+        // Nobody is before it: a command of this reader would switch it off itself.
+        const std::atomic<bool> never = false;
+        static_cast<void>(turns_.wait(next->stay->card, next->turn, never));
+        switch_off(*next->stay);
+        turns_.end(next->stay->card, next->turn);
+    }
+}
+
+void RigReader::close() {
+    std::list<Served> threads;
+    {
+        const std::lock_guard lock(mutex_);
+        closed_ = true;
+        if (job_) {
+            job_->given_up = true;
+            job_.reset();
+            turns_.wake();
+        }
+        if (line_) {
+            shutdown(line_->socket->get(), SHUT_RDWR);
+        }
+        if (events_) {
+            shutdown(events_->get(), SHUT_RDWR);
+        }
+        threads.swap(threads_);
+    }
+    for (Served& served : threads) {
+        served.thread.join();
+    }
+}
+
+} // namespace cardrig::harness
