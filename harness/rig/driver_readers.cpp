@@ -1,7 +1,12 @@
+#include "harness/errors.h"
 #include "harness/ifd/reader_server.h"
 #include "harness/rig/reader_set.h"
 
-#include <utility>
+#include <cerrno>
+#include <cstring>
+#include <unistd.h>
+
+#include <fmt/format.h>
 
 namespace cardrig::harness {
 
@@ -10,6 +15,15 @@ namespace {
 /// `-r Virtual` names the readers of both kinds.
 constexpr const char* usual_name = "Cardrig Virtual Reader";
 
+/// Wherever the driver is, pcscd's configuration can name it: not every path can be written there.
+std::string link_to_driver(const std::string& folder) {
+    std::string link = folder + "/libifdcardrig.so";
+    if (symlink(find_driver().c_str(), link.c_str()) != 0) {
+        throw HostError(fmt::format("cannot make {}: {}", link, std::strerror(errno)));
+    }
+    return link;
+}
+
 class DriverReaders final : public ReaderSet {
 public:
     DriverReaders(const std::vector<RigReaderPlan>& plans, const std::string& folder)
@@ -17,7 +31,7 @@ public:
         for (const RigReaderPlan& plan : plans) {
             names_.push_back(plan.name.empty() ? usual_name : plan.name);
         }
-        configuration_ = reader_configuration(find_driver(), folder + "/cards", names_);
+        configuration_ = reader_configuration(link_to_driver(folder), folder + "/cards", names_);
         for (std::size_t i = 0; i < plans.size(); ++i) {
             if (plans[i].card != nullptr) {
                 server_.reader(i).insert(*plans[i].card);
