@@ -133,6 +133,7 @@ BOOST_AUTO_TEST_CASE(a_daemon_that_comes_again_finds_the_reader_as_it_is) {
     do {
         BOOST_REQUIRE(std::chrono::steady_clock::now() < deadline);
         rig.reader().insert(card);
+        again.reset(); // which closes the reader of that number
         again = std::make_unique<DriverReader>(rig.socket, 0);
     } while (again->opened() != IFD_SUCCESS);
     BOOST_TEST(again->presence() == IFD_ICC_PRESENT);
