@@ -82,7 +82,9 @@ BOOST_AUTO_TEST_CASE(two_transitions_are_never_closer_than_half_a_millisecond) {
     for (int i = 0; i < 40; ++i) {
         BOOST_REQUIRE(rig.driver().wait(20'000) == IFD_SUCCESS);
         const auto now = steady_clock::now();
-        BOOST_TEST((now - last >= std::chrono::microseconds(480)), "transition " << i);
+        if (i > 0) { // the first one has waited long enough
+            BOOST_TEST((now - last >= std::chrono::microseconds(480)), "transition " << i);
+        }
         last = now;
     }
 }
@@ -122,7 +124,7 @@ BOOST_AUTO_TEST_CASE(settled_is_what_pcscd_has_told_its_clients) {
 BOOST_AUTO_TEST_CASE(a_card_is_reached_only_after_pcscd_has_heard_that_the_one_before_left) {
     ScriptedCard first;
     ScriptedCard second;
-    const DriverRig rig(1, [&](ReaderServer& server) { server.reader(0).insert(first); });
+    DriverRig rig(1, [&](ReaderServer& server) { server.reader(0).insert(first); });
     BOOST_TEST(rig.driver().power(IFD_POWER_UP).code == IFD_SUCCESS);
     BOOST_REQUIRE(rig.driver().wait(0) == IFD_SUCCESS);
     rig.reader().remove();
@@ -137,7 +139,9 @@ BOOST_AUTO_TEST_CASE(a_card_is_reached_only_after_pcscd_has_heard_that_the_one_b
     BOOST_REQUIRE(rig.driver().wait(20'000) == IFD_SUCCESS);
     BOOST_TEST(rig.driver().presence() == IFD_ICC_PRESENT);
     BOOST_TEST(rig.driver().transmit({0, 0xA4, 0, 0}).code == IFD_SUCCESS);
-    BOOST_CHECK(second.powered);
+    rig.server.reset();
+    BOOST_TEST(first.log == "on off ");
+    BOOST_TEST(second.log == "on off ");
 }
 
 BOOST_AUTO_TEST_CASE(a_wait_that_is_over_or_was_stopped_is_a_success) {
