@@ -132,7 +132,8 @@ int run_command_line(int argc, char** argv) {
         "  cardrig doctor\n"
         "Each command has a --help of its own.\n\n"
         "Exit status: 0 all held; 1 something did not; 2 the request was wrong; 3 this host cannot do\n"
-        "it. exec gives its command's own status, and 125 to 127 for its own troubles.");
+        "it; 4 it did not come to an end (a time-out, a crash of the rig itself). exec gives its command's\n"
+        "own status, and 125 to 127 for its own troubles.");
     int status = 0;
     add_exec_command(app, status);
     add_run_command(app, status);
@@ -140,6 +141,7 @@ int run_command_line(int argc, char** argv) {
     add_trace_command(app, status);
     add_serve_command(app, status);
     add_doctor_command(app, status);
+    add_hand_command(app, status);
     return flushed(run_guarded(app, [&] {
         app.parse(argc, argv);
         return status;

@@ -1,20 +1,15 @@
 // cardrig exec --card PROFILE|IMAGE ... -- COMMAND ...
 #include "harness/command_line.h"
 #include "harness/errors.h"
-#include "harness/files.h"
+#include "harness/exec_cards.h"
 #include "harness/option_checks.h"
-#include "harness/profile.h"
+#include "harness/reader_option.h"
 #include "harness/rig.h"
-#include "harness/rigged_card.h"
 #include "harness/signal_watch.h"
 #include "harness/trace_file.h"
 
-#include <chrono>
-#include <csignal>
-#include <cstdint>
 #include <cstdio>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,9 +21,8 @@ namespace cardrig::harness {
 namespace {
 
 struct ExecOptions {
-    std::vector<std::string> cards;
-    std::string image;
-    std::optional<std::uint64_t> seed;
+    ExecCardsRequest cards;
+    ReaderKind reader = ReaderKind::vpcd;
     std::string trace;
     bool show_secrets = false;
     std::vector<std::string> command;
@@ -64,31 +58,25 @@ int run_in_rig(Rig& rig, const ExecOptions& options) {
     return result.exit_status.value_or(signal_base + result.signal);
 }
 
-int run_with_cards(const ExecOptions& options) {
-    if (options.cards.empty()) {
-        throw RequestError(
-            "no card: give one with --card, as in `cardrig exec --card piv-staff -- opensc-tool -n`");
-    }
+void check_request(const ExecOptions& options) {
     if (options.command.empty()) {
         throw RequestError(
             "no command: give one after --, as in `cardrig exec --card piv-staff -- opensc-tool -n`");
     }
     if (!options.trace.empty()) {
-        std::vector<std::string> others = options.cards;
-        others.push_back(options.image);
+        std::vector<std::string> others;
+        for (const auto& files : {options.cards.cards, options.cards.spares, options.cards.images}) {
+            others.insert(others.end(), files.begin(), files.end());
+        }
         check_trace_place(options.trace, others);
     }
+}
+
+int run_with_cards(const ExecOptions& options) {
+    check_request(options);
     const SignalWatch signals;
     Trace trace(options.show_secrets, Trace::Keep::nothing); // the file, if any, listens
-    MakeOptions make;
-    make.now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-    std::vector<std::unique_ptr<RiggedCard>> cards;
-    std::vector<RigReaderPlan> readers;
-    for (const std::string& card : options.cards) {
-        cards.push_back(std::make_unique<RiggedCard>(static_cast<int>(cards.size()), open_card(card, make),
-                                                     options.seed, trace));
-        readers.push_back({{}, cards.back().get()});
-    }
+    const ExecCards cards(options.cards, trace);
     // Last: a request that is refused leaves an older trace as it is.
     std::unique_ptr<TraceFile> file;
     if (!options.trace.empty()) {
@@ -97,14 +85,10 @@ int run_with_cards(const ExecOptions& options) {
     }
     int status = 0;
     {
-        RigOptions in;
-        in.signals = &signals;
-        Rig rig(readers, in);
+        Rig rig(cards.readers(), {options.reader, &signals});
         status = run_in_rig(rig, options);
     }
-    if (!options.image.empty()) {
-        write_file(options.image, cards.front()->image().serialize());
-    }
+    cards.save();
     return status;
 }
 
@@ -121,26 +105,40 @@ int exec(const ExecOptions& options) {
     return static_cast<int>(ExitStatus::rig_trouble);
 }
 
+/// An option that takes one word, and may be given again.
+CLI::Option* add_words(CLI::App& command, const std::string& name, std::vector<std::string>& words,
+                       const std::string& description) {
+    return command.add_option(name, words, description)
+        ->expected(1)
+        ->allow_extra_args(false) // else it would swallow the -- before the command
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+        ->check(not_empty());
+}
+
 } // namespace
 
 void add_exec_command(CLI::App& app, int& status) {
     CLI::App* const command =
         app.add_subcommand("exec", "Run any PC/SC client against private readers with these cards in");
     const auto options = std::make_shared<ExecOptions>();
+    add_words(*command, "--card", options->cards.cards,
+              "a shipped profile's name, a profile, or a card image; each is in a reader of its own")
+        ->type_name("PROFILE|IMAGE");
+    add_words(*command, "--spare", options->cards.spares,
+              "a card that is in no reader; cards are numbered from 1, these after the others")
+        ->type_name("PROFILE|IMAGE");
+    add_words(*command, "--image,--keep-image", options->cards.images,
+              "save the card here when the command has ended; the first is for the first card, and so on")
+        ->type_name("FILE");
+    add_reader_option(*command, options->reader);
+    add_words(
+        *command, "--reader-name", options->cards.reader_names,
+        "what a reader's name begins with (PC/SC puts numbers behind it); the first is for the first reader")
+        ->type_name("NAME");
     command
-        ->add_option("--card", options->cards,
-                     "a shipped profile's name, a profile, or a card image; give it twice for two readers")
-        ->type_name("PROFILE|IMAGE")
-        ->expected(1)
-        ->allow_extra_args(false) // else it would swallow the -- before the command
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-        ->check(not_empty());
-    command
-        ->add_option("--image,--keep-image", options->image,
-                     "save the first card here when the command has ended")
-        ->type_name("FILE")
-        ->check(not_empty());
-    command->add_option("--seed", options->seed, "make the cards' random numbers and keys reproducible")
+        ->add_option("--readers", options->cards.readers, "how many readers; those without a card are empty")
+        ->check(counting_number());
+    command->add_option("--seed", options->cards.seed, "make the cards' random numbers and keys reproducible")
         ->check(counting_number());
     command->add_option("--trace", options->trace, "write everything that happens here, as JSON lines")
         ->type_name("FILE")
@@ -148,14 +146,14 @@ void add_exec_command(CLI::App& app, int& status) {
     command->add_flag("--show-secrets", options->show_secrets,
                       "do not redact passcodes and keys in the trace");
     command->footer(
-        "The command finds the readers by PCSCLITE_CSOCK_NAME and is told their names in CARDRIG_READER and\n"
-        "CARDRIG_READER_2. The rest is the user's own: environment, HOME, TMPDIR, terminal, and what "
-        "clients\n"
-        "keep there (OpenSC its cache, for one).\n"
+        "The command finds the readers by PCSCLITE_CSOCK_NAME and is told their names in CARDRIG_READER,\n"
+        "CARDRIG_READER_2 and so on. The rest is the user's own: environment, HOME, TMPDIR, terminal, and\n"
+        "what clients keep there (OpenSC its cache, for one).\n"
         "Exit status: the command's own; 128+n if signal n ended it; 125 if the rig had trouble of its own,\n"
         "126 if the command cannot be executed, 127 if it does not exist.\n"
         "Examples: cardrig exec --card piv-staff -- opensc-tool --list-readers\n"
-        "          cardrig exec --card my.card --image after.card -- ./my-client");
+        "          cardrig exec --card my.card --image after.card -- ./my-client\n"
+        "          cardrig exec --card piv-yubico --reader-name Yubikey -- yubico-piv-tool -a status");
     command->add_option("command", options->command, "the command and its words")
         ->type_name("-- COMMAND ...");
     command->callback([options, &status] { status = exec(*options); });

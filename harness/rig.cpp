@@ -1,6 +1,7 @@
 #include "harness/rig.h"
 
 #include "harness/errors.h"
+#include "harness/relax.h"
 #include "harness/rig/client_run.h"
 #include "harness/rig/folder.h"
 #include "harness/rig/guardian.h"
@@ -86,16 +87,12 @@ std::map<std::string, std::string> own_environment() {
     return variables;
 }
 
-void check_count(std::size_t readers, ReaderKind kind) {
-    const std::size_t most = most_readers(kind);
-    if (readers == 0) {
-        throw RequestError("no reader: a rig has at least one");
+std::vector<std::string> names_of(const std::vector<RigReaderPlan>& plans) {
+    std::vector<std::string> names;
+    for (const RigReaderPlan& plan : plans) {
+        names.push_back(plan.name);
     }
-    if (readers > most) {
-        throw RequestError(kind == ReaderKind::vpcd
-                               ? fmt::format("{} readers: vpcd has at most {}", readers, most)
-                               : fmt::format("{} readers: pcscd has at most {}", readers, most));
-    }
+    return names;
 }
 
 sigset_t client_mask(const SignalWatch* signals) {
@@ -133,15 +130,15 @@ struct Rig::Parts {
 
 Rig::Parts::Parts(std::vector<RigReaderPlan> given_plans, const RigOptions& given_options)
     : plans(std::move(given_plans)), options(given_options) {
-    check_count(plans.size(), options.kind);
-    readers = make_vpcd_readers(plans);
+    check_readers(names_of(plans), options.kind);
     const PcscHost host = find_pcsc_host([this] { check_signals(); });
     folder = make_rig_folder();
     try {
+        readers = make_vpcd_readers(plans, host);
         make_folder(folder + "/readers");
         UniqueFd listener = listen_at(socket_path(folder));
-        keeper = std::make_unique<Keeper>(host, folder, std::move(listener), client_mask(options.signals),
-                                          readers->first());
+        keeper = std::make_unique<Keeper>(host, readers->daemon_readers(), folder, std::move(listener),
+                                          client_mask(options.signals), readers->first());
     } catch (const std::exception&) {
         remove_folder(folder);
         throw;
@@ -160,6 +157,11 @@ Rig::Parts::~Parts() {
 
 /// Readers' threads may wait for the daemon: it ends before them.
 void Rig::Parts::end() {
+    for (std::size_t i = 0; i < plans.size(); ++i) {
+        if (ReaderCard* const card = readers->reader(i).card()) {
+            card->hurry();
+        }
+    }
     readers->stop();
     keeper->end();
     readers.reset();
@@ -327,6 +329,10 @@ ClientResult Rig::run(const ClientCommand& command) {
 
 void Rig::kill_client() {
     parts_->keeper->kill_client();
+}
+
+void Rig::remove_at_end(const std::string& socket) {
+    parts_->keeper->remove_at_end(socket);
 }
 
 void Rig::check() const {

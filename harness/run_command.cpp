@@ -2,6 +2,7 @@
 #include "harness/command_line.h"
 #include "harness/errors.h"
 #include "harness/patterns.h"
+#include "harness/reader_option.h"
 #include "harness/report_files.h"
 #include "harness/scenario.h"
 #include "harness/scenario_pool.h"
@@ -32,6 +33,7 @@ struct RunArguments {
     std::optional<std::uint64_t> seed;
     ReportFiles files;
     std::string client;
+    ReaderKind reader = ReaderKind::vpcd;
     std::optional<unsigned> timeout;
 };
 
@@ -150,6 +152,7 @@ ExitStatus exit_status(const std::vector<ScenarioReport>& reports) {
 
 RunOptions run_options(const RunArguments& arguments) {
     RunOptions options;
+    options.kind = arguments.reader;
     options.seed = arguments.seed;
     options.client = split_command(arguments.client);
     for (const std::string& word : options.client) {
@@ -163,6 +166,9 @@ RunOptions run_options(const RunArguments& arguments) {
     options.reproduce = {"cardrig", "run"};
     if (arguments.seed) {
         options.reproduce.insert(options.reproduce.end(), {"--seed", fmt::format("{}", *arguments.seed)});
+    }
+    if (arguments.reader == ReaderKind::vpcd) {
+        options.reproduce.insert(options.reproduce.end(), {"--reader", "vpcd"});
     }
     if (!arguments.client.empty()) {
         options.reproduce.insert(options.reproduce.end(), {"--client", arguments.client});
@@ -242,6 +248,7 @@ void add_run_command(CLI::App& app, int& status) {
     run->add_option("--client", arguments->client,
                     "run this command line in place of the scenarios' own client; {reader} and the other "
                     "placeholders hold");
+    add_reader_option(*run, arguments->reader);
     run->add_option("--keep", arguments->files.keep,
                     "keep images, trace, output and report of each in this folder");
     run->add_option("--timeout", arguments->timeout,

@@ -68,9 +68,7 @@ std::vector<RigReaderPlan> rig_readers(const Scenario& scenario, ReaderCard& car
 }
 
 RigOptions rig_options(const RunOptions& options) {
-    RigOptions rig;
-    rig.signals = options.signals;
-    return rig;
+    return {options.kind, options.signals};
 }
 
 /// One scenario on its way.
@@ -78,7 +76,8 @@ class ScenarioRunner {
 public:
     ScenarioRunner(const Scenario& scenario, const RunOptions& options)
         : scenario_(scenario), options_(options), made_(make_scenario_card(scenario, clock_.now())),
-          card_(0, made_.image, options.seed, trace_), rig_(rig_readers(scenario, card_), rig_options(options)) {
+          card_(0, made_.image, options.seed, trace_),
+          rig_(rig_readers(scenario, card_), rig_options(options)) {
         if (rig_.inserted(0)) {
             trace_.add("reader", 0, {{"event", "inserted"}});
         }

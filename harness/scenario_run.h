@@ -1,6 +1,7 @@
 // Runs one scenario, from a new card to a verdict.
 #pragma once
 
+#include "harness/reader_kind.h"
 #include "harness/scenario.h"
 #include "harness/scenario_report.h"
 
@@ -15,6 +16,7 @@ namespace cardrig::harness {
 class SignalWatch;
 
 struct RunOptions {
+    ReaderKind kind = ReaderKind::vpcd;
     std::optional<std::uint64_t> seed;
     std::vector<std::string> client; ///< replaces the first word of every command; empty: nothing does
     std::string keep;                ///< folder for images, trace, output and report; empty: nothing is kept

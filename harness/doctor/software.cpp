@@ -164,7 +164,7 @@ Check check_pcscd(const KeepWaiting& keep_waiting) {
 /// Where the daemon looks for it, or where it usually is if there is no daemon to ask.
 std::string driver(const KeepWaiting& keep_waiting) {
     try {
-        return find_pcsc_host(keep_waiting).driver;
+        return find_vpcd(find_pcsc_host(keep_waiting).drivers);
     } catch (const HostError&) {
         return find_vpcd();
     }

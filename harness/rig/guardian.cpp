@@ -79,11 +79,9 @@ private:
 
 /// reader.conf(5)
 void Guardian::write_configuration() const {
-    const std::string path = plan_.folder + "/readers/vpcd";
+    const std::string path = plan_.folder + "/readers/cardrig";
     std::ofstream file(path);
-    file << fmt::format(
-        "FRIENDLYNAME \"Virtual PCD\"\nDEVICENAME /dev/null:0x{0:04X}\nLIBPATH {1}\nCHANNELID 0x{0:04X}\n",
-        ports_.first(), plan_.host.driver);
+    file << plan_.readers.configuration(ports_.first());
     file.close();
     if (!file) {
         throw HostError(fmt::format("cannot write {}: {}", path, std::strerror(errno)));
@@ -105,8 +103,10 @@ void Guardian::become_daemon(int failure, int hold) const {
     if (log < 0) {
         log = null; // its words are lost then, rather than mixed into the rig's own
     }
-    if (const UniqueFd held = hold_listen()) {
-        send_message(hold, {MessageKind::listen_held, 0, 0, {}, {}}, {held.get()});
+    if (plan_.readers.on_ports) {
+        if (const UniqueFd held = hold_listen()) {
+            send_message(hold, {MessageKind::listen_held, 0, 0, {}, {}}, {held.get()});
+        }
     }
     const int listener = fcntl(plan_.listener, F_DUPFD_CLOEXEC, 10);
     const int kept_failure = fcntl(failure, F_DUPFD_CLOEXEC, 10);
@@ -177,7 +177,9 @@ void Guardian::run() {
         return;
     }
     try {
-        ports_ = isolation_ == Isolation::none ? PortPair::find_free() : PortPair::usual();
+        if (plan_.readers.on_ports) {
+            ports_ = isolation_ == Isolation::none ? PortPair::find_free() : PortPair::usual();
+        }
         write_configuration();
         start_daemon();
     } catch (const HostError& error) {

@@ -4,6 +4,8 @@
 
 #include "harness/rig/pcsc_host.h"
 
+#include <cstdint>
+#include <functional>
 #include <string>
 #include <sys/types.h>
 
@@ -15,8 +17,17 @@ enum class Isolation {
     none,
 };
 
+/// What the daemon finds its readers by.
+struct DaemonReaders {
+    /// reader.conf(5). The first of two ports is for readers that need them; only the guardian knows it.
+    std::function<std::string(std::uint16_t first_port)> configuration;
+    /// The daemon listens for cards on two ports, as vpcd does.
+    bool on_ports = false;
+};
+
 struct DaemonPlan {
     PcscHost host;
+    DaemonReaders readers;
     std::string folder; ///< the rig's private folder
     int listener = -1;  ///< listening socket that clients connect to
     int requests = -1;  ///< the guardian's end of the rig's wish for connections

@@ -72,7 +72,9 @@ void isolate(const DaemonPlan& plan, Isolation isolation) {
     for (const std::string& bundle : plan.host.usb_bundles) {
         cover(bundle);
     }
-    bring_loopback_up();
+    if (plan.readers.on_ports) {
+        bring_loopback_up();
+    }
 }
 
 } // namespace cardrig::harness

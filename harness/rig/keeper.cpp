@@ -22,13 +22,13 @@ constexpr std::chrono::milliseconds slice{100};
 
 } // namespace
 
-Keeper::Keeper(const PcscHost& host, const std::string& folder, UniqueFd listener,
-               const sigset_t& client_mask, const ConnectionRequest& first) {
+Keeper::Keeper(const PcscHost& host, const DaemonReaders& readers, const std::string& folder,
+               UniqueFd listener, const sigset_t& client_mask, const ConnectionRequest& first) {
     auto [mine, its] = message_pair();
     auto [requests, guardians] = message_pair();
     line_ = std::move(mine);
     guardian_ = std::move(requests);
-    const KeeperPlan plan{{host, folder, listener.get(), guardians.get(), geteuid(), getegid()},
+    const KeeperPlan plan{{host, readers, folder, listener.get(), guardians.get(), geteuid(), getegid()},
                           its.get(),
                           SignalState::current(client_mask)};
     if (first.slots != 0) {
@@ -172,6 +172,10 @@ void Keeper::start_client(const Launch& launch, const std::vector<int>& streams)
         throw HostError(
             fmt::format("cannot hand the client to the keeper process: {}", std::strerror(errno)));
     }
+}
+
+void Keeper::remove_at_end(const std::string& socket) {
+    send_message(line_.get(), {MessageKind::remove_at_end, 0, 0, socket, {}});
 }
 
 void Keeper::stop_client(int signal) {

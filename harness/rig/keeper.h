@@ -1,9 +1,9 @@
 // The rig's side of the keeper: the line to the process that starts everything and outlives the rig.
 #pragma once
 
+#include "harness/rig/guardian.h"
 #include "harness/rig/launch.h"
 #include "harness/rig/message.h"
-#include "harness/rig/pcsc_host.h"
 
 #include <chrono>
 #include <condition_variable>
@@ -27,8 +27,8 @@ public:
     /// Makes the keeper's process, which owns `folder` from now on, and the daemon that serves `listener`.
     /// `client_mask`: signals that clients have blocked. `first`: connections that are requested before the
     /// daemon starts, so that vpcd finds those cards when it looks first.
-    Keeper(const PcscHost& host, const std::string& folder, UniqueFd listener, const sigset_t& client_mask,
-           const ConnectionRequest& first);
+    Keeper(const PcscHost& host, const DaemonReaders& readers, const std::string& folder, UniqueFd listener,
+           const sigset_t& client_mask, const ConnectionRequest& first);
     Keeper(const Keeper&) = delete;
     Keeper& operator=(const Keeper&) = delete;
     ~Keeper();
@@ -51,6 +51,9 @@ public:
     void stop_client(int signal);
     /// SIGKILL for the client that runs, if one does, and for all below it. From any thread.
     void kill_client();
+
+    /// A socket outside the rig's folder that is removed when everything has ended, if it is still the same.
+    void remove_at_end(const std::string& socket);
 
     /// Readable when the keeper has something to say.
     [[nodiscard]] int descriptor() const { return line_.get(); }

@@ -96,9 +96,8 @@ std::string find_vpcd(const std::string& drivers) {
 PcscHost find_pcsc_host(const std::function<void()>& keep_waiting) {
     PcscHost host;
     host.daemon = find_pcscd();
-    const std::string drivers = driver_folder(program_output({host.daemon, "--version"}, keep_waiting));
-    host.driver = find_vpcd(drivers);
-    host.usb_bundles = find_bundles(drivers);
+    host.drivers = driver_folder(program_output({host.daemon, "--version"}, keep_waiting));
+    host.usb_bundles = find_bundles(host.drivers);
     host.knows_disable_polkit =
         program_output({host.daemon, "--help"}, keep_waiting).find("--disable-polkit") != std::string::npos;
     return host;

@@ -1,4 +1,4 @@
-// The PC/SC software of this host: which daemon and which vpcd driver the rig will use.
+// The PC/SC software of this host: which daemon the rig will use, and where vpcd is.
 #pragma once
 
 #include <functional>
@@ -9,7 +9,7 @@ namespace cardrig::harness {
 
 struct PcscHost {
     std::string daemon;                   ///< absolute path of pcscd
-    std::string driver;                   ///< absolute path of vpcd's library
+    std::string drivers;                  ///< the folder of its drivers
     std::vector<std::string> usb_bundles; ///< folders of drivers that would look for real readers
     bool knows_disable_polkit = false;
 };
@@ -22,7 +22,7 @@ struct PcscHost {
 /// Throws HostError with the package that is missing.
 [[nodiscard]] std::string find_vpcd(const std::string& drivers = "/usr/lib/pcsc/drivers");
 
-/// Looks for both, vpcd where that daemon's drivers are, and asks the daemon about itself. Throws HostError.
+/// Looks for the daemon, and asks it about itself. Throws HostError.
 /// `keep_waiting` is called now and then meanwhile, and throws to stop it.
 [[nodiscard]] PcscHost find_pcsc_host(const std::function<void()>& keep_waiting);
 

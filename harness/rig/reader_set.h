@@ -23,7 +23,9 @@ public:
     /// PC/SC's name for one.
     [[nodiscard]] virtual std::string name(std::size_t index) const = 0;
     [[nodiscard]] virtual Reader& reader(std::size_t index) = 0;
-    /// What has to be asked for before the daemon starts.
+    /// For the daemon.
+    [[nodiscard]] virtual DaemonReaders daemon_readers() const = 0;
+    /// What has to be asked for before it starts.
     [[nodiscard]] virtual ConnectionRequest first() const = 0;
     /// From now on it has threads.
     virtual void start(Keeper& keeper) = 0;
@@ -35,7 +37,11 @@ public:
     virtual void stop() = 0;
 };
 
-/// Throws RequestError where there are too many, or none.
-[[nodiscard]] std::unique_ptr<ReaderSet> make_vpcd_readers(const std::vector<RigReaderPlan>& plans);
+/// Before the daemon, and before there are threads; each throws RequestError for a name that cannot be had,
+/// and HostError where its driver is missing. `folder` is the rig's.
+[[nodiscard]] std::unique_ptr<ReaderSet> make_driver_readers(const std::vector<RigReaderPlan>& plans,
+                                                             const std::string& folder);
+[[nodiscard]] std::unique_ptr<ReaderSet> make_vpcd_readers(const std::vector<RigReaderPlan>& plans,
+                                                           const PcscHost& host);
 
 } // namespace cardrig::harness

@@ -12,7 +12,7 @@ constexpr std::chrono::seconds connection_limit{10};
 
 class VpcdReaders final : public ReaderSet {
 public:
-    explicit VpcdReaders(const std::vector<RigReaderPlan>& plans) {
+    VpcdReaders(const std::vector<RigReaderPlan>& plans, std::string library) : library_(std::move(library)) {
         for (const RigReaderPlan& plan : plans) {
             const std::size_t index = readers_.size();
             if (plan.card != nullptr) {
@@ -28,6 +28,16 @@ public:
     }
 
     [[nodiscard]] Reader& reader(std::size_t index) override { return *readers_.at(index); }
+
+    [[nodiscard]] DaemonReaders daemon_readers() const override {
+        return {[library = library_](std::uint16_t port) {
+                    return fmt::format("FRIENDLYNAME \"Virtual PCD\"\nDEVICENAME /dev/null:0x{0:04X}\n"
+                                       "LIBPATH {1}\nCHANNELID 0x{0:04X}\n",
+                                       port, library);
+                },
+                true};
+    }
+
     [[nodiscard]] ConnectionRequest first() const override { return first_; }
 
     void start(Keeper& keeper) override {
@@ -52,20 +62,15 @@ public:
     }
 
 private:
+    std::string library_;
     std::vector<std::unique_ptr<VpcdReader>> readers_;
     ConnectionRequest first_;
 };
 
 } // namespace
 
-std::unique_ptr<ReaderSet> make_vpcd_readers(const std::vector<RigReaderPlan>& plans) {
-    for (const RigReaderPlan& plan : plans) {
-        if (!plan.name.empty()) {
-            throw RequestError(
-                fmt::format("'{}': vpcd's readers have their own names; the rig's can have any", plan.name));
-        }
-    }
-    return std::make_unique<VpcdReaders>(plans);
+std::unique_ptr<ReaderSet> make_vpcd_readers(const std::vector<RigReaderPlan>& plans, const PcscHost& host) {
+    return std::make_unique<VpcdReaders>(plans, find_vpcd(host.drivers));
 }
 
 } // namespace cardrig::harness

@@ -168,7 +168,7 @@ if kind != "asked" and "-c" not in sys.argv:
     sys.exit(0)
 listeners = []
 if kind == "unanswering":
-    text = pathlib.Path(sys.argv[sys.argv.index("-c") + 1], "vpcd").read_text()
+    text = pathlib.Path(sys.argv[sys.argv.index("-c") + 1], "cardrig").read_text()
     port = int(re.search(r"CHANNELID (\\S+)", text)[1], 16)
     listeners = [socket.create_server(("", port)), socket.create_server(("", port + 1))]
 state.write_text("hangs")
