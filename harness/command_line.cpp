@@ -141,6 +141,7 @@ int run_command_line(int argc, char** argv) {
     add_trace_command(app, status);
     add_serve_command(app, status);
     add_doctor_command(app, status);
+    add_hand_command(app, status);
     return flushed(run_guarded(app, [&] {
         app.parse(argc, argv);
         return status;

@@ -15,12 +15,14 @@
 
 namespace cardrig::harness {
 
-/// What is done to a card or a reader: the one table of verbs, for scenarios, the hand, Python and replay.
+/// What is done to a card or a reader, for scenarios, the hand, Python and replay. What each takes, and where
+/// it can be, stands in one table (fault_verbs.h).
 enum class Verb : std::uint8_t {
     insert,    ///< `insert`, `insert card agent reader 2`
     remove,    ///< `remove`, `remove reader 2`; at a memory write torn as by cut-power
     swap,      ///< `swap card agent`: another card in place of the one that is in
-    reset,     ///< the card forgets all that is volatile, and keeps its power
+    reset,     ///< the card forgets all that is volatile, and keeps its power; at a memory write it fails
+               ///< there and starts again by itself
     cut_power, ///< `cut-power`, `cut-power prefix half`: the card stays in, and is silent until it is powered
                ///< on again
     unplug,    ///< the reader is pulled out
@@ -44,26 +46,44 @@ enum class Verb : std::uint8_t {
 /// Whether the command at whose place it happens gets no answer, where it happens to that card or its reader.
 [[nodiscard]] bool interrupts(Verb verb);
 
+inline constexpr std::chrono::microseconds longest_delay = std::chrono::hours(1);
+
 struct Effect {
     Verb verb = Verb::cut_power;
     Tearing tearing{};                                        ///< cut_power, remove, ... at a memory write
     apdu::StatusWord status = apdu::sw::no_precise_diagnosis; ///< answer
     std::string card{};                    ///< insert, swap: a card's name; empty: as Hand says
     std::optional<std::uint32_t> reader{}; ///< from 1; none: where the place's card is, else the first
-    std::uint32_t count = 0;           ///< truncate: bytes; flip: the bit's number; fill_memory: bytes left
-    apdu::Bytes bytes{};               ///< extend
-    std::chrono::milliseconds time{0}; ///< delay
+    /// truncate: bytes, from 1; flip: the bit's number, less than 2^19; fill_memory: bytes left
+    std::uint32_t count = 0;
+    apdu::Bytes bytes{};               ///< extend: 1 to 4096
+    std::chrono::microseconds time{0}; ///< delay: 1 us to longest_delay
 
-    /// `cut-power prefix half`, `remove`, `swap card agent reader 2`, `answer 6A80`, `delay 500 ms`.
+    /// The verb; what it takes of its own; then `card NAME`, then `reader N`. All but the verb's own value
+    /// may be left out.
+    ///
+    ///     insert [card NAME] [reader N]                answer 6A80          [reader N]
+    ///     remove [TEARING] [reader N]                  truncate 3 bytes     [reader N]
+    ///     swap [TEARING] [card NAME] [reader N]        extend 00FF          [reader N]
+    ///     reset [TEARING] [reader N]                   flip bit 17          [reader N]
+    ///     cut-power [TEARING] [reader N]               delay 500 ms         [reader N]
+    ///     unplug [TEARING] [reader N]                  fill-memory leaving 100 bytes [reader N]
+    ///     plug [reader N]                              kill-client
+    ///                                                  wait
+    ///
+    /// TEARING is Tearing's notation; times are in `us`, `ms`, `s` or `minutes`, memory in `bytes` or `KiB`.
+    /// Fails with a message that names the offending word and the right form.
     [[nodiscard]] static apdu::Result<Effect> parse(std::string_view text);
+    /// The same notation, in its shortest form.
     [[nodiscard]] std::string text() const;
+    friend bool operator==(const Effect&, const Effect&) = default;
 };
 
 struct Fault {
     Place place;
     Effect effect;
     std::uint64_t id = 0; ///< given by the plan that it is in
-    /// Fails where the two do not go together (an answer at a memory write).
+    /// Fails where the two do not go together (an answer at a memory write), saying what to do instead.
     [[nodiscard]] apdu::Result<void> check() const;
 };
 

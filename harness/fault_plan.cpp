@@ -1,25 +1,47 @@
 #include "harness/fault_plan.h"
 
+#include <string_view>
 #include <utility>
 
 namespace cardrig::harness {
 
 namespace {
 
+constexpr std::string_view any_command = "any";
+
 bool names(const Place& place, const apdu::DecodedCommand& command) {
-    return place.command == command.name && (place.object.empty() || place.object == command.object);
+    return (place.command == any_command || place.command == command.name) &&
+           (place.object.empty() || place.object == command.object);
 }
 
 } // namespace
 
 void FaultPlan::plan(std::vector<Fault> faults) {
+    const std::scoped_lock lock(mutex_);
     planned_.clear();
     for (Fault& fault : faults) {
         planned_.push_back({std::move(fault)});
     }
 }
 
+void FaultPlan::add(Fault fault) {
+    const std::scoped_lock lock(mutex_);
+    planned_.push_back({std::move(fault)});
+}
+
+std::vector<Fault> FaultPlan::forget() {
+    const std::scoped_lock lock(mutex_);
+    std::vector<Fault> faults;
+    for (Planned& planned : std::exchange(planned_, {})) {
+        if (!planned.done) {
+            faults.push_back(std::move(planned.fault));
+        }
+    }
+    return faults;
+}
+
 std::vector<Fault> FaultPlan::pending() const {
+    const std::scoped_lock lock(mutex_);
     std::vector<Fault> faults;
     for (const Planned& planned : planned_) {
         if (!planned.done) {
@@ -30,6 +52,7 @@ std::vector<Fault> FaultPlan::pending() const {
 }
 
 void FaultPlan::begin(const apdu::DecodedCommand& command) {
+    const std::scoped_lock lock(mutex_);
     current_ = command;
     for (Planned& planned : planned_) {
         // A whole chain is one occurrence: its first block begins it.
@@ -41,6 +64,7 @@ void FaultPlan::begin(const apdu::DecodedCommand& command) {
 }
 
 void FaultPlan::end() {
+    const std::scoped_lock lock(mutex_);
     current_.reset();
 }
 
@@ -49,7 +73,9 @@ bool FaultPlan::meant(const Planned& planned) const {
            planned.seen == planned.fault.place.occurrence;
 }
 
-std::optional<Fault> FaultPlan::due(Moment moment) {
+std::vector<Fault> FaultPlan::due(Moment moment) {
+    const std::scoped_lock lock(mutex_);
+    std::vector<Fault> found;
     for (Planned& planned : planned_) {
         const Place& place = planned.fault.place;
         if (!meant(planned) || place.write || place.moment != moment) {
@@ -58,22 +84,23 @@ std::optional<Fault> FaultPlan::due(Moment moment) {
         const bool whole = moment == Moment::before ? current_->block == 1 : current_->last_block;
         if (place.block ? *place.block == current_->block : whole) {
             planned.done = true;
-            return planned.fault;
+            found.push_back(planned.fault);
         }
     }
-    return std::nullopt;
+    return found;
 }
 
-std::optional<Fault> FaultPlan::before() {
+std::vector<Fault> FaultPlan::before() {
     return due(Moment::before);
 }
 
-std::optional<Fault> FaultPlan::after() {
+std::vector<Fault> FaultPlan::after() {
     return due(Moment::after);
 }
 
-std::optional<Fault> FaultPlan::write(std::uint64_t number) {
-    std::optional<Fault> found;
+std::vector<Fault> FaultPlan::write(std::uint64_t number) {
+    const std::scoped_lock lock(mutex_);
+    std::vector<Fault> found;
     for (Planned& planned : planned_) {
         const Place& place = planned.fault.place;
         if (!place.write || planned.done) {
@@ -86,9 +113,9 @@ std::optional<Fault> FaultPlan::write(std::uint64_t number) {
             }
             counted = ++planned.writes;
         }
-        if (counted == *place.write && !found) {
+        if (counted == *place.write) {
             planned.done = true;
-            found = planned.fault;
+            found.push_back(planned.fault);
         }
     }
     return found;

@@ -5,26 +5,32 @@
 #include "harness/fault.h"
 
 #include <cstdint>
+#include <mutex>
 #include <optional>
 #include <vector>
 
 namespace cardrig::harness {
 
-/// Each fault happens once. Commands are counted from the moment that the faults were planned; memory writes
-/// outside any command as the card's memory counts them.
+/// Each fault happens once; several at one place are due together, in the order in which they were planned.
+/// Commands are counted from the moment that a fault was planned, and one that is under way then does not
+/// count; memory writes outside any command as the card's memory counts them. Thread-safe.
 class FaultPlan {
 public:
+    /// In place of all that is planned.
     void plan(std::vector<Fault> faults);
+    void add(Fault fault);
+    /// Nothing is planned any more. Returns what had not happened.
+    std::vector<Fault> forget();
     [[nodiscard]] std::vector<Fault> pending() const;
 
     /// A command, or the next block of one, arrives. Call it before every other function about the command.
     void begin(const apdu::DecodedCommand& command);
-    /// The fault that is due before the block is delivered, and with that done.
-    [[nodiscard]] std::optional<Fault> before();
-    /// The fault that is due after the block was executed.
-    [[nodiscard]] std::optional<Fault> after();
-    /// The fault that is due at the memory write that is about to happen, `number` as the memory counts it.
-    [[nodiscard]] std::optional<Fault> write(std::uint64_t number);
+    /// The faults that are due before the block is delivered, and with that done.
+    [[nodiscard]] std::vector<Fault> before();
+    /// The faults that are due after the block was executed.
+    [[nodiscard]] std::vector<Fault> after();
+    /// The faults that are due at the memory write that is about to happen, `number` as the memory counts it.
+    [[nodiscard]] std::vector<Fault> write(std::uint64_t number);
     /// No command is under way any more: writes are the run's alone.
     void end();
 
@@ -36,8 +42,9 @@ private:
         bool done = false;
     };
     [[nodiscard]] bool meant(const Planned& planned) const;
-    [[nodiscard]] std::optional<Fault> due(Moment moment);
+    [[nodiscard]] std::vector<Fault> due(Moment moment);
 
+    mutable std::mutex mutex_;
     std::vector<Planned> planned_;
     std::optional<apdu::DecodedCommand> current_;
 };

@@ -151,6 +151,7 @@ void FaultyNvm::cut_now(Tearing tearing) {
 
 void FaultyNvm::power_on() {
     dead_ = false;
+    failing_ = false;
     cut_write_.reset();
     since_sync_.clear();
 }
@@ -174,11 +175,14 @@ void FaultyNvm::write(std::uint32_t offset, ByteView bytes) {
         throw std::logic_error(
             fmt::format("a write of {} bytes at {} is not within one page", bytes.size(), offset));
     }
-    ++writes_;
-    observe(offset, bytes);
-    if (cut_write_ == writes_) {
+    if (!quiet_) {
+        ++writes_;
+        observe(offset, bytes);
+    }
+    const bool planned = !quiet_ && cut_write_ == writes_.load();
+    if (planned || failing_) {
         dead_ = true;
-        tear(offset, bytes, cut_tearing_);
+        tear(offset, bytes, planned ? cut_tearing_ : Tearing{});
         throw PowerCut{writes_};
     }
     const Range range{offset, static_cast<std::uint32_t>(bytes.size())};
@@ -190,6 +194,10 @@ void FaultyNvm::write(std::uint32_t offset, ByteView bytes) {
 
 void FaultyNvm::sync() {
     check_alive();
+    if (failing_) {
+        dead_ = true;
+        throw PowerCut{writes_};
+    }
     since_sync_.clear();
 }
 

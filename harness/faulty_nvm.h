@@ -5,6 +5,7 @@
 #include "apdu/result.h"
 #include "emulator/nvm.h"
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -60,7 +61,15 @@ public:
     void cut_at(std::uint64_t write, Tearing tearing);
     void cancel_cut();
     /// Writes so far, since it was made; a cut one counts.
+    /// From any thread.
     [[nodiscard]] std::uint64_t writes() const { return writes_; }
+    /// The power fails now: what is written next, or synced, is cut there, torn as by Tearing{} unless a cut
+    /// is planned for that very write. Until power_on(). From any thread.
+    void fail() { failing_ = true; }
+    [[nodiscard]] bool failing() const { return failing_; }
+    /// While quiet, writes are neither counted nor shown to the observer: for what the rig itself does to a
+    /// memory.
+    void set_quiet(bool quiet) { quiet_ = quiet; }
     /// Called before each write with its number, offset and bytes; may throw (then the write does not happen,
     /// and the memory is dead) or plan a cut at this write by cut_now().
     using Observer = std::function<void(std::uint64_t write, std::uint32_t offset, ByteView bytes)>;
@@ -112,7 +121,9 @@ private:
     void tear(std::uint32_t offset, ByteView bytes, const Tearing& tearing);
 
     emulator::MemoryNvm& memory_;
-    std::uint64_t writes_ = 0;
+    std::atomic<std::uint64_t> writes_ = 0;
+    std::atomic<bool> failing_ = false;
+    bool quiet_ = false;
     std::optional<std::uint64_t> cut_write_;
     Tearing cut_tearing_;
     bool dead_ = false;

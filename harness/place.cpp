@@ -1,5 +1,6 @@
 #include "harness/place.h"
 
+#include "harness/card_name.h"
 #include "harness/yaml.h"
 
 #include <algorithm>
@@ -41,6 +42,7 @@ const std::vector<std::pair<std::string, Takes>>& commands() {
         {"move-key", Takes::key},
         {"delete-key", Takes::key},
         {"malformed", Takes::nothing},
+        {"any", Takes::nothing},
     };
     return table;
 }
@@ -120,6 +122,9 @@ public:
         } else {
             done = read_command();
         }
+        if (done && peek() == "card") {
+            done = read_card();
+        }
         if (!done) {
             return tl::make_unexpected(done.error());
         }
@@ -164,11 +169,11 @@ private:
     }
 
     static bool is_keyword(std::string_view word) {
-        return word == "block" || word == "write" || word == "before" || word == "after";
+        return word == "block" || word == "write" || word == "before" || word == "after" || word == "card";
     }
 
     [[nodiscard]] Result<std::string> read_object(std::string_view word, Takes takes) const {
-        std::vector<std::string> names{"block", "write", "before", "after"};
+        std::vector<std::string> names{"block", "write", "before", "after", "card"};
         std::string_view wanted;
         switch (takes) {
         case Takes::data_object:
@@ -212,7 +217,7 @@ private:
             break;
         case Takes::anything:
         case Takes::nothing:
-            wanted = "'#n', 'block', 'write', 'before' or 'after'";
+            wanted = "'#n', 'block', 'write', 'before', 'after' or 'card'";
             break;
         }
         return failure(
@@ -252,9 +257,9 @@ private:
         if (peek() == "before" || peek() == "after") {
             place_.moment = *peek() == "before" ? Moment::before : Moment::after;
             ++at_;
-        } else if (peek()) {
+        } else if (peek() && peek() != "card") {
             return failure(fmt::format("'{}' is not understood in the place '{}'{}", *peek(), text_,
-                                       hint(*peek(), {"block", "write", "before", "after"})));
+                                       hint(*peek(), {"block", "write", "before", "after", "card"})));
         }
         return {};
     }
@@ -268,6 +273,17 @@ private:
                           : failure("'write' wants the number of a memory write: 'write #5'");
         }
         place_.write = *number;
+        ++at_;
+        return {};
+    }
+
+    Result<void> read_card() {
+        ++at_;
+        auto name = card_name(peek().value_or(""));
+        if (!name) {
+            return tl::make_unexpected(name.error());
+        }
+        place_.card = std::move(*name);
         ++at_;
         return {};
     }
@@ -289,9 +305,6 @@ Result<Place> Place::parse(std::string_view text) {
 }
 
 std::string Place::text() const {
-    if (command.empty()) {
-        return fmt::format("write #{}", write.value_or(1));
-    }
     std::string text = command;
     if (!object.empty()) {
         text += " " + object;
@@ -302,10 +315,13 @@ std::string Place::text() const {
     if (block) {
         text += fmt::format(" block {}", *block);
     }
-    if (write) {
-        text += fmt::format(" write #{}", *write);
+    if (write || command.empty()) {
+        text += fmt::format("{}write #{}", command.empty() ? "" : " ", write.value_or(1));
     } else {
         text += moment == Moment::before ? " before" : " after";
+    }
+    if (!card.empty()) {
+        text += " card " + card;
     }
     return text;
 }

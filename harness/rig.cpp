@@ -332,6 +332,10 @@ void Rig::kill_client() {
     parts_->keeper->kill_client();
 }
 
+void Rig::remove_at_end(const std::string& socket) {
+    parts_->keeper->remove_at_end(socket);
+}
+
 void Rig::check() const {
     parts_->check();
 }

@@ -95,6 +95,8 @@ public:
     /// while a client runs: run() has them then). From any thread.
     void check() const;
 
+    /// A socket outside the rig's folder (an absolute path), which is removed with the rig, however it ends.
+    void remove_at_end(const std::string& socket);
     /// A private folder (0700) that lives as long as the rig.
     [[nodiscard]] const std::string& folder() const;
     /// What a client needs in its environment: PCSCLITE_CSOCK_NAME, CARDRIG_READER and so on.

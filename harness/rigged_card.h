@@ -9,11 +9,11 @@
 #include "harness/faulty_nvm.h"
 #include "harness/reader_card.h"
 #include "harness/trace.h"
+#include "harness/world.h"
 
 #include <cstdint>
-#include <map>
+#include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,7 +26,21 @@ struct Mute {
     std::string reason;      ///< what is wrong with its memory, or that power was cut
 };
 
-/// Thread-safe: a reader link drives it while somebody else looks at it or removes it.
+/// Thread-safe: a reader link drives it while somebody else looks at it, plans faults for it or moves it.
+///
+/// What the faults of its plan do, by the moment (scenarios/README.md has the table of verbs):
+/// - before a command: all that is due there happens, in the plan's order; then the command is delivered,
+///   unless one of them answered in the card's place, or interrupted it.
+/// - after it: the answer is changed, waits, or does not leave, in that order of the plan. A card that is
+/// reset
+///   there has forgotten all that is volatile, and its answer leaves.
+/// - at a memory write: one that interrupts tears that write, and the card is without power from there on.
+///   `reset` tears it likewise, and the card starts again by itself, in place: the command has no answer
+///   (NoAnswer::no_power), the next one gets one. All others happen while the write waits.
+///
+/// Where it is, and what moves it, is the World's to know. Without one it does alone what it can: `remove`
+/// and `swap` take it out (NoAnswer::removed), `unplug` and `cut-power` take its power, whatever reader they
+/// name; `insert`, `plug` and `kill-client` do nothing.
 class RiggedCard final : public ReaderCard {
 public:
     /// `index` is the reader's, for the trace, which outlives the card. With a seed, keys and random numbers
@@ -34,28 +48,53 @@ public:
     RiggedCard(int index, emulator::CardImage image, std::optional<std::uint64_t> seed, Trace& trace);
     ~RiggedCard() override;
 
-    /// Faults of this card; each happens once.
+    /// Whom it turns to for faults that move something; none: nullptr. When it returns, the former one is
+    /// called no more. Not from within World::happen() or an on_fault function.
+    void set_world(World* world);
+    /// Told of each fault when it has happened, on the card's thread: of one that interrupts when the card is
+    /// without power, of one that waits when the wait is over. The same holds for it as for World::happen().
+    void set_on_fault(std::function<void(const Fault&)> on_fault);
+
+    /// The faults of this card, in place of all that are planned; each happens once, several at one place in
+    /// this order. Places count commands from now.
     void plan(std::vector<Fault> faults);
+    /// One more; commands count from now, and one that is under way does not. Returns Fault::id, which is the
+    /// caller's to give.
+    std::uint64_t add(Fault fault);
+    /// Nothing is planned any more. Returns what had not happened.
+    std::vector<Fault> forget();
     /// Faults that have not happened yet.
     [[nodiscard]] std::vector<Fault> pending_faults() const;
+
+    /// So much of its memory stays free for objects, rounded up to whole pages: what is more is taken up by
+    /// objects that no command sees, and given back by the next call that leaves more. Neither counted nor
+    /// traced as the card's own writes, and without effect on what the card is about. Without power it is
+    /// done when the card next has started. Waits for a command that runs.
+    void fill_memory(std::uint32_t leaving);
 
     void power_on() override;
     /// Why the last power-on left it without an ATR; none where it has one, and after power_off().
     [[nodiscard]] std::optional<Mute> mute() const;
     void power_off() override;
+    /// A card that has lost its power by a fault or by lose_power() is powered on again by it.
     void reset() override;
+    /// From any thread, also while a command runs.
     [[nodiscard]] Bytes atr() override;
+    [[nodiscard]] bool powered() const;
     [[nodiscard]] Answer transmit(ByteView command) override;
     void hurry() override;
+    /// The memory write that a running command makes next is torn as by `cut-power`. Without any the command
+    /// may have been executed; its answer does not leave.
+    void lose_power() override;
 
     /// The card as it is now: configuration and memory.
     [[nodiscard]] emulator::CardImage image() const;
-    /// Memory writes since the rig began.
+    /// Memory writes since the rig began. From any thread, also while a command runs.
     [[nodiscard]] std::uint64_t writes() const;
 
 private:
     struct Parts;
-    mutable std::mutex mutex_;
+    class Entry;
     std::unique_ptr<Parts> parts_;
 };
 

@@ -8,7 +8,7 @@
 
 namespace cardrig::harness {
 
-/// Every wait of the rig's cards goes through here.
+/// Every wait of the rig's cards goes through here. Thread-safe.
 class SystemClock final : public emulator::Clock {
 public:
     [[nodiscard]] std::chrono::sys_seconds now() const override {
@@ -16,21 +16,30 @@ public:
     }
     void wait(std::chrono::microseconds duration) override {
         std::unique_lock lock(mutex_);
-        stopping_.wait_for(lock, duration, [this] { return stopped_; });
+        over_.wait_for(lock, duration, [this] { return stopped_ || interrupted_ || instant_; });
     }
-    /// Ends a wait that is under way, and all that come: for a rig that has to end. From any thread.
-    void stop() {
-        {
-            const std::scoped_lock lock(mutex_);
-            stopped_ = true;
-        }
-        stopping_.notify_all();
-    }
+    /// Ends a wait that is under way, and all that come: for a rig that has to end.
+    void stop() { set(stopped_, true); }
+    /// The same until resume(): for a card that has lost its power and waits for nothing.
+    void interrupt() { set(interrupted_, true); }
+    void resume() { set(interrupted_, false); }
+    /// While set, nothing takes any time: for what the rig does in the card's place.
+    void set_instant(bool instant) { set(instant_, instant); }
 
 private:
+    void set(bool& flag, bool value) {
+        {
+            const std::scoped_lock lock(mutex_);
+            flag = value;
+        }
+        over_.notify_all();
+    }
+
     std::mutex mutex_;
-    std::condition_variable stopping_;
+    std::condition_variable over_;
     bool stopped_ = false;
+    bool interrupted_ = false;
+    bool instant_ = false;
 };
 
 } // namespace cardrig::harness

@@ -2,6 +2,7 @@
 // command line all move through it.
 #pragma once
 
+#include "harness/errors.h"
 #include "harness/fault.h"
 #include "harness/reader.h"
 #include "harness/reader_kind.h"
@@ -33,42 +34,76 @@ struct HandOptions {
     std::vector<HandReader> readers; ///< numbered from 1 in effects; they outlive the hand
     std::vector<HandCard> cards;     ///< they outlive the hand
     ReaderKind kind = ReaderKind::rig;
-    /// Ends the client that runs, from any thread; none where there is none to end.
+    /// Ends the client that runs, from any thread, and never waits for a card; none where there is none to
+    /// end.
     std::function<void()> kill_client;
     /// Called now and then while waiting; throws to stop it.
     std::function<void()> keep_waiting;
+    /// Whether what it moves is said in the trace (`reader`: inserted, removed, unplugged, plugged); else
+    /// whoever has the readers does so.
+    bool traces_moves = true;
 };
 
-/// Thread-safe. While it exists it is what the cards turn to for faults that move something.
+/// What was asked for has not come about within its limit.
+class NotInTime final : public HostError {
+public:
+    using HostError::HostError;
+};
+
+/// Thread-safe. While it exists it is what the cards turn to for faults that move something: it is made
+/// before a client can reach them. Calls of its functions have come to their end before it is destroyed;
+/// calls from cards are waited for.
+///
+/// Locks, in the order in which a thread may take them:
+///   1. `moving`, by act() alone: one move at a time, until clients can have seen it. Never taken on a card's
+///      thread, so that no card ever waits for what a client does.
+///   2. a card's own lock, which that card holds while a command runs, also when it comes here with a fault.
+///      No function here takes one, but for act() with `reset` or `fill-memory`, holding no other.
+///   3. `state`: which card was where, and the plan; for moments only. Under it are called: Reader's
+///   functions
+///      but settle(), RiggedCard's that wait for nobody, and Trace::add(), whose locks take none of these.
 class Hand final {
 public:
+    using KeepWaiting = std::function<void()>;
+
     Hand(HandOptions options, Trace& trace);
     Hand(const Hand&) = delete;
     Hand& operator=(const Hand&) = delete;
     ~Hand();
 
     /// Does it now, and returns when a client that waits can have seen it. What only a command can bring
-    /// about
-    /// (`answer`, `truncate`, `extend`, `flip`, `delay`) is planned for the next command. Without a reader
-    /// the first is meant; without a card `insert` puts in the card that was last in that reader, else the
-    /// first one that is in none, and `swap` the first other one that is in none. Returns what vpcd made of
-    /// it where that is less than was asked for, else nothing. Throws RequestError where it makes no sense
-    /// (no such card, a card that is in already, nothing in the reader that could be reset), HostError if
-    /// clients do not see it within `limit`.
-    std::string act(const Effect& effect, std::chrono::milliseconds limit = std::chrono::seconds(10));
+    /// about (happens_at_a_command()) is planned for the next one. Without a reader the first is meant;
+    /// without a card `insert` puts in the card that was last in that reader, else the first one that is in
+    /// none, and `swap` the first other one that is in none. Returns what vpcd made of it where that is less
+    /// than was asked for, else nothing. Throws RequestError where it makes no sense (no such card, a card
+    /// that is in already, nothing in the reader that could be reset), NotInTime if clients do not see it
+    /// within `limit`, HostError if the card failed.
+    std::string act(const Effect& effect, std::chrono::milliseconds limit = std::chrono::seconds(10),
+                    const KeepWaiting& keep_waiting = {});
+    /// `answer`, `truncate`, `extend`, `flip`, `delay`.
+    [[nodiscard]] static bool happens_at_a_command(Verb verb);
 
     /// For later. Returns the fault's id, from 1. Throws RequestError where the two do not go together, or
     /// name a card or a reader that does not exist.
     std::uint64_t plan(Fault fault);
+    /// For the next command of the card in the effect's reader. Returns the fault's id.
+    std::uint64_t plan_next(const Effect& effect);
+    /// What clients will see differently from what was asked for, in one line; empty: nothing.
+    [[nodiscard]] std::string notice(const Fault& fault) const;
     /// The plan is empty again: what had not happened is returned.
     std::vector<Fault> forget();
     /// What has not happened yet.
     [[nodiscard]] std::vector<Fault> pending() const;
-    /// Waits until a fault (or what `wait` planned at a place) has happened. False where it has not by then.
-    [[nodiscard]] bool wait(std::uint64_t fault, std::chrono::milliseconds limit) const;
+    /// Waits until a fault has happened. False where it has not by then. Throws RequestError where there is
+    /// no such fault, also once it is forgotten.
+    [[nodiscard]] bool wait(std::uint64_t fault, std::chrono::milliseconds limit,
+                            const KeepWaiting& keep_waiting = {}) const;
+    /// Waits until a card has come to that place. False where none has by then, and it waits no longer.
+    [[nodiscard]] bool wait(const Place& place, std::chrono::milliseconds limit,
+                            const KeepWaiting& keep_waiting = {});
 
-    /// Readers (name, plugged, card), cards (name, reader, powered, ATR, writes), faults (id, place, effect,
-    /// happened). hand/README.md has the shapes.
+    /// Readers (name, plugged, card), cards (name, reader, power, ATR, writes), faults (id, place, effect,
+    /// happened). README.md in this folder has the shapes. Waits for no command.
     [[nodiscard]] nlohmann::json status() const;
 
 private:

@@ -171,11 +171,12 @@ Presence RigReader::believed() const {
 }
 
 void RigReader::note(Presence presence) {
-    if (!events_) {
-        told_.presence = presence; // nobody was told anything yet
-        return;
+    ++last_;
+    if (events_) {
+        queue_.push_back({last_, presence});
+    } else {
+        told_ = {last_, presence}; // a daemon that comes will be told the last of them
     }
-    queue_.push_back({++last_, presence});
 }
 
 /// Tells what there is to be told, one transition at a time.
@@ -228,6 +229,8 @@ void RigReader::events_lost() {
     {
         const std::lock_guard lock(mutex_);
         events_.reset();
+        queue_.clear();
+        told_ = {last_, state()};
         lost_ = true;
     }
     acknowledged_now_.notify_all();

@@ -174,6 +174,10 @@ void Keeper::start_client(const Launch& launch, const std::vector<int>& streams)
     }
 }
 
+void Keeper::remove_at_end(const std::string& socket) {
+    send_message(line_.get(), {MessageKind::remove_at_end, 0, 0, socket, {}});
+}
+
 void Keeper::stop_client(int signal) {
     send_message(line_.get(), {MessageKind::stop_client, signal, 0, {}, {}});
 }

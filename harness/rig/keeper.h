@@ -52,6 +52,9 @@ public:
     /// SIGKILL for the client that runs, if one does, and for all below it. From any thread.
     void kill_client();
 
+    /// A socket outside the rig's folder that is removed when everything has ended, if it is still the same.
+    void remove_at_end(const std::string& socket);
+
     /// Readable when the keeper has something to say.
     [[nodiscard]] int descriptor() const { return line_.get(); }
     /// Waits for the next message; throws HostError if the keeper is gone. That the daemon has ended is also

@@ -18,6 +18,7 @@
 #include <string>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <vector>
@@ -71,7 +72,17 @@ private:
     void end_daemon();
     [[nodiscard]] int wait_limit() const;
 
+    void note_socket(const std::string& path);
+    void remove_sockets() const;
+
+    struct Socket {
+        std::string path;
+        dev_t device;
+        ino_t number;
+    };
+
     const KeeperPlan& plan_;
+    std::vector<Socket> sockets_; ///< elsewhere than in the rig's folder
     UniqueFd signals_;
     UniqueFd guardian_line_;
     pid_t guardian_ = -1;
@@ -109,7 +120,26 @@ void KeeperProcess::run() {
         serve();
     }
     end_daemon();
+    remove_sockets();
     remove_folder(plan_.daemon.folder);
+}
+
+void KeeperProcess::note_socket(const std::string& path) {
+    struct stat made {};
+    if (lstat(path.c_str(), &made) == 0 && S_ISSOCK(made.st_mode)) {
+        sockets_.push_back({path, made.st_dev, made.st_ino});
+    }
+}
+
+/// The rig did so itself, unless it was killed; by now somebody else may have one there.
+void KeeperProcess::remove_sockets() const {
+    for (const Socket& socket : sockets_) {
+        struct stat found {};
+        if (lstat(socket.path.c_str(), &found) == 0 && found.st_dev == socket.device &&
+            found.st_ino == socket.number) {
+            unlink(socket.path.c_str());
+        }
+    }
 }
 
 /// Tells the rig how it went.
@@ -207,6 +237,8 @@ void KeeperProcess::take_message() {
     }
     if (message->kind == MessageKind::ready) {
         ready_until_.reset();
+    } else if (message->kind == MessageKind::remove_at_end) {
+        note_socket(message->text);
     } else if (message->kind == MessageKind::start_client) {
         start_client(*message);
     } else if (message->kind == MessageKind::stop_client) {

@@ -24,6 +24,7 @@ enum class MessageKind : std::int32_t {
     stop_client,  ///< value: signal to begin with
     kill_client,  ///< and all below it
     ready,        ///< the daemon answers: its time to start is over
+    remove_at_end, ///< text: a socket outside the rig's folder, which goes with it
     end,          ///< end everything
     // from the keeper to the rig
     client_started,     ///< value: process id

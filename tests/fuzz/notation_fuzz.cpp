@@ -15,7 +15,7 @@ bool same(const harness::Tearing& left, const harness::Tearing& right) {
     return left == right;
 }
 bool same(const harness::Effect& left, const harness::Effect& right) {
-    return left.verb == right.verb && left.tearing == right.tearing && left.status == right.status;
+    return left == right;
 }
 
 } // namespace harness_equality
@@ -47,7 +47,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const auto effect = check<harness::Effect>(rest);
     static_cast<void>(check<harness::Tearing>(rest));
     if (place && effect) {
-        const auto fits = harness::Fault{*place, *effect}.check();
+        const auto fits = harness::Fault{*place, *effect, 0}.check();
         fuzz::require(fits || !fits.error().message.empty(), "a refusal says why");
     }
     return 0;

@@ -49,13 +49,28 @@ BOOST_AUTO_TEST_CASE(memory_writes_are_of_a_command_or_of_all) {
 }
 
 BOOST_AUTO_TEST_CASE(the_text_of_a_place_reads_as_the_same_place) {
-    for (const char* text :
-         {"put-data signature-certificate block 3 before", "generate-key-pair 9C after", "write #217",
-          "put-data signature-certificate write #5", "verify passcode #3 after", "select piv before",
-          "get-data 5FFF01 before", "ins-F5 before", "import-key 9A block 2 write #3",
-          "get-metadata passcode before", "reset-piv write #5", "move-key 9A after", "malformed after",
-          "get-response #2 before", "select A000000397425446 before",
-          "change-reference-data unblocking-code block 1 write #2"}) {
+    for (const char* text : {"put-data signature-certificate block 3 before",
+                             "generate-key-pair 9C after",
+                             "write #217",
+                             "put-data signature-certificate write #5",
+                             "verify passcode #3 after",
+                             "select piv before",
+                             "get-data 5FFF01 before",
+                             "ins-F5 before",
+                             "import-key 9A block 2 write #3",
+                             "get-metadata passcode before",
+                             "reset-piv write #5",
+                             "move-key 9A after",
+                             "malformed after",
+                             "get-response #2 before",
+                             "select A000000397425446 before",
+                             "change-reference-data unblocking-code block 1 write #2",
+                             "any before",
+                             "any #12 after",
+                             "any write #3 card 2",
+                             "write #7 card agent",
+                             "verify before card agent",
+                             "put-data signature-certificate block 3 after card Old_card-2"}) {
         const Place read = Place::parse(text).value();
         BOOST_TEST(read.text() == text);
         BOOST_CHECK(Place::parse(read.text()).value() == read);
@@ -76,6 +91,22 @@ BOOST_AUTO_TEST_CASE(a_wrong_word_is_named_with_the_nearest_right_one) {
     BOOST_TEST(names("generate-key-pair signature", "'signature'"));
     BOOST_TEST(names("select pivv", "'piv'"));
     BOOST_TEST(names("wriet #3", "'write'"));
+}
+
+BOOST_AUTO_TEST_CASE(a_card_is_named_at_the_end) {
+    BOOST_TEST(Place::parse("verify card agent").value().card == "agent");
+    BOOST_TEST(Place::parse("verify passcode #2 card 2").value().occurrence == 2U);
+    BOOST_TEST(Place::parse("verify").value().card.empty());
+    BOOST_TEST(names("verify card", "name is wanted"));
+    BOOST_TEST(names("verify card agent before", "'before'"));
+    BOOST_TEST(names("verify card a/b", "'a/b'"));
+    BOOST_TEST(names("verify card before", "'before' is no card's name"));
+    BOOST_TEST(names("verify crad agent", "'card'"));
+}
+
+BOOST_AUTO_TEST_CASE(any_is_any_command_without_an_object) {
+    BOOST_TEST(Place::parse("any #3").value().command == "any");
+    BOOST_TEST(names("any passcode", "'passcode'"));
 }
 
 BOOST_AUTO_TEST_CASE(numbers_are_from_one) {

@@ -1,0 +1,64 @@
+// The one table of verbs: what each is called, what it takes, what it is and where it can be. A new verb is a
+// row here, a name in Verb, and whatever RiggedCard does for it.
+#pragma once
+
+#include "harness/fault.h"
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+namespace cardrig::harness {
+
+/// What stands behind a verb, before `card` and `reader`.
+enum class Argument : std::uint8_t {
+    none,
+    tearing, ///< may be left out
+    status,
+    bytes, ///< a number of them
+    data,  ///< in hex
+    bit,
+    time,
+    room,
+};
+
+/// Where a verb can be.
+enum class Spot : std::uint8_t {
+    anywhere,
+    command, ///< before or after one: not at a memory write
+    after,   ///< where there is an answer to change
+};
+
+struct VerbRow {
+    Verb verb{};
+    std::string_view word;
+    Argument argument{};
+    bool takes_card = false;
+    bool takes_reader = false;
+    bool moves = false;
+    bool interrupts = false;
+    Spot spot = Spot::anywhere;
+};
+
+inline constexpr auto verb_rows = std::to_array<VerbRow>({
+    // verb, word, argument, card, reader, moves, interrupts, spot
+    {Verb::insert, "insert", Argument::none, true, true, true, false, Spot::anywhere},
+    {Verb::remove, "remove", Argument::tearing, false, true, true, true, Spot::anywhere},
+    {Verb::swap, "swap", Argument::tearing, true, true, true, true, Spot::anywhere},
+    {Verb::reset, "reset", Argument::tearing, false, true, false, false, Spot::anywhere},
+    {Verb::cut_power, "cut-power", Argument::tearing, false, true, false, true, Spot::anywhere},
+    {Verb::unplug, "unplug", Argument::tearing, false, true, true, true, Spot::anywhere},
+    {Verb::plug, "plug", Argument::none, false, true, true, false, Spot::anywhere},
+    {Verb::answer, "answer", Argument::status, false, true, false, false, Spot::command},
+    {Verb::truncate, "truncate", Argument::bytes, false, true, false, false, Spot::after},
+    {Verb::extend, "extend", Argument::data, false, true, false, false, Spot::after},
+    {Verb::flip, "flip", Argument::bit, false, true, false, false, Spot::after},
+    {Verb::delay, "delay", Argument::time, false, true, false, false, Spot::anywhere},
+    {Verb::fill_memory, "fill-memory", Argument::room, false, true, false, false, Spot::command},
+    {Verb::kill_client, "kill-client", Argument::none, false, false, true, false, Spot::anywhere},
+    {Verb::wait, "wait", Argument::none, false, false, false, false, Spot::anywhere},
+});
+
+[[nodiscard]] const VerbRow& row_of(Verb verb);
+
+} // namespace cardrig::harness

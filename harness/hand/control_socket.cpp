@@ -1,0 +1,125 @@
+#include "harness/hand/control_socket.h"
+
+#include "harness/errors.h"
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+namespace cardrig::harness {
+
+namespace {
+
+constexpr int waiting_connections = 16;
+constexpr mode_t owner_only = 0600;
+
+std::optional<sockaddr_un> address_of(const std::string& path) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path.empty() || path.size() >= sizeof address.sun_path || path.find('\0') != std::string::npos) {
+        return std::nullopt;
+    }
+    path.copy(address.sun_path, sizeof address.sun_path - 1);
+    return address;
+}
+
+UniqueFd unix_socket(int flags) {
+    UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0));
+    if (!socket) {
+        throw HostError(fmt::format("cannot make a socket: {}", std::strerror(errno)));
+    }
+    return socket;
+}
+
+/// The last error of connecting, 0 where somebody answers.
+int try_to_connect(int socket, const sockaddr_un& address) {
+    return connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ? 0 : errno;
+}
+
+/// Throws where it is anything else than what a rig of this user's left behind when it was killed.
+void remove_dead(const std::string& path, const sockaddr_un& address) {
+    struct stat found {};
+    if (lstat(path.c_str(), &found) != 0) {
+        return; // gone meanwhile
+    }
+    if (!S_ISSOCK(found.st_mode)) {
+        throw RequestError(fmt::format("{}: there is a file already, which is no control socket", path));
+    }
+    if (found.st_uid != geteuid()) {
+        throw RequestError(fmt::format("{}: there is a socket of another user's already", path));
+    }
+    // Without waiting: a socket whose owner accepts no more is alive.
+    if (try_to_connect(unix_socket(SOCK_NONBLOCK).get(), address) != ECONNREFUSED) {
+        throw RequestError(fmt::format("{}: somebody listens there already", path));
+    }
+    unlink(path.c_str());
+}
+
+bool bind_to(int socket, const sockaddr_un& address) {
+    return bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+}
+
+} // namespace
+
+ControlSocket::ControlSocket(std::string path) : path_(std::move(path)) {
+    std::error_code error;
+    path_ = std::filesystem::absolute(path_, error).string();
+    const auto address = address_of(path_);
+    if (error || !address) {
+        throw RequestError(fmt::format("{}: no path that a socket can have, of at most {} bytes", path_,
+                                       sizeof sockaddr_un{}.sun_path - 1));
+    }
+    socket_ = unix_socket(SOCK_NONBLOCK);
+    // The file gets the socket's own mode: there is no moment at which others could connect.
+    if (fchmod(socket_.get(), owner_only) != 0) {
+        throw HostError(
+            fmt::format("{}: cannot keep a socket to its owner: {}", path_, std::strerror(errno)));
+    }
+    bool bound = bind_to(socket_.get(), *address);
+    if (!bound && errno == EADDRINUSE) {
+        remove_dead(path_, *address);
+        bound = bind_to(socket_.get(), *address);
+    }
+    struct stat made {};
+    if (!bound || lstat(path_.c_str(), &made) != 0) {
+        throw HostError(fmt::format("{}: cannot make a socket there: {}", path_, std::strerror(errno)));
+    }
+    device_ = made.st_dev;
+    number_ = made.st_ino;
+    if (listen(socket_.get(), waiting_connections) != 0) {
+        const int reason = errno;
+        unlink(path_.c_str());
+        throw HostError(fmt::format("{}: cannot listen there: {}", path_, std::strerror(reason)));
+    }
+}
+
+ControlSocket::~ControlSocket() {
+    struct stat found {};
+    if (lstat(path_.c_str(), &found) == 0 && found.st_dev == device_ && found.st_ino == number_) {
+        unlink(path_.c_str());
+    }
+}
+
+UniqueFd connect_to_control(const std::string& path) {
+    const auto address = address_of(path);
+    if (!address) {
+        throw HostError(fmt::format("no rig is at {}: no socket can have that path", path));
+    }
+    UniqueFd socket = unix_socket(0);
+    if (const int error = try_to_connect(socket.get(), *address); error != 0) {
+        throw HostError(fmt::format("no rig is at {}: {}", path, std::strerror(error)));
+    }
+    return socket;
+}
+
+} // namespace cardrig::harness

@@ -1,0 +1,100 @@
+// What a card in the rig is made of, and how it runs a command through its faults.
+#pragma once
+
+#include "harness/fault_plan.h"
+#include "harness/rigged_card.h"
+#include "harness/system_clock.h"
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+namespace cardrig::harness {
+
+struct RiggedCard::Parts {
+    /// What the faults of one command, or of one start, have come to.
+    struct Course {
+        std::vector<Fault> happened; ///< in order
+        std::size_t told = 0;        ///< of them, to on_fault
+        std::optional<NoAnswer> out; ///< the card was taken out, or its power taken
+        bool restart = false;        ///< it was reset at a memory write
+        bool cut = false;            ///< a memory write was cut
+    };
+
+    /// One command, and what became of it.
+    struct Exchange {
+        ByteView command;
+        apdu::DecodedCommand decoded;
+        bool delivered = false;
+        std::optional<apdu::StatusWord> card_status{}; ///< what the card answered
+        std::optional<Bytes> response{};               ///< what the client gets
+        bool truncated = false;                        ///< its end is no status word
+    };
+
+    RiggedCard& self;
+    const int index;
+    const emulator::CardConfig config;
+    emulator::MemoryNvm memory;
+    FaultyNvm nvm; ///< failing() while the power is gone, from whatever thread
+    emulator::CryptoContext crypto;
+    emulator::ContextEntropy entropy;
+    std::unique_ptr<emulator::KeySource> keys;
+    SystemClock clock;
+    Trace& trace;
+    FaultPlan faults; ///< has its own lock, so that faults are planned while a command runs
+
+    /// Held while the card does something. Recursive, so that a function that a fault calls may look at the
+    /// card.
+    std::recursive_mutex mutex;
+    int depth = 0; ///< of calls under the mutex
+    apdu::Decoder decoder;
+    /// The volatile half: there while the card has power, and gone with it.
+    std::unique_ptr<emulator::Card> card;
+    std::atomic<bool> alive = false; ///< there is a card: for those without the mutex
+    std::optional<Mute> mute;
+    bool lost = false; ///< the power was lost, not switched off: a reset powers it on
+    std::optional<std::uint32_t> fill_later;
+    Course course;
+
+    std::mutex power_mutex;     ///< for the power's failing and the clock's interruption together
+    std::mutex callbacks_mutex; ///< held while one of these two runs
+    World* world = nullptr;
+    std::function<void(const Fault&)> on_fault;
+
+    Parts(RiggedCard& owner, int reader, emulator::CardImage image, std::optional<std::uint64_t> seed,
+          Trace& events);
+
+    // Under the mutex.
+    void start();
+    void reset();
+    void switch_off();
+    [[nodiscard]] Answer transmit(ByteView command);
+    void fill(std::uint32_t leaving);
+    /// What the power's failing left to do: the volatile half goes.
+    void settle();
+
+    // From any thread.
+    void fail_power();
+
+private:
+    void restore_power();
+    [[nodiscard]] bool start_once();
+    void lose_volatile();
+    void on_write(std::uint64_t write, std::uint32_t offset, std::size_t length);
+    void befall_at_write(const Fault& fault);
+    [[nodiscard]] bool befalls_this(const Fault& fault);
+    void pass_on(Exchange& exchange);
+    void befall(Exchange& exchange, const Fault& fault);
+    void befall_all(Exchange& exchange, const std::vector<Fault>& due);
+    void reset_card();
+    [[nodiscard]] bool is_out() const { return course.out || course.cut || nvm.failing(); }
+    void trace_exchange(const Exchange& exchange, double milliseconds);
+    void trace_faults();
+    void tell();
+    [[nodiscard]] NoAnswer go_out();
+};
+
+} // namespace cardrig::harness
