@@ -22,7 +22,7 @@ namespace {
 
 struct ExecOptions {
     ExecCardsRequest cards;
-    ReaderKind reader = ReaderKind::vpcd;
+    ReaderKind reader = ReaderKind::rig;
     std::string trace;
     bool show_secrets = false;
     std::vector<std::string> command;
