@@ -1,5 +1,6 @@
 #include "harness/hand/rig_control.h"
 
+#include <cstdlib>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -33,6 +34,14 @@ ControlOption control_option(const std::string& value) {
     return {!value.empty(), value == "true" ? std::string() : value};
 }
 
+std::vector<HandCard> numbered(const std::vector<std::unique_ptr<RiggedCard>>& cards) {
+    std::vector<HandCard> named;
+    for (const auto& card : cards) {
+        named.push_back({std::to_string(named.size() + 1), card.get()});
+    }
+    return named;
+}
+
 std::vector<HandReader> hand_readers(Rig& rig) {
     std::vector<HandReader> readers;
     for (std::size_t i = 0; i < rig.size(); ++i) {
@@ -55,9 +64,17 @@ RigControl::~RigControl() {
     }
 }
 
-std::map<std::string, std::string> RigControl::environment() const {
-    return told_ ? std::map<std::string, std::string>{{variable, server_.path()}}
-                 : std::map<std::string, std::string>{};
+std::unique_ptr<RigControl> make_control(Rig& rig, std::vector<HandCard> cards, Trace& trace,
+                                         const ControlOption& option) {
+    return option.wanted ? std::make_unique<RigControl>(rig, std::move(cards), trace, option) : nullptr;
+}
+
+std::map<std::string, std::string> control_environment(const RigControl* control) {
+    const std::string path = control != nullptr ? control->told_path() : std::string();
+    if (path.empty() && std::getenv(variable) == nullptr) {
+        return {};
+    }
+    return {{variable, path}};
 }
 
 } // namespace cardrig::harness

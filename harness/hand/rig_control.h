@@ -21,6 +21,9 @@ struct ControlOption {
 /// What a command line's `--control` says, as CLI11 gives a flag's value.
 [[nodiscard]] ControlOption control_option(const std::string& value);
 
+/// Cards as a command line numbers them: "1", "2", ...
+[[nodiscard]] std::vector<HandCard> numbered(const std::vector<std::unique_ptr<RiggedCard>>& cards);
+
 /// The readers of a rig, as the hand knows them.
 [[nodiscard]] std::vector<HandReader> hand_readers(Rig& rig);
 
@@ -36,8 +39,8 @@ public:
     ~RigControl();
 
     [[nodiscard]] Hand& hand() { return hand_; }
-    /// For the client: CARDRIG_CONTROL, or nothing where it is not to know.
-    [[nodiscard]] std::map<std::string, std::string> environment() const;
+    /// What the client is told; empty where it is told nothing.
+    [[nodiscard]] std::string told_path() const { return told_ ? server_.path() : std::string(); }
 
 private:
     std::vector<HandCard> cards_;
@@ -45,5 +48,11 @@ private:
     Hand hand_;
     ControlServer server_;
 };
+
+/// None where it is not wanted.
+[[nodiscard]] std::unique_ptr<RigControl> make_control(Rig& rig, std::vector<HandCard> cards, Trace& trace,
+                                                       const ControlOption& option);
+/// For the client, where `control` may be none. A rig around this one is not its to move.
+[[nodiscard]] std::map<std::string, std::string> control_environment(const RigControl* control);
 
 } // namespace cardrig::harness
