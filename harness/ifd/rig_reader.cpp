@@ -39,7 +39,7 @@ void RigReader::insert(ReaderCard& card) {
     }
     stay_ = std::make_shared<Stay>(card);
     if (plugged_) {
-        note(Presence::present);
+        note();
         flush();
     }
 }
@@ -51,7 +51,7 @@ void RigReader::remove() {
         return;
     }
     if (plugged_) {
-        note(Presence::absent);
+        note();
     }
     take_power(stay, Outcome::removed, lock);
 }
@@ -61,7 +61,7 @@ void RigReader::unplug() {
     if (!std::exchange(plugged_, false)) {
         return;
     }
-    note(Presence::unplugged);
+    note();
     if (stay_) {
         take_power(stay_, Outcome::failed, lock);
     } else {
@@ -74,7 +74,7 @@ void RigReader::plug() {
     if (std::exchange(plugged_, true)) {
         return;
     }
-    note(state());
+    note();
     flush();
 }
 
@@ -157,25 +157,26 @@ bool RigReader::wait_for(std::chrono::steady_clock::time_point deadline,
 
 // --- what pcscd is told ------------------------------------------------------------------------------
 
-Presence RigReader::state() const {
-    if (!plugged_) {
-        return Presence::unplugged;
-    }
-    return stay_ ? Presence::present : Presence::absent;
+/// What the reader is like now.
+RigReader::News RigReader::news() const {
+    const Presence in = stay_ ? Presence::present : Presence::absent;
+    return {{last_, plugged_ ? in : Presence::unplugged}, stay_ ? &stay_->card : nullptr};
 }
 
 /// What is left of what pcscd believes: a card that it does not know of yet is not there for it.
 Presence RigReader::believed() const {
-    const bool current = queue_.empty() || told_.presence != Presence::present;
-    return current ? told_.presence : queue_.front().presence;
+    const Presence told = told_.transition.presence;
+    const bool current = queue_.empty() || told != Presence::present;
+    return current ? told : queue_.front().transition.presence;
 }
 
-void RigReader::note(Presence presence) {
+/// Something has changed.
+void RigReader::note() {
     ++last_;
     if (events_) {
-        queue_.push_back({last_, presence});
+        queue_.push_back(news());
     } else {
-        told_ = {last_, presence}; // a daemon that comes will be told the last of them
+        told_ = news(); // a daemon that comes will be told the last of them
     }
 }
 
@@ -189,13 +190,13 @@ void RigReader::flush() {
         static_cast<void>(ifd::send_packet(line_->socket->get(), ByteView(&code, 1), {}, ifd::Waiting::no));
     }
     owed_.reset();
-    if (!events_ || queue_.empty() || acknowledged_ != told_.number) {
+    if (!events_ || queue_.empty() || acknowledged_ != told_.transition.number) {
         return;
     }
     told_ = queue_.front();
     queue_.pop_front();
     // One that cannot be sent has nobody to hear it: its line's end is noticed by whoever reads there.
-    static_cast<void>(ifd::send_packet(events_->get(), told_.bytes(), {}, ifd::Waiting::no));
+    static_cast<void>(ifd::send_packet(events_->get(), told_.transition.bytes(), {}, ifd::Waiting::no));
 }
 
 bool RigReader::tell_events(std::shared_ptr<const UniqueFd> line) {
@@ -206,20 +207,20 @@ bool RigReader::tell_events(std::shared_ptr<const UniqueFd> line) {
     events_ = std::move(line);
     lost_ = false;
     queue_.clear();
-    told_ = {++last_, state()};
-    first_ = last_;
+    first_ = ++last_;
+    told_ = news();
     acknowledged_ = last_ - 1;
-    static_cast<void>(ifd::send_packet(events_->get(), told_.bytes(), {}, ifd::Waiting::no));
+    static_cast<void>(ifd::send_packet(events_->get(), told_.transition.bytes(), {}, ifd::Waiting::no));
     return true;
 }
 
 void RigReader::acknowledged(ifd::Acknowledgement acknowledgement) {
     {
         const std::lock_guard lock(mutex_);
-        if (acknowledgement.number != told_.number) {
+        if (acknowledgement.number != told_.transition.number) {
             return;
         }
-        acknowledged_ = told_.number;
+        acknowledged_ = told_.transition.number;
         flush();
     }
     acknowledged_now_.notify_all();
@@ -230,7 +231,7 @@ void RigReader::events_lost() {
         const std::lock_guard lock(mutex_);
         events_.reset();
         queue_.clear();
-        told_ = {last_, state()};
+        told_ = news();
         lost_ = true;
     }
     acknowledged_now_.notify_all();
@@ -246,7 +247,7 @@ bool RigReader::serve_commands(std::shared_ptr<const UniqueFd> socket) {
     auto line = std::make_shared<CommandLine>();
     line->socket = std::move(socket);
     // The answer to the hello; what the reader is like is told on the other line.
-    if (!ifd::send_packet(line->socket->get(), ifd::Transition{0, state()}.bytes(), {}, ifd::Waiting::no)) {
+    if (!ifd::send_packet(line->socket->get(), news().transition.bytes(), {}, ifd::Waiting::no)) {
         return false;
     }
     line_ = line;
@@ -319,7 +320,7 @@ bool RigReader::handle(const CommandLine& line, const ifd::Request& request) {
         job_ = job;
     }
     const Result result = run(*job, request);
-    const bool go_on = finish(*job, result, line);
+    const bool go_on = finish(*job, result, line, request.ask);
     if (!go_on && job->has_turn) {
         switch_off(*job->stay);
     }
@@ -343,11 +344,18 @@ std::optional<RigReader::Result> RigReader::answer_without_card(Ask ask) const {
     if (ask == Ask::power_down) {
         result.outcome = Outcome::done; // it has no power indeed
     }
+    // A card that was in for an instant shows itself, and then leaves: for clients a mute one is another
+    // thing, and libpcsclite sleeps for 400 ms at the sight of it.
+    const auto known = atrs_.find(told_.card);
+    if (ask == Ask::power_up && told_.transition.presence == Presence::present && known != atrs_.end()) {
+        result.outcome = Outcome::done;
+        result.data = known->second;
+    }
     return result;
 }
 
 /// Answers, unless somebody else did: false then.
-bool RigReader::finish(Job& job, const Result& result, const CommandLine& line) {
+bool RigReader::finish(Job& job, const Result& result, const CommandLine& line, Ask ask) {
     const std::lock_guard lock(mutex_);
     if (result.error && !error_) {
         error_ = result.error;
@@ -356,10 +364,13 @@ bool RigReader::finish(Job& job, const Result& result, const CommandLine& line) 
         return false;
     }
     job_.reset();
+    if (ask == Ask::power_up && result.outcome == Outcome::done) {
+        atrs_[&job.stay->card] = result.data;
+    }
     reply(line, result);
     if (result.left) {
         stay_.reset();
-        note(Presence::absent);
+        note();
         flush();
     }
     return true;

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <deque>
 #include <list>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -85,6 +86,12 @@ private:
         std::exception_ptr error;
     };
 
+    /// What pcscd is told, and of which card.
+    struct News {
+        ifd::Transition transition{1, ifd::Presence::absent};
+        const ReaderCard* card = nullptr; ///< the one that is in after it
+    };
+
     struct Retired {
         StayPtr stay;
         CardTurns::Turn turn = 0;
@@ -99,7 +106,7 @@ private:
     void serve(const LinePtr& line);
     [[nodiscard]] bool handle(const CommandLine& line, const ifd::Request& request);
     [[nodiscard]] std::optional<Result> answer_without_card(ifd::Ask ask) const;
-    [[nodiscard]] bool finish(Job& job, const Result& result, const CommandLine& line);
+    [[nodiscard]] bool finish(Job& job, const Result& result, const CommandLine& line, ifd::Ask ask);
     [[nodiscard]] Result run(Job& job, const ifd::Request& request);
     [[nodiscard]] static Result run_on_card(Stay& stay, const ifd::Request& request);
     [[nodiscard]] static Result power_up(Stay& stay);
@@ -113,8 +120,8 @@ private:
                                 const std::function<void()>& keep_waiting,
                                 const std::function<bool()>& reached);
     void take_power(const StayPtr& stay, ifd::Outcome why, std::unique_lock<std::mutex>& lock);
-    void note(ifd::Presence presence);
-    [[nodiscard]] ifd::Presence state() const;
+    void note();
+    [[nodiscard]] News news() const;
     [[nodiscard]] ifd::Presence believed() const;
     void flush();
 
@@ -134,13 +141,14 @@ private:
     bool closed_ = false;
 
     std::shared_ptr<const UniqueFd> events_;
-    std::deque<ifd::Transition> queue_; ///< not told yet
-    ifd::Transition told_{1, ifd::Presence::absent};
-    std::uint64_t last_ = 1;         ///< the number of the latest transition, told or not
-    std::uint64_t first_ = 0;        ///< the number of the first one that this daemon was told
-    std::uint64_t acknowledged_ = 0; ///< told_'s number once pcscd has told its clients
-    bool lost_ = false;              ///< the driver was there, and is gone
-    int held_ = 0;                   ///< nothing is told while a card loses its power
+    std::deque<News> queue_; ///< not told yet
+    News told_;
+    std::map<const ReaderCard*, Bytes> atrs_; ///< what each card said last in this reader
+    std::uint64_t last_ = 1;                  ///< the number of the latest transition, told or not
+    std::uint64_t first_ = 0;                 ///< the number of the first one that this daemon was told
+    std::uint64_t acknowledged_ = 0;          ///< told_'s number once pcscd has told its clients
+    bool lost_ = false;                       ///< the driver was there, and is gone
+    int held_ = 0;                            ///< nothing is told while a card loses its power
 };
 
 } // namespace cardrig::harness
