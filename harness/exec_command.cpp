@@ -2,6 +2,7 @@
 #include "harness/command_line.h"
 #include "harness/errors.h"
 #include "harness/exec_cards.h"
+#include "harness/hand/rig_control.h"
 #include "harness/option_checks.h"
 #include "harness/reader_option.h"
 #include "harness/rig.h"
@@ -22,8 +23,9 @@ namespace {
 
 struct ExecOptions {
     ExecCardsRequest cards;
-    ReaderKind reader = ReaderKind::vpcd;
+    ReaderKind reader = ReaderKind::rig;
     std::string trace;
+    std::string control; ///< as control_option() reads it
     bool show_secrets = false;
     std::vector<std::string> command;
 };
@@ -33,13 +35,14 @@ void say(const std::string& text) {
 }
 
 /// Runs the command and says how it ended.
-int run_in_rig(Rig& rig, const ExecOptions& options) {
+int run_in_rig(Rig& rig, const ExecOptions& options, const RigControl* control) {
     for (const std::string& notice : rig.notices()) {
         say(notice);
     }
     ClientCommand client;
     client.argv = options.command;
     client.attached = true;
+    client.environment = control_environment(control);
     const ClientResult result = rig.run(client);
     if (result.not_found) {
         say(fmt::format("{}: command not found", options.command.front()));
@@ -86,7 +89,9 @@ int run_with_cards(const ExecOptions& options) {
     int status = 0;
     {
         Rig rig(cards.readers(), {options.reader, &signals});
-        status = run_in_rig(rig, options);
+        const auto control =
+            make_control(rig, numbered(cards.cards()), trace, control_option(options.control));
+        status = run_in_rig(rig, options, control.get());
     }
     cards.save();
     return status;
@@ -143,6 +148,10 @@ void add_exec_command(CLI::App& app, int& status) {
     command->add_option("--trace", options->trace, "write everything that happens here, as JSON lines")
         ->type_name("FILE")
         ->check(not_empty());
+    command->add_flag(
+        "--control", options->control,
+        "let `cardrig hand` move the cards: the command is told where in CARDRIG_CONTROL; with\n"
+        "--control=PATH at a socket there, which it is not told of");
     command->add_flag("--show-secrets", options->show_secrets,
                       "do not redact passcodes and keys in the trace");
     command->footer(
@@ -153,6 +162,7 @@ void add_exec_command(CLI::App& app, int& status) {
         "126 if the command cannot be executed, 127 if it does not exist.\n"
         "Examples: cardrig exec --card piv-staff -- opensc-tool --list-readers\n"
         "          cardrig exec --card my.card --image after.card -- ./my-client\n"
+        "          cardrig exec --card piv-staff --control -- sh -c 'cardrig hand remove; opensc-tool -l'\n"
         "          cardrig exec --card piv-yubico --reader-name Yubikey -- yubico-piv-tool -a status");
     command->add_option("command", options->command, "the command and its words")
         ->type_name("-- COMMAND ...");

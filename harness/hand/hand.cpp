@@ -1,0 +1,403 @@
+#include "harness/hand/hand.h"
+
+#include "apdu/bytes.h"
+#include "harness/hand/moves.h"
+#include "harness/relax.h"
+#include "harness/world.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace cardrig::harness {
+
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+/// One wait ends after this, to see whether anything else is the matter. What is waited for ends it at once.
+constexpr auto slice = 50ms;
+/// Those that are over are remembered for whoever asks later, as long as there is room.
+constexpr std::size_t most_planned = 4096;
+
+enum class Course : std::uint8_t { planned, happened, forgotten };
+
+struct Planned {
+    Fault fault;
+    Course course = Course::planned;
+    bool abandoned = false; ///< whoever waited for this place does so no more
+};
+
+std::chrono::milliseconds left_until(Clock::time_point until) {
+    return std::max(0ms, std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now()));
+}
+
+} // namespace
+
+struct Hand::Parts final : public World {
+    Parts(HandOptions given, Trace& events)
+        : options(std::move(given)), trace(events), moves(options, events) {}
+
+    bool happen(RiggedCard& card, const Fault& fault) override;
+    [[nodiscard]] bool happen_to(std::size_t card, const Fault& fault);
+    void happened(std::uint64_t id);
+
+    void keep(const KeepWaiting& keep_waiting) const;
+    void do_now(const Effect& effect);
+    void kill_client() const;
+    void move_now(const Effect& effect, Clock::time_point until, const KeepWaiting& keep_waiting);
+    [[nodiscard]] std::unique_lock<std::timed_mutex> turn(Clock::time_point until,
+                                                          const KeepWaiting& keep_waiting);
+    [[nodiscard]] Planned* find(std::uint64_t id);
+    void make_room();
+    void abandon(std::uint64_t id);
+
+    HandOptions options;
+    Trace& trace;
+    std::timed_mutex moving;
+    std::mutex state;
+    std::condition_variable changed;
+    Moves moves;
+    std::vector<Planned> plan;
+    std::uint64_t last_id = 0;
+};
+
+// --- what cards turn to
+// --------------------------------------------------------------------------------------
+
+bool Hand::Parts::happen(RiggedCard& card, const Fault& fault) {
+    const std::scoped_lock lock(state);
+    const auto index = moves.index_of(&card);
+    if (!index) {
+        return false;
+    }
+    try {
+        return happen_to(*index, fault);
+    } catch (const RequestError& error) { // as when somebody reaches for a card that is not there
+        trace.add("note", -1,
+                  {{"text", fmt::format("'{}' at {} could not be done: {}", fault.effect.text(),
+                                        fault.place.text(), error.what())}});
+        return false;
+    }
+}
+
+/// Whether it befell the card itself.
+bool Hand::Parts::happen_to(std::size_t card, const Fault& fault) {
+    const Effect& effect = fault.effect;
+    if (effect.verb == Verb::kill_client) {
+        kill_client();
+        return false;
+    }
+    const auto where = moves.reader_with(card);
+    if (effect.verb == Verb::cut_power) {
+        const std::size_t victim = moves.card_meant(effect, card);
+        if (victim != card) {
+            options.cards[victim].card->lose_power();
+        }
+        return victim == card;
+    }
+    const std::size_t reader = moves.move(effect, card);
+    return interrupts(effect.verb) && reader == where;
+}
+
+void Hand::Parts::happened(std::uint64_t id) {
+    const std::scoped_lock lock(state);
+    if (Planned* const planned = find(id)) {
+        planned->course = Course::happened;
+        changed.notify_all();
+    }
+}
+
+// --- now
+// -------------------------------------------------------------------------------------------------------
+
+void Hand::Parts::keep(const KeepWaiting& keep_waiting) const {
+    if (options.keep_waiting) {
+        options.keep_waiting();
+    }
+    if (keep_waiting) {
+        keep_waiting();
+    }
+}
+
+std::unique_lock<std::timed_mutex> Hand::Parts::turn(Clock::time_point until,
+                                                     const KeepWaiting& keep_waiting) {
+    std::unique_lock lock(moving, std::defer_lock);
+    while (!lock.try_lock_for(std::min<Clock::duration>(slice, left_until(until)))) {
+        keep(keep_waiting);
+        if (Clock::now() >= until) {
+            throw NotInTime("another move is still under way");
+        }
+    }
+    return lock;
+}
+
+void Hand::Parts::move_now(const Effect& effect, Clock::time_point until, const KeepWaiting& keep_waiting) {
+    std::size_t where = 0;
+    {
+        const std::scoped_lock lock(state);
+        where = moves.move(effect, std::nullopt);
+    }
+    const HandReader& moved = options.readers[where];
+    const bool seen = moved.reader->settle(left_until(until), [&] { keep(keep_waiting); });
+    if (const std::exception_ptr error = moved.reader->error()) {
+        try {
+            std::rethrow_exception(error);
+        } catch (const std::exception& exception) {
+            throw HostError(fmt::format("the card in {} failed: {}", moved.name, exception.what()));
+        }
+    }
+    if (!seen) {
+        throw NotInTime(
+            fmt::format("'{}' was done in {}, and clients cannot see it yet", effect.text(), moved.name));
+    }
+}
+
+void Hand::Parts::kill_client() const {
+    if (!options.kill_client) {
+        throw RequestError("there is no client of this rig's to kill");
+    }
+    options.kill_client();
+}
+
+/// What no client waits for, and no other move is in the way of.
+void Hand::Parts::do_now(const Effect& effect) {
+    if (effect.verb == Verb::kill_client) {
+        kill_client();
+        return;
+    }
+    RiggedCard* card = nullptr;
+    {
+        const std::scoped_lock lock(state);
+        card = options.cards[moves.card_meant(effect, std::nullopt)].card;
+    }
+    if (effect.verb == Verb::fill_memory) {
+        card->fill_memory(effect.count);
+    } else if (effect.verb == Verb::cut_power) {
+        card->lose_power();
+    } else if (card->powered()) { // else there is nothing that a reset could make it forget
+        card->reset();
+    }
+}
+
+bool Hand::happens_at_a_command(Verb verb) {
+    switch (verb) {
+    case Verb::answer:
+    case Verb::truncate:
+    case Verb::extend:
+    case Verb::flip:
+    case Verb::delay:
+        return true;
+    default:
+        return false;
+    }
+}
+
+std::string Hand::act(const Effect& effect, std::chrono::milliseconds limit,
+                      const KeepWaiting& keep_waiting) {
+    const auto until = Clock::now() + limit;
+    if (effect.verb == Verb::wait) {
+        throw RequestError("'wait' wants a place to wait for");
+    }
+    if (effect.tearing != Tearing{}) {
+        throw RequestError(
+            fmt::format("'{}': what a torn write leaves can only be said of a memory write", effect.text()));
+    }
+    const Relaxed relaxed = relax(effect, parts_->options.kind);
+    if (happens_at_a_command(effect.verb)) {
+        static_cast<void>(plan_next(effect));
+        return relaxed.notice;
+    }
+    if (Moves::is_move(relaxed.effect.verb)) {
+        const auto turn = parts_->turn(until, keep_waiting);
+        parts_->move_now(relaxed.effect, until, keep_waiting);
+    } else {
+        parts_->do_now(relaxed.effect);
+    }
+    return relaxed.notice;
+}
+
+// --- later
+// -----------------------------------------------------------------------------------------------------
+
+Planned* Hand::Parts::find(std::uint64_t id) {
+    const auto found = std::ranges::find_if(plan, [&](const Planned& one) { return one.fault.id == id; });
+    return id == 0 || found == plan.end() ? nullptr : &*found;
+}
+
+void Hand::Parts::make_room() {
+    if (plan.size() < most_planned) {
+        return;
+    }
+    const auto over =
+        std::ranges::find_if(plan, [](const Planned& one) { return one.course != Course::planned; });
+    if (over == plan.end()) {
+        throw RequestError(fmt::format("{} faults are planned, and none of them has happened: `forget` makes "
+                                       "room",
+                                       plan.size()));
+    }
+    plan.erase(over);
+}
+
+std::uint64_t Hand::plan(Fault fault) {
+    if (const auto fits = fault.check(); !fits) {
+        throw RequestError(fits.error().message);
+    }
+    // Under the lock until the card has it: the card may meet it at once, and then waits here to tell so.
+    const std::scoped_lock lock(parts_->state);
+    parts_->moves.check_names(fault);
+    parts_->make_room();
+    fault.id = ++parts_->last_id;
+    RiggedCard& card = *parts_->options.cards[parts_->moves.card_named(fault.place.card)].card;
+    parts_->plan.push_back({fault});
+    card.add(std::move(fault));
+    return parts_->last_id;
+}
+
+std::uint64_t Hand::plan_next(const Effect& effect) {
+    Fault fault;
+    fault.effect = effect;
+    fault.place.command = "any";
+    // An answer that is changed has to be there first.
+    const bool changes =
+        effect.verb == Verb::truncate || effect.verb == Verb::extend || effect.verb == Verb::flip;
+    fault.place.moment = changes ? Moment::after : Moment::before;
+    {
+        const std::scoped_lock lock(parts_->state);
+        fault.place.card = parts_->options.cards[parts_->moves.card_meant(effect, std::nullopt)].name;
+    }
+    fault.effect.reader.reset();
+    return plan(std::move(fault));
+}
+
+std::string Hand::notice(const Fault& fault) const {
+    return relax(fault, parts_->options.kind).notice;
+}
+
+std::vector<Fault> Hand::forget() {
+    const std::scoped_lock lock(parts_->state);
+    std::vector<Fault> forgotten;
+    for (const HandCard& card : parts_->options.cards) {
+        for (Fault& fault : card.card->forget()) {
+            Planned* const planned = parts_->find(fault.id);
+            if (planned != nullptr) {
+                planned->course = Course::forgotten;
+            }
+            if (planned == nullptr || !planned->abandoned) {
+                forgotten.push_back(std::move(fault));
+            }
+        }
+    }
+    parts_->changed.notify_all();
+    return forgotten;
+}
+
+std::vector<Fault> Hand::pending() const {
+    const std::scoped_lock lock(parts_->state);
+    std::vector<Fault> faults;
+    for (const Planned& planned : parts_->plan) {
+        if (planned.course == Course::planned && !planned.abandoned) {
+            faults.push_back(planned.fault);
+        }
+    }
+    return faults;
+}
+
+bool Hand::wait(std::uint64_t fault, std::chrono::milliseconds limit, const KeepWaiting& keep_waiting) const {
+    const auto until = Clock::now() + limit;
+    std::unique_lock lock(parts_->state);
+    while (true) {
+        const Planned* const planned = parts_->find(fault);
+        if (planned == nullptr) {
+            throw RequestError(fmt::format("there is no fault {}", fault));
+        }
+        if (planned->course == Course::forgotten) {
+            throw RequestError(fmt::format("fault {} was forgotten", fault));
+        }
+        if (planned->course == Course::happened || Clock::now() >= until) {
+            return planned->course == Course::happened;
+        }
+        parts_->changed.wait_for(lock, std::min<Clock::duration>(slice, left_until(until)));
+        lock.unlock();
+        parts_->keep(keep_waiting);
+        lock.lock();
+    }
+}
+
+void Hand::Parts::abandon(std::uint64_t id) {
+    const std::scoped_lock lock(state);
+    if (Planned* const planned = find(id)) {
+        planned->abandoned = true;
+    }
+}
+
+bool Hand::wait(const Place& place, std::chrono::milliseconds limit, const KeepWaiting& keep_waiting) {
+    Fault fault;
+    fault.place = place;
+    fault.effect.verb = Verb::wait;
+    const std::uint64_t id = plan(std::move(fault));
+    struct Abandon {
+        Parts& parts;
+        std::uint64_t id;
+        ~Abandon() { parts.abandon(id); }
+    } const abandon{*parts_, id}; // also where waiting was stopped
+    return wait(id, limit, keep_waiting);
+}
+
+// --- the whole
+// ---------------------------------------------------------------------------------------------------
+
+Hand::Hand(HandOptions options, Trace& trace) : parts_(std::make_unique<Parts>(std::move(options), trace)) {
+    for (const HandCard& card : parts_->options.cards) {
+        card.card->set_world(parts_.get());
+        card.card->set_on_fault([parts = parts_.get()](const Fault& fault) { parts->happened(fault.id); });
+    }
+}
+
+Hand::~Hand() {
+    for (const HandCard& card : parts_->options.cards) {
+        card.card->set_world(nullptr);
+        card.card->set_on_fault({});
+    }
+}
+
+nlohmann::json Hand::status() const {
+    const std::scoped_lock lock(parts_->state);
+    nlohmann::json readers = nlohmann::json::array();
+    nlohmann::json cards = nlohmann::json::array();
+    nlohmann::json faults = nlohmann::json::array();
+    for (std::size_t i = 0; i < parts_->options.readers.size(); ++i) {
+        const HandReader& reader = parts_->options.readers[i];
+        const auto card = parts_->moves.index_of(reader.reader->card());
+        nlohmann::json shown{{"reader", i + 1}, {"name", reader.name}, {"plugged", reader.reader->plugged()}};
+        shown["card"] = card ? nlohmann::json(parts_->options.cards[*card].name) : nlohmann::json();
+        readers.push_back(std::move(shown));
+    }
+    for (std::size_t i = 0; i < parts_->options.cards.size(); ++i) {
+        const HandCard& card = parts_->options.cards[i];
+        const auto reader = parts_->moves.reader_with(i);
+        nlohmann::json shown{{"card", card.name},
+                             {"power", card.card->powered()},
+                             {"atr", apdu::to_hex(card.card->atr())},
+                             {"writes", card.card->writes()}};
+        shown["reader"] = reader ? nlohmann::json(*reader + 1) : nlohmann::json();
+        cards.push_back(std::move(shown));
+    }
+    for (const Planned& planned : parts_->plan) {
+        if (planned.course != Course::forgotten && !planned.abandoned) {
+            faults.push_back({{"fault", planned.fault.id},
+                              {"at", planned.fault.place.text()},
+                              {"do", planned.fault.effect.text()},
+                              {"happened", planned.course == Course::happened}});
+        }
+    }
+    return {{"readers", std::move(readers)}, {"cards", std::move(cards)}, {"faults", std::move(faults)}};
+}
+
+} // namespace cardrig::harness

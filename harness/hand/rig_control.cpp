@@ -1,0 +1,80 @@
+#include "harness/hand/rig_control.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+namespace cardrig::harness {
+
+namespace {
+
+constexpr const char* variable = "CARDRIG_CONTROL";
+
+HandOptions hand_options(Rig& rig, const std::vector<HandCard>& cards) {
+    HandOptions options;
+    options.readers = hand_readers(rig);
+    options.cards = cards;
+    options.kind = rig.kind();
+    options.kill_client = [&rig] { rig.kill_client(); };
+    return options;
+}
+
+std::string place_of_socket(Rig& rig, const ControlOption& option) {
+    if (option.path.empty()) {
+        return rig.folder() + "/control";
+    }
+    return std::filesystem::absolute(option.path).string();
+}
+
+} // namespace
+
+ControlOption control_option(const std::string& value) {
+    // CLI11 gives a flag without a value this one.
+    return {!value.empty(), value == "true" ? std::string() : value};
+}
+
+std::vector<HandCard> numbered(const std::vector<std::unique_ptr<RiggedCard>>& cards) {
+    std::vector<HandCard> named;
+    for (const auto& card : cards) {
+        named.push_back({std::to_string(named.size() + 1), card.get()});
+    }
+    return named;
+}
+
+std::vector<HandReader> hand_readers(Rig& rig) {
+    std::vector<HandReader> readers;
+    for (std::size_t i = 0; i < rig.size(); ++i) {
+        readers.push_back({rig.reader_name(i), &rig.reader(i)});
+    }
+    return readers;
+}
+
+RigControl::RigControl(Rig& rig, std::vector<HandCard> cards, Trace& trace, const ControlOption& option)
+    : cards_(std::move(cards)), told_(option.path.empty()), hand_(hand_options(rig, cards_), trace),
+      server_(place_of_socket(rig, option), answers_of(hand_)) {
+    if (!told_) {
+        rig.remove_at_end(server_.path());
+    }
+}
+
+RigControl::~RigControl() {
+    for (const HandCard& card : cards_) {
+        card.card->hurry();
+    }
+}
+
+std::unique_ptr<RigControl> make_control(Rig& rig, std::vector<HandCard> cards, Trace& trace,
+                                         const ControlOption& option) {
+    return option.wanted ? std::make_unique<RigControl>(rig, std::move(cards), trace, option) : nullptr;
+}
+
+std::map<std::string, std::string> control_environment(const RigControl* control) {
+    const std::string path = control != nullptr ? control->told_path() : std::string();
+    if (path.empty() && std::getenv(variable) == nullptr) {
+        return {};
+    }
+    return {{variable, path}};
+}
+
+} // namespace cardrig::harness
