@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <stdexcept>
+#include <system_error>
 #include <utility>
 
 #include <fmt/format.h>
@@ -85,21 +86,30 @@ void RigReader::take_power(const StayPtr& stay, Outcome why, std::unique_lock<st
     if (job_ && job_->stay == stay) {
         job_->given_up = true;
         job_.reset();
+        ++stay->given_up_jobs;
         turns_.wake();
         owed_ = why;
         orphaned = line_;
-    } else if (stay->used && line_) {
-        retired_.push_back({stay, turns_.ask(stay->card)});
+    } else if (line_) {
+        retire(stay);
         line_->wakeup.wake();
     }
     // Its next reader does not power it on before it has lost the power of this one.
     const CardTurns::Turn loss = turns_.ask(stay->card);
     ++held_;
     lock.unlock();
-    stay->card.lose_power();
+    std::exception_ptr thrown;
+    try {
+        stay->card.lose_power();
+    } catch (...) { // as what it throws in a command
+        thrown = std::current_exception();
+    }
     turns_.end(stay->card, loss);
     lock.lock();
     --held_;
+    if (thrown && !error_) {
+        error_ = thrown;
+    }
     flush();
     if (orphaned && !closed_) {
         start_serving(orphaned);
@@ -255,7 +265,7 @@ bool RigReader::serve_commands(std::shared_ptr<const UniqueFd> socket) {
     return true;
 }
 
-void RigReader::start_serving(LinePtr line) {
+void RigReader::start_serving(const LinePtr& line) {
     for (auto at = threads_.begin(); at != threads_.end();) {
         if (*at->done) {
             at->thread.join();
@@ -265,11 +275,16 @@ void RigReader::start_serving(LinePtr line) {
         }
     }
     auto done = std::make_shared<std::atomic<bool>>(false);
-    threads_.push_back({start_without_signals([this, line = std::move(line), done] {
-                            serve(line);
-                            *done = true;
-                        }),
-                        done});
+    try {
+        threads_.push_back({start_without_signals([this, line, done] {
+                                serve(line);
+                                *done = true;
+                            }),
+                            done});
+    } catch (const std::system_error&) { // no thread to be had: the reader says nothing any more
+        error_ = error_ ? error_ : std::current_exception();
+        shutdown(line->socket->get(), SHUT_RDWR);
+    }
 }
 
 void RigReader::serve(const LinePtr& line) {
@@ -280,7 +295,9 @@ void RigReader::serve(const LinePtr& line) {
         if (poll(watched.data(), watched.size(), -1) < 0 && errno != EINTR) {
             break;
         }
-        line->wakeup.clear();
+        if (watched[0].revents != 0) {
+            line->wakeup.clear();
+        }
         switch_off_retired();
         if (watched[1].revents == 0) {
             continue;
@@ -298,8 +315,8 @@ void RigReader::serve(const LinePtr& line) {
     {
         const std::lock_guard lock(mutex_);
         line_.reset();
-        if (stay_ && stay_->used) {
-            retired_.push_back({stay_, turns_.ask(stay_->card)});
+        if (stay_) {
+            retire(stay_);
         }
     }
     switch_off_retired(); // who is to power a card without a daemon
@@ -323,6 +340,10 @@ bool RigReader::handle(const CommandLine& line, const ifd::Request& request) {
     const bool go_on = finish(*job, result, line, request.ask);
     if (!go_on && job->has_turn) {
         switch_off(*job->stay);
+    }
+    if (!go_on) {
+        const std::lock_guard lock(mutex_);
+        --job->stay->given_up_jobs;
     }
     turns_.end(job->stay->card, job->turn);
     return go_on;
@@ -492,6 +513,13 @@ void RigReader::switch_off(Stay& stay) {
     stay.cut = false;
 }
 
+/// It is to be switched off by the thread that serves, where no command on its way out does so.
+void RigReader::retire(const StayPtr& stay) {
+    if (stay->used && stay->given_up_jobs == 0) {
+        retired_.push_back({stay, turns_.ask(stay->card)});
+    }
+}
+
 void RigReader::switch_off_retired() {
     while (true) {
         std::optional<Retired> next;
@@ -518,6 +546,7 @@ void RigReader::close() {
         closed_ = true;
         if (job_) {
             job_->given_up = true;
+            ++job_->stay->given_up_jobs;
             job_.reset();
             turns_.wake();
         }

@@ -55,7 +55,8 @@ private:
     struct Stay {
         explicit Stay(ReaderCard& in) : card(in) {}
         ReaderCard& card;
-        bool used = false; ///< a command of this reader has reached it
+        bool used = false;     ///< a command of this reader has reached it
+        int given_up_jobs = 0; ///< that still run: the last of them switches it off
         // Of whoever has the card's turn:
         bool on = false;
         bool speaks = false; ///< it has an ATR
@@ -102,7 +103,7 @@ private:
         std::shared_ptr<std::atomic<bool>> done;
     };
 
-    void start_serving(LinePtr line);
+    void start_serving(const LinePtr& line);
     void serve(const LinePtr& line);
     [[nodiscard]] bool handle(const CommandLine& line, const ifd::Request& request);
     [[nodiscard]] std::optional<Result> answer_without_card(ifd::Ask ask) const;
@@ -113,6 +114,7 @@ private:
     [[nodiscard]] static Result reset(Stay& stay);
     [[nodiscard]] static Result transmit(Stay& stay, ByteView command);
     static void reply(const CommandLine& line, const Result& result);
+    void retire(const StayPtr& stay);
     void switch_off(Stay& stay);
     void switch_off_retired();
 
