@@ -62,18 +62,22 @@ apdu::Bytes atr_through_pcsc(const std::string& reader) {
 }
 
 /// A private daemon, a card in it, and its ATR read through PC/SC: what `run` and `exec` begin with.
-Check try_a_card(const SignalWatch& signals) {
-    Check check{"trial", CheckState::ok, {}, "run, exec: a private daemon with a card in its reader", {},
-                true};
+Check try_a_card(ReaderKind kind, const SignalWatch& signals) {
+    const bool own = kind == ReaderKind::rig;
+    Check check{own ? "trial" : "trial-vpcd",
+                CheckState::ok,
+                {},
+                own ? "run, exec: a private daemon with a card in its reader"
+                    : "run, exec: the same with --reader vpcd",
+                {},
+                own};
     try {
         Trace trace(false, Trace::Keep::nothing);
         MakeOptions make;
         make.now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
         RiggedCard card(0, open_card("piv-staff", make), std::nullopt, trace);
         const auto begin = std::chrono::steady_clock::now();
-        RigOptions options;
-        options.signals = &signals;
-        Rig rig(std::vector<RigReaderPlan>{{{}, &card}}, options);
+        Rig rig(std::vector<RigReaderPlan>{{{}, &card}}, {kind, &signals});
         const apdu::Bytes atr = atr_through_pcsc(rig.reader_name(0));
         const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begin;
         check.found = fmt::format("ATR {} in {:.0f} ms", apdu::to_hex(atr), took.count());
@@ -133,7 +137,8 @@ int examine(bool json) {
         for (Check& check : check_host(keep_waiting)) {
             checks.push_back(std::move(check));
         }
-        checks.push_back(try_a_card(signals));
+        checks.push_back(try_a_card(ReaderKind::rig, signals));
+        checks.push_back(try_a_card(ReaderKind::vpcd, signals));
         const bool ready = std::ranges::none_of(
             checks, [](const Check& check) { return check.needed && check.state == CheckState::missing; });
         (json ? print_json : print_text)(checks, ready);
@@ -152,8 +157,8 @@ void add_doctor_command(CLI::App& app, int& status) {
     command->footer(
         "Each line: ok, limited or missing; what; what was found; below it what it is for and, where "
         "something\n"
-        "is missing, the package to install (names of Debian and Ubuntu). The last check starts a private\n"
-        "daemon and reads a card through it; nothing is left behind.\n"
+        "is missing, the package to install (names of Debian and Ubuntu). The last checks start a private\n"
+        "daemon and read a card through it, with either kind of reader; nothing is left behind.\n"
         "Exit status: 0 if all that run and exec need is there, 3 if not.\n"
         "Example: cardrig doctor --json");
     command->callback([json, &status] { status = examine(*json); });

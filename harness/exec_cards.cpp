@@ -34,6 +34,11 @@ std::size_t count_readers(const ExecCardsRequest& request) {
     return count;
 }
 
+/// Also of a file that is not there yet.
+std::filesystem::path place_of(const std::string& path) {
+    return std::filesystem::weakly_canonical(std::filesystem::absolute(path));
+}
+
 void check_images(const ExecCardsRequest& request) {
     const std::size_t cards = request.cards.size() + request.spares.size();
     if (request.images.size() > cards) {
@@ -42,8 +47,7 @@ void check_images(const ExecCardsRequest& request) {
     }
     for (auto image = request.images.begin(); image != request.images.end(); ++image) {
         const auto is_same = [&image](const std::string& other) {
-            std::error_code not_there;
-            return other == *image || std::filesystem::equivalent(other, *image, not_there);
+            return place_of(other) == place_of(*image);
         };
         if (std::any_of(request.images.begin(), image, is_same)) {
             throw RequestError(fmt::format("--image {}: two cards cannot be saved in one file", *image));

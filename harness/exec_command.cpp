@@ -23,7 +23,7 @@ namespace {
 
 struct ExecOptions {
     ExecCardsRequest cards;
-    ReaderKind reader = ReaderKind::vpcd;
+    ReaderKind reader = ReaderKind::rig;
     std::string trace;
     std::string control; ///< as control_option() reads it
     bool show_secrets = false;

@@ -134,7 +134,8 @@ Rig::Parts::Parts(std::vector<RigReaderPlan> given_plans, const RigOptions& give
     const PcscHost host = find_pcsc_host([this] { check_signals(); });
     folder = make_rig_folder();
     try {
-        readers = make_vpcd_readers(plans, host);
+        readers = options.kind == ReaderKind::rig ? make_driver_readers(plans, folder)
+                                                  : make_vpcd_readers(plans, host);
         make_folder(folder + "/readers");
         UniqueFd listener = listen_at(socket_path(folder));
         keeper = std::make_unique<Keeper>(host, readers->daemon_readers(), folder, std::move(listener),

@@ -51,7 +51,7 @@ struct RigReaderPlan {
 };
 
 struct RigOptions {
-    ReaderKind kind = ReaderKind::vpcd;
+    ReaderKind kind = ReaderKind::rig;
     /// Signals to the rig then end what it waits for: a client (ClientResult::stopped_by), or anything else
     /// (Interrupted is thrown). Outlives the rig.
     const SignalWatch* signals = nullptr;

@@ -33,7 +33,7 @@ struct RunArguments {
     std::optional<std::uint64_t> seed;
     ReportFiles files;
     std::string client;
-    ReaderKind reader = ReaderKind::vpcd;
+    ReaderKind reader = ReaderKind::rig;
     std::optional<unsigned> timeout;
 };
 

@@ -16,7 +16,7 @@ namespace cardrig::harness {
 class SignalWatch;
 
 struct RunOptions {
-    ReaderKind kind = ReaderKind::vpcd;
+    ReaderKind kind = ReaderKind::rig;
     std::optional<std::uint64_t> seed;
     std::vector<std::string> client; ///< replaces the first word of every command; empty: nothing does
     std::string keep;                ///< folder for images, trace, output and report; empty: nothing is kept

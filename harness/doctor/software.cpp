@@ -1,5 +1,6 @@
 #include "harness/doctor/check.h"
 #include "harness/errors.h"
+#include "harness/ifd/reader_server.h"
 #include "harness/rig/pcsc_host.h"
 #include "harness/rig/program_output.h"
 
@@ -162,7 +163,7 @@ Check check_pcscd(const KeepWaiting& keep_waiting) {
 }
 
 /// Where the daemon looks for it, or where it usually is if there is no daemon to ask.
-std::string driver(const KeepWaiting& keep_waiting) {
+std::string vpcd(const KeepWaiting& keep_waiting) {
     try {
         return find_vpcd(find_pcsc_host(keep_waiting).drivers);
     } catch (const HostError&) {
@@ -170,10 +171,21 @@ std::string driver(const KeepWaiting& keep_waiting) {
     }
 }
 
-Check check_vpcd(const KeepWaiting& keep_waiting) {
-    Check check{"vpcd", CheckState::ok, {}, "run, exec: the readers that cards are put in", {}, true};
+Check check_driver() {
+    Check check{"driver", CheckState::ok, {}, "run, exec: the readers that cards are put in", {}, true};
     try {
-        check.found = driver(keep_waiting);
+        check.found = find_driver();
+    } catch (const HostError& error) {
+        check.state = CheckState::missing;
+        check.found = error.what();
+    }
+    return check;
+}
+
+Check check_vpcd(const KeepWaiting& keep_waiting) {
+    Check check{"vpcd", CheckState::ok, {}, "run, exec: --reader vpcd", {}, false};
+    try {
+        check.found = vpcd(keep_waiting);
     } catch (const HostError& error) {
         check.state = CheckState::missing;
         check.found = error.what();
@@ -203,7 +215,7 @@ Check check_library() {
 } // namespace
 
 Checks check_software(const KeepWaiting& keep_waiting) {
-    Checks checks{check_pcscd(keep_waiting), check_vpcd(keep_waiting), check_library()};
+    Checks checks{check_pcscd(keep_waiting), check_driver(), check_vpcd(keep_waiting), check_library()};
     for (const Tool& tool : tools()) {
         checks.push_back(check_tool(tool, keep_waiting));
     }

@@ -2,12 +2,14 @@
 
 #include "harness/errors.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <random>
+#include <string_view>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,6 +23,14 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t longest_parent = 60;
 
+/// What pcscd's configuration takes for one word.
+bool can_be_configured(const std::string& path) {
+    return std::all_of(path.begin(), path.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               std::string_view("/-._@").find(c) != std::string_view::npos;
+    });
+}
+
 std::string parent_folder() {
     const char* const given = std::getenv("TMPDIR");
     if (given == nullptr || *given == '\0') {
@@ -29,7 +39,8 @@ std::string parent_folder() {
     std::error_code error;
     const std::string path = fs::canonical(given, error).string();
     const bool hidden = path == "/run" || path.starts_with("/run/");
-    if (error || path.size() > longest_parent || hidden || access(path.c_str(), W_OK | X_OK) != 0) {
+    if (error || path.size() > longest_parent || hidden || !can_be_configured(path) ||
+        access(path.c_str(), W_OK | X_OK) != 0) {
         return "/tmp";
     }
     return path;

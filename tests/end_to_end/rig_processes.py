@@ -1,14 +1,22 @@
 """What the tests of `cardrig exec` share: the command, and what a rig leaves on the host."""
 
+import contextlib
 import os
 import select
 import shutil
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
 CARDRIG = os.environ.get("CARDRIG") or str(Path(__file__).resolve().parents[2] / "build/bin/cardrig")
 LIMIT = 60  # seconds, for whatever is waited for
+KIND = os.environ.get("CARDRIG_TEST_READER") or "rig"  # of readers: tests run with both
+
+
+def reader_name(index=0, kind=KIND):
+    """What clients see a reader listed as."""
+    return {"rig": f"Cardrig Virtual Reader {index:02X} 00", "vpcd": f"Virtual PCD 00 {index:02X}"}[kind]
 
 
 def need(program, package):
@@ -26,15 +34,29 @@ def ordinary_user():
     return ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 
 
-def exec_words(*command, cards=("piv-staff",), options=()):
-    words = [CARDRIG, "exec"]
+@contextlib.contextmanager
+def command_for_everybody():
+    """The command and its driver where an ordinary user can run them, whoever owns the folder that they were built in."""
+    with tempfile.TemporaryDirectory() as name:
+        folder, built = Path(name), Path(CARDRIG).resolve().parents[1]
+        folder.chmod(0o755)
+        for part in ("bin/cardrig", "lib/cardrig/libifdcardrig.so"):
+            copy = folder / part
+            copy.parent.mkdir(parents=True)
+            shutil.copy(built / part, copy)
+            copy.chmod(0o755)
+        yield folder / "bin/cardrig"
+
+
+def exec_words(*command, cards=("piv-staff",), options=(), kind=KIND):
+    words = [CARDRIG, "exec", "--reader", kind]
     for card in cards:
         words += ["--card", str(card)]
     return [*words, *options, "--", *command]
 
 
-def run_exec(*command, cards=("piv-staff",), options=(), prefix=(), **others):
-    return subprocess.run([*prefix, *exec_words(*command, cards=cards, options=options)],
+def run_exec(*command, cards=("piv-staff",), options=(), prefix=(), kind=KIND, **others):
+    return subprocess.run([*prefix, *exec_words(*command, cards=cards, options=options, kind=kind)],
                           capture_output=True, text=True, timeout=LIMIT, **others)
 
 

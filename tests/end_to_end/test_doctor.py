@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -11,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from pcscd_world import World
-from rig_processes import CARDRIG, LIMIT, need, ordinary_user, wait_until
+from rig_processes import CARDRIG, LIMIT, command_for_everybody, need, ordinary_user, wait_until
 
 need("pcscd", "pcscd")
 
-NEEDED = {"pcscd", "vpcd", "yubico-piv-tool", "openssl", "trial"}
+NEEDED = {"pcscd", "driver", "yubico-piv-tool", "openssl", "trial"}
 NAMES = NEEDED | {"libpcsclite", "opensc-tool", "pkcs11-tool", "unshare", "pytest", "openssl-library", "engine-pkcs11",
                   "libfaketime", "user-namespace", "mount-namespace", "net-namespace", "pid-namespace", "run-folder",
-                  "system-pcscd", "vpcd-ports", "usb", "key-cache"}
+                  "system-pcscd", "vpcd", "vpcd-ports", "usb", "key-cache", "trial-vpcd"}
 
 
 def doctor(*words, prefix=(), **variables):
@@ -38,10 +37,12 @@ def test_this_host_has_all_that_is_needed(tmp_path):
     found = checks(got)
     assert set(found) == NAMES
     assert {name for name, check in found.items() if check["needed"]} == NEEDED
-    assert re.fullmatch(r"ATR 3B8B0180F9A0000003080000100048 in \d+ ms.*", found["trial"]["found"])
+    for trial in ("trial", "trial-vpcd"):
+        assert re.fullmatch(r"ATR 3B8B0180F9A0000003080000100048 in \d+ ms.*", found[trial]["found"])
     assert re.fullmatch(r".*/pcscd \(pcsc-lite version \d+\.\d+.*\)", found["pcscd"]["found"])
     assert re.search(r"speaks protocol \d:\d$", found["libpcsclite"]["found"])
-    assert Path(found["vpcd"]["found"]).is_file()
+    for library in ("driver", "vpcd"):
+        assert Path(found[library]["found"]).is_file()
     version = subprocess.check_output(["openssl", "version"], text=True)
     assert version.strip() in found["openssl"]["found"]
     assert re.fullmatch(r".*/opensc-tool \(OpenSC \d+\.\d+.*\)", found["opensc-tool"]["found"])
@@ -57,18 +58,26 @@ def test_the_text_says_the_same_as_the_json():
     assert "\x1b" not in "".join(lines)
 
 
-@pytest.mark.parametrize("variable, name, package", [("CARDRIG_PCSCD", "pcscd", "pcscd"),
-                                                     ("CARDRIG_VPCD", "vpcd", "vsmartcard-vpcd")])
-def test_software_that_is_missing_is_named_with_its_package(variable, name, package):
+@pytest.mark.parametrize("variable, name, advice", [("CARDRIG_PCSCD", "pcscd", "install the package pcscd"),
+                                                    ("CARDRIG_IFD", "driver", "correct it, or unset it")])
+def test_software_that_is_missing_is_named_with_what_to_do(variable, name, advice):
     got = doctor("--json", **{variable: "/nonexistent/file"})
     assert got.returncode == 3
     found = checks(got)
     assert {missing for missing in NEEDED if found[missing]["state"] == "missing"} == {name, "trial"}
-    assert found[name]["package"] == package and "/nonexistent/file" in found[name]["found"]
+    assert "/nonexistent/file" in found[name]["found"]
     text = doctor(**{variable: "/nonexistent/file"})
     assert text.returncode == 3
-    assert f"install the package {package}" in text.stdout
+    assert advice in text.stdout
     assert text.stdout.splitlines()[-1] == "`cardrig run` and `cardrig exec` lack something that they need."
+
+
+def test_vpcd_is_not_needed_and_named_with_its_package_where_it_is_missing():
+    got = doctor("--json", CARDRIG_VPCD="/nonexistent/file")
+    assert got.returncode == 0, got.stdout
+    found = checks(got)
+    assert {name for name, check in found.items() if check["state"] == "missing"} >= {"vpcd", "trial-vpcd"}
+    assert found["vpcd"]["package"] == "vsmartcard-vpcd" and found["trial"]["state"] == "ok"
 
 
 def test_a_tool_that_is_missing_is_named_with_its_package(tmp_path):
@@ -117,14 +126,9 @@ def test_a_card_that_is_served_is_left_in_peace_however_often():
 
 
 def test_an_ordinary_user_is_told_what_holds_for_him():
-    folder = Path(subprocess.check_output(["mktemp", "-d"], text=True).strip())
-    try:
-        folder.chmod(0o755)
-        shutil.copy(CARDRIG, folder / "cardrig")
-        got = subprocess.run([*ordinary_user(), folder / "cardrig", "doctor", "--json"], capture_output=True, text=True,
+    with command_for_everybody() as command:
+        got = subprocess.run([*ordinary_user(), command, "doctor", "--json"], capture_output=True, text=True,
                              timeout=LIMIT, cwd="/", env={**os.environ, "HOME": "/nonexistent"})
-    finally:
-        shutil.rmtree(folder)
     found = checks(got)
     assert got.returncode == 0, got.stdout
     assert found["key-cache"]["state"] == "limited" and "/nonexistent" in found["key-cache"]["found"]

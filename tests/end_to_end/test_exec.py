@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from rig_processes import (CARDRIG, LIMIT, RunningRig, below, exec_words, is_alive, mentioning, need, ordinary_user,
-                           read_line, run_exec, wait_until)
+from rig_processes import (CARDRIG, KIND, LIMIT, RunningRig, below, command_for_everybody, exec_words, is_alive, mentioning,
+                           need, ordinary_user, read_line, reader_name, run_exec, wait_until)
 
 OPENSC_TOOL = need("opensc-tool", "opensc")
 need("pcscd", "pcscd")
@@ -24,15 +24,9 @@ SELECT_PIV = "00A4040009A00000030800001000"
 
 
 @pytest.fixture(scope="session")
-def command_for_all(tmp_path_factory):
-    """The command where an ordinary user can run it, whoever owns the folder that it was built in."""
-    folder = Path(subprocess.check_output(["mktemp", "-d"], text=True).strip())
-    folder.chmod(0o755)
-    copy = folder / "cardrig"
-    shutil.copy(CARDRIG, copy)
-    copy.chmod(0o755)
-    yield str(copy)
-    shutil.rmtree(folder)
+def command_for_all():
+    with command_for_everybody() as command:
+        yield str(command)
 
 
 def as_ordinary_user(command_for_all, *command, cards=("piv-staff",)):
@@ -55,6 +49,88 @@ def test_the_readers_are_named_in_the_environment():
     assert first != second
     for name in (first, second):
         assert re.search(rf"\bYes\b.*{re.escape(name)}$", listed, re.MULTILINE), listed
+
+
+def test_a_reader_without_a_card_is_empty_and_named_too():
+    script = f'"{OPENSC_TOOL}" -l; echo "$CARDRIG_READER|$CARDRIG_READER_2"; "{OPENSC_TOOL}" -r "$CARDRIG_READER_2" -a'
+    got = run_exec("sh", "-c", script, options=["--readers", "2"])
+    assert got.returncode == 1 and "Card not present" in got.stderr, got
+    listed = re.findall(r"^\d\s+(Yes|No)\s+(.*)$", got.stdout, re.MULTILINE)
+    assert listed == [("Yes", reader_name(0)), ("No", reader_name(1))]
+    assert f"{reader_name(0)}|{reader_name(1)}\n" in got.stdout
+
+
+def test_a_card_that_is_spare_is_in_no_reader():
+    got = run_exec(OPENSC_TOOL, "-l", options=["--spare", "piv-blank", "--readers", "2"])
+    assert re.findall(r"^\d\s+(Yes|No)\s", got.stdout, re.MULTILINE) == ["Yes", "No"]
+
+
+def test_sixteen_readers_have_the_names_that_were_asked_for(cards_of_eight):
+    names = ["Yubico YubiKey OTP+FIDO+CCID", "ACS ACR 38U-CCID [CCID Interface] (1.23-x)", "Gemalto PC Twin Reader/{9:C}",
+             "Lecteur à puce", "x" * 121, *[f"Reader of number {number}" for number in range(5, 16)]]
+    script = f'"{OPENSC_TOOL}" -l; for i in "" $(seq -f _%.0f 2 16); do eval "echo \\"given \\$CARDRIG_READER$i\\""; done'
+    got = run_exec("sh", "-c", script, cards=cards_of_eight, kind="rig",
+                   options=["--readers", "16", *[word for name in names for word in ("--reader-name", name)]])
+    assert got.returncode == 0, got.stderr
+    full = [f"{name} {number:02X} 00" for number, name in enumerate(names)]
+    listed = re.findall(r"^\d+\s+(Yes|No)\s+(.*)$", got.stdout, re.MULTILINE)
+    assert listed == [("Yes" if number < 8 else "No", name) for number, name in enumerate(full)]
+    assert re.findall(r"^given (.*)$", got.stdout, re.MULTILINE) == full
+
+
+def test_a_client_that_looks_for_a_vendors_reader_finds_the_one_that_is_named_so():
+    tool = need("yubico-piv-tool", "yubico-piv-tool")  # looks for "Yubikey" unless it is told otherwise
+    assert run_exec(tool, "-a", "status", cards=["piv-yubico"], kind="rig").returncode != 0
+    got = run_exec(tool, "-a", "status", cards=["piv-yubico"], kind="rig",
+                   options=["--reader-name", "Yubico YubiKey"])
+    assert got.returncode == 0 and "PIN tries left:\t3" in got.stdout, got
+
+
+# A PC/SC client without anything in between: connects as its reader is named, sends what it is told, says what came.
+PCSC_CLIENT = """
+import ctypes, os, sys
+pcsc = ctypes.CDLL("libpcsclite.so.1")
+context, card, protocol = ctypes.c_long(), ctypes.c_long(), ctypes.c_ulong()
+assert pcsc.SCardEstablishContext(2, None, None, ctypes.byref(context)) == 0
+reader = os.environ["CARDRIG_READER"].encode()
+assert pcsc.SCardConnect(context, reader, 2, 3, ctypes.byref(card), ctypes.byref(protocol)) == 0
+print(f"T={protocol.value - 1}")
+request = (ctypes.c_ulong * 2)(protocol.value, 16)
+for text in sys.argv[1:]:
+    command, answer, size = bytes.fromhex(text), ctypes.create_string_buffer(65538), ctypes.c_ulong(65538)
+    assert pcsc.SCardTransmit(card, request, command, len(command), None, answer, ctypes.byref(size)) == 0
+    print(answer.raw[:size.value].hex().upper())
+"""
+
+
+def pcsc_client(*commands, **others):
+    got = run_exec("/usr/bin/python3", "-c", PCSC_CLIENT, *commands, **others)
+    assert got.returncode == 0, got.stderr
+    return got.stdout.split()
+
+
+def test_the_protocol_is_the_one_of_the_answer_to_reset(tmp_path):
+    # ISO/IEC 7816-3, 8.2: without TD1 it is T=0, and there is no check byte.
+    card = tmp_path / "t0.card"
+    subprocess.run([CARDRIG, "card", "new", "piv-staff", "-o", card, "--set", "atr=3B0B80F9A000000308000010" + "00"],
+                   check=True, timeout=LIMIT)
+    assert pcsc_client(SELECT_PIV)[0] == "T=1"
+    protocol, selected, chuid = pcsc_client(SELECT_PIV, GET_CHUID, cards=[card])
+    assert protocol == "T=0" and selected.endswith("9000") and chuid.startswith("53") and chuid.endswith("9000")
+
+
+def test_commands_and_answers_of_extended_length_pass_whole(tmp_path):
+    """ISO/IEC 7816-4, 5.1: lengths of three bytes."""
+    certificate = "00CB3FFF0000055C035FC105" + "0000"
+    short = "00CB3FFF055C035FC105" + "00"
+    _, _, whole, first = pcsc_client(SELECT_PIV, certificate, short)
+    assert len(whole) > 2 * 300 and whole.startswith("5382") and whole.endswith("9000")
+    assert first.endswith("6100") or re.search("61..$", first)
+    # More than one short command can hold: the card gets it in one piece, and refuses the unknown instruction.
+    long = "00EE0000" + f"{3000:06X}" + "AB" * 3000
+    trace = tmp_path / "trace.jsonl"
+    assert pcsc_client(SELECT_PIV, long, options=["--trace", str(trace)])[-1] == "6D00"
+    assert long in trace.read_text()
 
 
 @pytest.mark.parametrize("status", [0, 1, 2, 77, 125, 255])
@@ -123,7 +199,18 @@ def test_words_after_the_command_are_the_commands():
     (["--card", "no-such-profile", "--", "true"], "no-such-profile"),
     (["--", "true"], "--card"),
     (["--card", "piv-staff"], "no command"),
-    (["--card", "piv-staff", "--card", "piv-staff", "--card", "piv-staff", "--", "true"], "at most 2"),
+    (["--reader", "vpcd", *["--card", "piv-staff"] * 3, "--", "true"], "vpcd has 2"),
+    (["--reader", "vpcd", "--card", "piv-staff", "--reader-name", "Mine", "--", "true"], "names of their own"),
+    (["--reader", "usb", "--card", "piv-staff", "--", "true"], "'usb'"),
+    (["--card", "piv-staff", "--readers", "17", "--", "true"], "16 at most"),
+    (["--card", "piv-staff", *["--reader-name", "x"] * 17, "--", "true"], "16 at most"),
+    (["--card", "piv-staff", "--card", "piv-staff", "--readers", "1", "--", "true"], "--spare"),
+    (["--card", "piv-staff", "--readers", "1", *["--reader-name", "x"] * 2, "--", "true"], "2 names"),
+    (["--card", "piv-staff", "--reader-name", "x" * 122, "--", "true"], "1 to 121 characters"),
+    (["--card", "piv-staff", "--reader-name", 'the "best"', "--", "true"], "quotation marks"),
+    (["--card", "piv-staff", "--reader-name", "two\nlines", "--", "true"], "line breaks"),
+    (["--card", "piv-staff", "--image", "a.card", "--image", "b.card", "--", "true"], "2 images for 1 cards"),
+    (["--card", "piv-staff", "--spare", "piv-staff", "--image", "a.card", "--image", "./a.card", "--", "true"], "one file"),
 ])
 def test_own_trouble_gives_125_and_says_what_is_wrong(words, message):
     got = subprocess.run([CARDRIG, "exec", *words], capture_output=True, text=True, timeout=LIMIT)
@@ -143,11 +230,20 @@ def test_an_unknown_option_is_told(words):
     assert "--bogus" in got.stderr
 
 
-@pytest.mark.parametrize("variable, package", [("CARDRIG_PCSCD", "pcscd"), ("CARDRIG_VPCD", "vsmartcard-vpcd")])
-def test_missing_software_is_named_with_its_package(variable, package):
+DRIVER = {"rig": ("CARDRIG_IFD", "correct it, or unset it"),
+          "vpcd": ("CARDRIG_VPCD", "install the package vsmartcard-vpcd")}
+
+
+@pytest.mark.parametrize("variable, advice", [("CARDRIG_PCSCD", "install the package pcscd"), DRIVER[KIND]])
+def test_missing_software_is_named_with_what_to_do(variable, advice):
     got = run_exec("true", env={**os.environ, variable: "/nonexistent/file"})
     assert got.returncode == 125
-    assert f"install the package {package}" in got.stderr and "/nonexistent/file" in got.stderr
+    assert advice in got.stderr and "/nonexistent/file" in got.stderr
+
+
+def test_the_other_kinds_driver_is_not_needed():
+    variable, _ = DRIVER["vpcd" if KIND == "rig" else "rig"]
+    assert run_exec(OPENSC_TOOL, "-a", env={**os.environ, variable: "/nonexistent/file"}).returncode == 0
 
 
 def test_a_daemon_that_ends_at_once_is_told_with_its_last_words(tmp_path):
@@ -248,6 +344,24 @@ def test_eight_at_once_each_reach_their_own_card(cards_of_eight):
 def test_eight_at_once_as_an_ordinary_user(command_for_all, cards_of_eight):
     check_eight(eight_at_once(lambda number: as_ordinary_user(command_for_all, *WHOLE_CONVERSATION,
                                                               cards=[cards_of_eight[number]])))
+
+
+# Refuses the user namespaces that an ordinary user's rig needs, in one of its own; /run is its own, too.
+WITHOUT_NAMESPACES = ["unshare", "-U", "--map-user=65534", "--map-group=65534", "--keep-caps", "-m", "sh", "-c",
+                      "mount -t tmpfs none /run && mkdir -m 777 /run/pcscd && "
+                      "echo 0 > /proc/sys/user/max_user_namespaces && "
+                      'exec setpriv --inh-caps=-all --ambient-caps=-all "$@"', "sh"]
+
+
+def test_without_namespaces_it_runs_plainly_and_says_so():
+    need("unshare", "util-linux")
+    got = run_exec(*WHOLE_CONVERSATION, prefix=WITHOUT_NAMESPACES)
+    assert got.returncode == 0 and got.stdout.count("SW1=0x90, SW2=0x00") == 2, got
+    assert "refuses namespaces" in got.stderr and "runs without them" in got.stderr
+    # vpcd listens for its cards on ports of all interfaces.
+    assert ("can be reached from the network" in got.stderr) == (KIND == "vpcd")
+    socket = Path(re.search(r"socket (.*)", got.stdout)[1])
+    assert not socket.parent.exists() and not mentioning(str(socket.parent))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
@@ -383,6 +497,15 @@ def test_the_cards_image_is_saved_where_asked_and_the_given_one_kept(tmp_path):
     assert "SW1=0x63" in got.stdout, got.stdout
     assert first.read_bytes() == before
     assert second.read_bytes() != before
+
+
+def test_each_card_is_saved_in_its_own_image(tmp_path):
+    images = [tmp_path / name for name in ("first", "second", "spare")]
+    options = ["--spare", "piv-blank", *[word for image in images for word in ("--image", str(image))]]
+    assert run_exec("true", cards=["piv-staff", "piv-staff"], options=["--seed", "1", *options]).returncode == 0
+    profiles = [subprocess.run([CARDRIG, "card", "show", image], capture_output=True, text=True, timeout=LIMIT).stdout
+                for image in images]
+    assert profiles[0] and profiles[2] and profiles[0] != profiles[2]
 
 
 def test_the_folder_is_private_and_the_socket_is_in_it():

@@ -9,7 +9,7 @@ import pytest
 
 from client_session import (EVERY_KEY, PASSCODE, Authority, Session, bytes_printed, der, need_pkcs11_tool, new_card,
                             openssl, public_key, scratch, self_made, shown, verifies)
-from rig_processes import need
+from rig_processes import need, reader_name
 
 OPENSC_TOOL = need("opensc-tool", "opensc")
 PKCS15_TOOL = need("pkcs15-tool", "opensc")
@@ -59,7 +59,7 @@ def message(scratch):
 
 def test_readers_card_and_answer_to_reset_are_what_the_profile_says(session):
     listed = session.run(OPENSC_TOOL, "--list-readers").output
-    assert re.search(r"^0\s+Yes\s+Virtual PCD 00 00$", listed, re.MULTILINE), listed
+    assert re.search(rf"^0\s+Yes\s+{reader_name()}$", listed, re.MULTILINE), listed
     assert session.run(OPENSC_TOOL, "-a").output == "3b:8b:01:80:f9:a0:00:00:03:08:00:00:10:00:48\n"
     for tool in (OPENSC_TOOL, PIV_TOOL):
         assert session.run(tool, "-n").output == "Personal Identity Verification Card\n"

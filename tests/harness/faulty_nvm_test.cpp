@@ -280,6 +280,49 @@ BOOST_AUTO_TEST_CASE(an_observer_can_cut_this_very_write) {
     BOOST_CHECK(read(0, 2) == (Bytes{2, 1}));
 }
 
+BOOST_AUTO_TEST_CASE(power_that_fails_tears_the_next_write_and_reads_still_answer_until_then) {
+    nvm.write(0, Bytes(8, 0x22));
+    nvm.fail();
+    BOOST_TEST(nvm.failing());
+    BOOST_CHECK(read(0, 8) == Bytes(8, 0x22));
+    BOOST_TEST(cut_of([&] { nvm.write(32, Bytes(8, 0x33)); }) == 2U);
+    BOOST_CHECK_THROW(read(0, 1), PowerCut);
+    nvm.power_on();
+    BOOST_TEST(!nvm.failing());
+    BOOST_CHECK(read(32, 8) == (Bytes{0x33, 0x33, 0x33, 0x33, 0x11, 0x11, 0x11, 0x11})); // prefix half
+    nvm.write(32, Bytes(8, 0x44));
+    BOOST_CHECK(read(32, 8) == Bytes(8, 0x44));
+}
+
+BOOST_AUTO_TEST_CASE(power_that_fails_lets_no_sync_pass) {
+    nvm.write(0, Bytes(8, 0x22));
+    nvm.fail();
+    BOOST_CHECK_THROW(nvm.sync(), PowerCut);
+    BOOST_CHECK_THROW(read(0, 1), PowerCut);
+}
+
+BOOST_AUTO_TEST_CASE(a_cut_that_was_planned_for_the_write_in_which_power_fails_tears_it) {
+    nvm.set_observer([this](std::uint64_t, std::uint32_t, ByteView) {
+        nvm.fail();
+        nvm.cut_now(tearing("erased-page"));
+    });
+    BOOST_CHECK_THROW(nvm.write(4, Bytes(8, 0x22)), PowerCut);
+    nvm.power_on();
+    BOOST_CHECK(read(0, 32) == Bytes(32, 0xFF));
+}
+
+BOOST_AUTO_TEST_CASE(quiet_writes_are_neither_counted_nor_seen_nor_cut) {
+    std::size_t seen = 0;
+    nvm.set_observer([&](std::uint64_t, std::uint32_t, ByteView) { ++seen; });
+    nvm.cut_at(1, Tearing{});
+    nvm.set_quiet(true);
+    nvm.write(0, Bytes(8, 0x22));
+    nvm.set_quiet(false);
+    BOOST_TEST(seen == 0U);
+    BOOST_TEST(nvm.writes() == 0U);
+    BOOST_TEST(cut_of([&] { nvm.write(0, Bytes(8, 0x33)); }) == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(an_observer_can_throw_instead_of_the_write) {
     nvm.set_observer([](std::uint64_t write, std::uint32_t, ByteView) { throw PowerCut{write}; });
     BOOST_TEST(cut_of([&] { nvm.write(0, Bytes{1}); }) == 1U);

@@ -3,8 +3,15 @@
 #include "harness/rig.h"
 
 #include <atomic>
+#include <chrono>
+#include <csignal>
 #include <filesystem>
+#include <future>
 #include <string>
+#include <thread>
+#include <tuple>
+#include <type_traits>
+#include <vector>
 
 #include <boost/test/unit_test.hpp>
 
@@ -45,6 +52,23 @@ std::vector<RigReaderPlan> one_reader(ReaderCard* card = nullptr) {
     return {{{}, card}};
 }
 
+/// Takes itself out of its reader at a command, and puts another card in.
+class SwappingCard final : public ReaderCard {
+public:
+    void power_on() override {}
+    void power_off() override {}
+    void reset() override {}
+    Bytes atr() override { return cardrig::apdu::from_hex("3B8B0180F9A0000003080000100048").value(); }
+    Answer transmit(ByteView /*command*/) override {
+        reader->remove();
+        reader->insert(*other);
+        return tl::make_unexpected(NoAnswer::removed);
+    }
+
+    Reader* reader = nullptr;
+    ReaderCard* other = nullptr;
+};
+
 struct Run {
     ClientResult result;
     std::string output;
@@ -60,55 +84,190 @@ Run run(Rig& rig, std::vector<std::string> argv) {
     return run;
 }
 
+/// Whether the card in the first reader answers with this status word.
+bool answers(Rig& rig, std::string_view status) {
+    const Run got = run(rig, {"opensc-tool", "-s", "00CB3FFF"});
+    BOOST_TEST_MESSAGE(got.output);
+    return got.result.exit_status == 0 && got.output.find(status) != std::string::npos;
+}
+
+constexpr std::string_view success = "SW1=0x90, SW2=0x00";
+
+/// Most tests hold for both.
+using Kinds = std::tuple<std::integral_constant<ReaderKind, ReaderKind::rig>,
+                         std::integral_constant<ReaderKind, ReaderKind::vpcd>>;
+
 } // namespace
 
 BOOST_AUTO_TEST_SUITE(rig)
 
-BOOST_AUTO_TEST_CASE(a_client_reaches_the_card_that_was_inserted) {
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_client_reaches_the_card_that_was_inserted, Kind, Kinds) {
     FixedCard card;
     std::string folder;
     {
-        Rig rig(one_reader());
+        Rig rig(one_reader(), {Kind::value, nullptr});
         folder = rig.folder();
         BOOST_TEST(!rig.inserted(0));
-        rig.insert(0, card);
+        BOOST_TEST(rig.insert(0, card));
         BOOST_TEST(rig.inserted(0));
-        const Run got = run(rig, {"opensc-tool", "-s", "00CB3FFF"});
-        BOOST_TEST(got.output.find("SW1=0x90, SW2=0x00") != std::string::npos, got.output);
-        BOOST_TEST(got.result.exit_status.value_or(-1) == 0);
+        BOOST_TEST(answers(rig, success));
         rig.remove(0);
         BOOST_TEST(!rig.inserted(0));
-        rig.insert(0, card);
-        BOOST_TEST(rig.inserted(0));
+        BOOST_TEST(!answers(rig, success));
+        BOOST_TEST(rig.insert(0, card));
+        BOOST_TEST(answers(rig, success));
     }
     BOOST_TEST(!std::filesystem::exists(folder));
 }
 
-BOOST_AUTO_TEST_CASE(a_card_that_does_not_start_is_out_and_can_come_back) {
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_card_that_is_taken_out_and_put_back_in_one_breath_is_in, Kind, Kinds) {
     FixedCard card;
-    Rig rig(one_reader(&card));
+    Rig rig(one_reader(&card), {Kind::value, nullptr});
+    Reader& reader = rig.reader(0);
+    for (int i = 0; i < 3; ++i) {
+        reader.remove();
+        reader.insert(card);
+    }
+    BOOST_TEST(reader.settle(std::chrono::seconds(20), [&rig] { rig.check(); }));
+    BOOST_TEST(reader.card() == &card);
+    BOOST_TEST(answers(rig, success));
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_card_comes_back_with_the_reader_that_was_pulled_out, Kind, Kinds) {
+    FixedCard card;
+    Rig rig(one_reader(&card), {Kind::value, nullptr});
+    Reader& reader = rig.reader(0);
+    const auto settled = [&] { return reader.settle(std::chrono::seconds(10), [&rig] { rig.check(); }); };
+    reader.unplug();
+    BOOST_TEST(!reader.plugged());
+    BOOST_TEST(settled());
+    BOOST_TEST(!answers(rig, success));
+    reader.plug();
+    BOOST_TEST(reader.plugged());
+    BOOST_TEST(settled());
+    BOOST_TEST(answers(rig, success));
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_card_can_be_swapped_from_within_its_own_command, Kind, Kinds) {
+    FixedCard other;
+    SwappingCard card;
+    Rig rig(one_reader(&card), {Kind::value, nullptr});
+    card.reader = &rig.reader(0);
+    card.other = &other;
+    BOOST_TEST(!answers(rig, success));
+    BOOST_TEST(rig.reader(0).settle(std::chrono::seconds(10), [&rig] { rig.check(); }));
+    BOOST_TEST(rig.reader(0).card() == &other);
+    BOOST_TEST(answers(rig, success));
+}
+
+BOOST_AUTO_TEST_CASE(a_card_that_does_not_start_is_out_of_vpcd_and_can_come_back) {
+    FixedCard card;
+    Rig rig(one_reader(&card), {ReaderKind::vpcd, nullptr});
     rig.remove(0);
     card.die();
     for (int i = 0; i < 2; ++i) {
         BOOST_TEST(!rig.insert(0, card));
         BOOST_TEST(!rig.inserted(0));
-        BOOST_TEST(run(rig, {"opensc-tool", "-s", "00CB3FFF"}).result.exit_status.value_or(-1) != 0);
+        BOOST_TEST(!answers(rig, success));
     }
     card.revive();
     BOOST_TEST(rig.insert(0, card));
-    const Run got = run(rig, {"opensc-tool", "-s", "00CB3FFF"});
-    BOOST_TEST(got.output.find("SW1=0x90, SW2=0x00") != std::string::npos, got.output);
+    BOOST_TEST(answers(rig, success));
 }
 
-BOOST_AUTO_TEST_CASE(a_card_that_never_starts_is_told) {
+BOOST_AUTO_TEST_CASE(a_card_that_never_starts_is_told_of_vpcd) {
     FixedCard card;
     card.die();
-    Rig rig(one_reader(&card));
+    Rig rig(one_reader(&card), {ReaderKind::vpcd, nullptr});
     BOOST_TEST(!rig.inserted(0));
     BOOST_REQUIRE(rig.notices().size() == 1);
     BOOST_TEST(rig.notices().front().find(rig.reader_name(0)) != std::string::npos, rig.notices().front());
     card.revive();
     BOOST_TEST(rig.insert(0, card));
+}
+
+BOOST_AUTO_TEST_CASE(a_card_that_does_not_start_is_mute_in_the_rigs_reader_and_can_come_back) {
+    FixedCard card;
+    card.die();
+    Rig rig(one_reader(&card), {ReaderKind::rig, nullptr});
+    BOOST_TEST(rig.inserted(0));
+    BOOST_TEST(!answers(rig, success));
+    card.revive();
+    rig.remove(0);
+    BOOST_TEST(rig.insert(0, card));
+    BOOST_TEST(answers(rig, success));
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_client_can_be_killed_with_all_below_it, Kind, Kinds) {
+    FixedCard card;
+    Rig rig(one_reader(&card), {Kind::value, nullptr});
+    std::promise<void> runs;
+    std::string output;
+    std::thread killer([&rig, &runs] {
+        runs.get_future().wait();
+        rig.kill_client();
+    });
+    ClientCommand command;
+    command.argv = {"sh", "-c",
+                    "trap '' TERM HUP; setsid sleep 1000 & echo $!; while :; do sleep 1000; done"};
+    command.on_output = [&](std::string_view chunk) {
+        if (output.find('\n') == std::string::npos && (output += chunk).find('\n') != std::string::npos) {
+            runs.set_value();
+        }
+    };
+    command.limit = std::chrono::seconds(60);
+    const ClientResult result = rig.run(command);
+    killer.join();
+    BOOST_TEST(result.signal == SIGKILL);
+    BOOST_TEST(!result.exit_status.has_value());
+    BOOST_TEST(!result.timed_out);
+    BOOST_TEST(!std::filesystem::exists("/proc/" + output.substr(0, output.find('\n'))));
+    BOOST_TEST(answers(rig, success)); // the rig goes on
+}
+
+BOOST_AUTO_TEST_CASE(killing_a_client_that_does_not_run_kills_nothing) {
+    Rig rig(one_reader());
+    rig.kill_client();
+    BOOST_TEST(run(rig, {"true"}).result.exit_status.value_or(-1) == 0);
+    rig.kill_client();
+    BOOST_TEST(run(rig, {"true"}).result.exit_status.value_or(-1) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(readers_are_named_as_asked_and_numbered_by_the_daemon) {
+    FixedCard card;
+    Rig rig(std::vector<RigReaderPlan>{{"Yubico YubiKey OTP+FIDO+CCID", nullptr}, {{}, &card}});
+    BOOST_TEST(rig.size() == 2U);
+    BOOST_TEST(rig.reader_name(0) == "Yubico YubiKey OTP+FIDO+CCID 00 00");
+    BOOST_TEST(rig.reader_name(1) == "Cardrig Virtual Reader 01 00");
+    const Run got = run(rig, {"opensc-tool", "-l"});
+    BOOST_TEST(got.output.find("No              Yubico YubiKey OTP+FIDO+CCID 00 00\n") != std::string::npos,
+               got.output);
+    BOOST_TEST(got.output.find("Yes             Cardrig Virtual Reader 01 00\n") != std::string::npos,
+               got.output);
+    BOOST_TEST(run(rig, {"sh", "-c", "echo \"$CARDRIG_READER|$CARDRIG_READER_2\""}).output ==
+               rig.reader_name(0) + "|" + rig.reader_name(1) + "\n");
+}
+
+BOOST_AUTO_TEST_CASE(what_no_rig_can_have_is_refused) {
+    const std::vector<std::string> bad_names{std::string(122, 'x'), "with \"quotes\"", "with\nlines",
+                                             "with\ttabs"};
+    for (const std::string& name : bad_names) {
+        BOOST_CHECK_EXCEPTION(Rig(std::vector<RigReaderPlan>{{name, nullptr}}), RequestError,
+                              [](const RequestError& error) {
+                                  return std::string(error.what()).find("121") != std::string::npos;
+                              });
+    }
+    const RigOptions vpcd{ReaderKind::vpcd, nullptr};
+    BOOST_CHECK_THROW(Rig(std::vector<RigReaderPlan>{{"mine", nullptr}}, vpcd), RequestError);
+    BOOST_CHECK_THROW(Rig(std::vector<RigReaderPlan>{}), RequestError);
+    BOOST_CHECK_THROW(Rig(std::vector<RigReaderPlan>(3), vpcd), RequestError);
+    BOOST_CHECK_THROW(Rig(std::vector<RigReaderPlan>(17)), RequestError);
+}
+
+BOOST_AUTO_TEST_CASE(the_longest_name_is_listed_whole) {
+    const std::string name(121, 'x');
+    Rig rig(std::vector<RigReaderPlan>{{name, nullptr}});
+    BOOST_TEST(run(rig, {"opensc-tool", "-l"}).output.find(name + " 00 00\n") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -205,6 +205,9 @@ RESPONSECODE IFDHTransmitToICC(DWORD Lun, SCARD_IO_HEADER SendPci, PUCHAR TxBuff
     const DWORD room = *RxLength;
     *RxLength = 0;
     return with_channel(Lun, [&](Channel& channel) -> RESPONSECODE {
+        if (TxLength > most_apdu_bytes) {
+            return IFD_COMMUNICATION_ERROR;
+        }
         const Channel::Answer answer =
             channel.ask(Ask::transmit, ByteView(TxBuffer, TxLength), std::span<std::uint8_t>(RxBuffer, room));
         if (answer.outcome == Outcome::removed) {

@@ -1,0 +1,643 @@
+// Every verb at every place, as the card meets it; the world around it is played.
+#include "apdu/ber_tlv.h"
+#include "emulator/crypto.h"
+#include "emulator/inspection.h"
+#include "harness/rigged_card.h"
+#include "tests/harness/test_card.h"
+
+#include <boost/test/unit_test.hpp>
+
+#include <chrono>
+#include <future>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+using namespace cardrig::harness;
+using cardrig::test::hex;
+namespace apdu = cardrig::apdu;
+namespace emulator = cardrig::emulator;
+
+namespace {
+
+constexpr const char* read_chuid = "00CB3FFF055C035FC10200";
+constexpr const char* right_passcode = "0020008008313233343536FFFF";
+constexpr const char* wrong_passcode = "0020008008393939393939FFFF";
+constexpr const char* ask_tries = "00200080";
+constexpr const char* ask_challenge = "0087039B047C02810000";
+constexpr auto limit = std::chrono::seconds(60);
+
+/// Does nothing but say what it was asked to do, and whether that befell the card.
+class PlayedWorld final : public World {
+public:
+    bool befalls = false;
+    std::function<void(RiggedCard&, const Fault&)> act;
+    std::vector<std::string> asked;
+
+    bool happen(RiggedCard& card, const Fault& fault) override {
+        asked.push_back(fault.effect.text());
+        if (act) {
+            act(card, fault);
+        }
+        return befalls;
+    }
+};
+
+Fault make_fault(const std::string& place, const std::string& effect, std::uint64_t id = 0) {
+    Fault fault{Place::parse(place).value(), Effect::parse(effect).value(), id};
+    BOOST_TEST_REQUIRE(fault.check().has_value());
+    return fault;
+}
+
+/// A card in a rig, with power.
+struct Fixture {
+    Trace trace;
+    PlayedWorld world; // outlives the card
+    RiggedCard card;
+    std::vector<std::string> told;
+
+    explicit Fixture(const emulator::CardImage& image = cardrig::test::staff_card().image)
+        : card(0, image, 7, trace) {
+        card.set_on_fault([this](const Fault& fault) { told.push_back(fault.effect.text()); });
+        card.power_on();
+    }
+
+    void with_world() { card.set_world(&world); }
+    Answer send(const char* command) { return card.transmit(hex(command)); }
+
+    /// Status word in hex, or why there is none.
+    std::string status(const std::string& command) {
+        const auto answer = card.transmit(hex(command));
+        if (!answer) {
+            return answer.error() == NoAnswer::removed ? "removed" : "no power";
+        }
+        return answer->size() < 2 ? "short" : apdu::to_hex(apdu::ByteView(*answer).last(2));
+    }
+
+    [[nodiscard]] int tries() const { return emulator::inspect(card.image()).value().passcode.left; }
+
+    [[nodiscard]] std::vector<TraceEvent> of_kind(const std::string& kind) const {
+        std::vector<TraceEvent> found;
+        for (const TraceEvent& event : trace.events()) {
+            if (event.kind == kind) {
+                found.push_back(event);
+            }
+        }
+        return found;
+    }
+};
+
+/// External authentication with the management key of the card's maker.
+void authenticate(Fixture& rig) {
+    const auto answer = rig.send(ask_challenge);
+    BOOST_TEST_REQUIRE((answer && answer->size() == 14U)); // 7C 0A 81 08, the challenge, 9000
+    emulator::CryptoContext crypto;
+    const apdu::Bytes proof = emulator::encrypt_block(crypto, emulator::Algorithm::triple_des,
+                                                      hex(cardrig::test::staff_card().management_key),
+                                                      apdu::ByteView(*answer).subspan(4, 8));
+    BOOST_TEST_REQUIRE(rig.status("0087039B0C7C0A8208" + apdu::to_hex(proof)) == "9000");
+}
+
+/// PUT DATA of 5FC120 with so many bytes, chained; the last status word.
+std::string put(Fixture& rig, std::uint16_t size) {
+    apdu::Bytes data = hex("5C035FC1205382");
+    data.push_back(static_cast<std::uint8_t>(size >> 8U));
+    data.push_back(static_cast<std::uint8_t>(size & 0xFFU));
+    data.resize(data.size() + size, 0x42);
+    std::string status = "nothing was sent";
+    for (std::size_t at = 0; at < data.size(); at += 200) {
+        const std::size_t length = std::min<std::size_t>(200, data.size() - at);
+        apdu::Bytes block = hex(at + length < data.size() ? "10DB3FFF" : "00DB3FFF");
+        block.push_back(static_cast<std::uint8_t>(length));
+        const auto part = apdu::ByteView(data).subspan(at, length);
+        block.insert(block.end(), part.begin(), part.end());
+        status = rig.status(apdu::to_hex(block));
+        if (status != "9000") {
+            break;
+        }
+    }
+    return status;
+}
+
+/// A command that waits in a fault of an hour, on a thread of its own.
+class Waiting {
+public:
+    /// `place` is one of a VERIFY.
+    Waiting(Fixture& rig, const std::string& place) : rig_(rig) {
+        rig.card.set_on_fault([this](const Fault& fault) {
+            if (fault.effect.verb == Verb::wait) {
+                there_.set_value();
+            }
+        });
+        rig.card.add(make_fault(place, "wait"));
+        rig.card.add(make_fault(place, "delay 60 minutes"));
+        answer_ = std::async(std::launch::async, [&rig] { return rig.status(wrong_passcode); });
+        BOOST_TEST_REQUIRE((there_.get_future().wait_for(limit) == std::future_status::ready));
+    }
+    Waiting(const Waiting&) = delete;
+    Waiting& operator=(const Waiting&) = delete;
+    ~Waiting() { rig_.card.hurry(); }
+
+    [[nodiscard]] bool is_over() {
+        return answer_.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+    }
+    std::string answer() {
+        BOOST_TEST_REQUIRE((answer_.wait_for(limit) == std::future_status::ready));
+        return answer_.get();
+    }
+
+private:
+    Fixture& rig_;
+    std::promise<void> there_;
+    std::future<std::string> answer_;
+};
+
+constexpr int either = -1; ///< tries, where the write of the counter is torn
+
+struct Case {
+    const char* place;
+    const char* effect;
+    bool befalls;       ///< what the world says of it, if it is asked
+    const char* answer; ///< of a VERIFY with a wrong passcode
+    int tries;          ///< 3 where the card never saw it, 2 where it executed it
+    bool powered;       ///< afterwards
+};
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(rigged_card_faults)
+
+BOOST_AUTO_TEST_CASE(every_verb_happens_at_every_place_where_it_can_be) {
+    const std::vector<Case> cases{
+        {"verify before", "insert reader 2", false, "63C2", 2, true},
+        {"verify before", "remove", true, "removed", 3, false},
+        {"verify before", "remove reader 2", false, "63C2", 2, true},
+        {"verify before", "swap card agent", true, "removed", 3, false},
+        {"verify before", "swap reader 2", false, "63C2", 2, true},
+        {"verify before", "reset", false, "63C2", 2, true},
+        {"verify before", "cut-power", false, "no power", 3, false},
+        {"verify before", "cut-power reader 1", true, "no power", 3, false},
+        {"verify before", "cut-power reader 2", false, "63C2", 2, true},
+        {"verify before", "unplug", true, "no power", 3, false},
+        {"verify before", "unplug reader 2", false, "63C2", 2, true},
+        {"verify before", "plug reader 2", false, "63C2", 2, true},
+        {"verify before", "answer 6A80", false, "6A80", 3, true},
+        {"verify before", "delay 1 ms", false, "63C2", 2, true},
+        {"verify before", "fill-memory leaving 0 bytes", false, "63C2", 2, true},
+        {"verify before", "kill-client", false, "63C2", 2, true},
+        {"verify before", "wait", false, "63C2", 2, true},
+
+        {"verify after", "insert reader 2", false, "63C2", 2, true},
+        {"verify after", "remove", true, "removed", 2, false},
+        {"verify after", "remove reader 2", false, "63C2", 2, true},
+        {"verify after", "swap card agent", true, "removed", 2, false},
+        {"verify after", "reset", false, "63C2", 2, true},
+        {"verify after", "cut-power", false, "no power", 2, false},
+        {"verify after", "cut-power reader 2", false, "63C2", 2, true},
+        {"verify after", "unplug", true, "no power", 2, false},
+        {"verify after", "plug reader 2", false, "63C2", 2, true},
+        {"verify after", "answer 9000", false, "9000", 2, true},
+        {"verify after", "truncate 1 byte", false, "short", 2, true},
+        {"verify after", "truncate 3 bytes", false, "short", 2, true},
+        {"verify after", "extend 00FF", false, "63C2", 2, true},
+        {"verify after", "flip bit 15", false, "63C3", 2, true},
+        {"verify after", "delay 1 ms", false, "63C2", 2, true},
+        {"verify after", "fill-memory leaving 0 bytes", false, "63C2", 2, true},
+        {"verify after", "kill-client", false, "63C2", 2, true},
+        {"verify after", "wait", false, "63C2", 2, true},
+
+        {"verify write #1", "insert reader 2", false, "63C2", 2, true},
+        {"verify write #1", "remove", true, "removed", either, false},
+        {"verify write #1", "remove erase-block", true, "removed", either, false},
+        {"verify write #1", "remove reader 2", false, "63C2", 2, true},
+        {"write #1", "swap card agent", true, "removed", either, false},
+        {"verify write #1", "reset", false, "no power", either, true},
+        {"verify write #1", "reset erase-block", false, "no power", either, true},
+        {"verify write #1", "cut-power prefix none", false, "no power", 3, false},
+        {"write #1", "cut-power", false, "no power", either, false},
+        {"write #1", "cut-power reader 2", false, "63C2", 2, true},
+        {"verify write #1", "unplug weak-bits", true, "no power", either, false},
+        {"verify write #1", "plug reader 2", false, "63C2", 2, true},
+        {"verify write #1", "delay 1 ms", false, "63C2", 2, true},
+        {"verify write #1", "kill-client", false, "63C2", 2, true},
+        {"write #1", "wait", false, "63C2", 2, true},
+    };
+    for (const Case& one : cases) {
+        BOOST_TEST_CONTEXT(one.effect << " at " << one.place) {
+            Fixture rig;
+            rig.with_world();
+            rig.world.befalls = one.befalls;
+            const Fault fault = make_fault(one.place, one.effect);
+            rig.card.add(fault);
+            BOOST_TEST(rig.status(wrong_passcode) == one.answer);
+            BOOST_TEST(rig.card.pending_faults().empty());
+            BOOST_TEST(rig.card.powered() == one.powered);
+            BOOST_TEST(rig.card.atr().empty() == !one.powered);
+            // The world is asked where something moves or a reader is named, and never else.
+            const bool asked = moves(fault.effect.verb) || fault.effect.reader.has_value();
+            BOOST_TEST(rig.world.asked.size() == (asked ? 1U : 0U));
+            const auto faults = rig.of_kind("fault");
+            BOOST_TEST_REQUIRE(faults.size() == 1U);
+            BOOST_TEST(faults[0].fields.at("effect") == one.effect);
+            BOOST_TEST(rig.told == std::vector<std::string>{one.effect}, boost::test_tools::per_element());
+            if (!one.powered) {
+                BOOST_TEST(rig.status(ask_tries) == "no power");
+                rig.card.power_on();
+            }
+            const int tries = rig.tries();
+            BOOST_TEST((one.tries == either ? tries == 3 || tries == 2 : tries == one.tries));
+            BOOST_TEST(rig.status(ask_tries) == "63C" + std::to_string(tries));
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(without_a_world_it_does_what_it_can_alone) {
+    for (const auto& [effect, answer] :
+         std::vector<std::pair<const char*, const char*>>{{"remove", "removed"},
+                                                          {"remove reader 2", "removed"},
+                                                          {"swap", "removed"},
+                                                          {"unplug", "no power"},
+                                                          {"cut-power reader 2", "no power"},
+                                                          {"insert", "63C2"},
+                                                          {"plug", "63C2"},
+                                                          {"kill-client", "63C2"}}) {
+        Fixture rig;
+        rig.card.add(make_fault("verify before", effect));
+        BOOST_TEST(rig.status(wrong_passcode) == answer, effect);
+        BOOST_TEST(rig.of_kind("reader").size() == (std::string(answer) == "removed" ? 1U : 0U), effect);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(answers_are_changed_as_it_is_said) {
+    Fixture rig;
+    const apdu::Bytes whole = rig.send(read_chuid).value();
+    const auto changed = [&](const char* effect) {
+        rig.card.plan({make_fault("get-data after", effect)});
+        return rig.send(read_chuid).value();
+    };
+    apdu::Bytes expected = whole;
+    expected.resize(expected.size() - 3);
+    BOOST_CHECK(changed("truncate 3 bytes") == expected);
+    BOOST_CHECK(changed("truncate 65538 bytes").empty());
+    expected = whole;
+    expected.insert(expected.end() - 2, {0x00, 0xFF});
+    BOOST_CHECK(changed("extend 00FF") == expected);
+    expected = whole;
+    expected[0] ^= 0x80U;
+    BOOST_CHECK(changed("flip bit 0") == expected);
+    expected = whole;
+    expected[2] ^= 0x40U;
+    BOOST_CHECK(changed("flip bit 17") == expected);
+    BOOST_CHECK(changed("flip bit 524287") == whole); // there is no such bit
+    BOOST_CHECK(rig.send(read_chuid).value() == whole);
+}
+
+BOOST_AUTO_TEST_CASE(what_a_truncated_answer_ends_with_is_no_status_word_and_may_be_secret) {
+    Fixture rig;
+    rig.card.add(make_fault("general-authenticate after", "truncate 2 bytes"));
+    BOOST_TEST(rig.send(ask_challenge).value().size() == 12U);
+    const TraceEvent event = rig.of_kind("apdu").back();
+    BOOST_TEST(event.fields.at("response") == "..");
+    BOOST_TEST(!event.fields.contains("status"));
+    BOOST_TEST(event.fields.at("card-status") == "9000");
+}
+
+BOOST_AUTO_TEST_CASE(a_reset_takes_what_is_volatile_before_or_after_a_command) {
+    Fixture rig;
+    BOOST_TEST(rig.status(right_passcode) == "9000");
+    BOOST_TEST(rig.status(ask_tries) == "9000");
+    rig.card.add(make_fault("verify passcode-status before", "reset"));
+    BOOST_TEST(rig.status(ask_tries) == "63C3");
+    rig.card.add(make_fault("verify passcode after", "reset"));
+    BOOST_TEST(rig.status(right_passcode) == "9000");
+    BOOST_TEST(rig.status(ask_tries) == "63C3");
+    BOOST_TEST(rig.of_kind("power").size() == 1U); // the one at the beginning
+}
+
+BOOST_AUTO_TEST_CASE(a_reset_in_a_chain_leaves_a_card_that_knows_nothing_of_it) {
+    Fixture rig;
+    authenticate(rig);
+    rig.card.add(make_fault("put-data block 2 before", "reset"));
+    const std::string status = put(rig, 300);
+    BOOST_TEST(status != "9000");
+    BOOST_TEST(status.size() == 4U, status); // it was answered
+    BOOST_TEST(rig.card.pending_faults().empty());
+    authenticate(rig);
+    BOOST_TEST(put(rig, 300) == "9000");
+}
+
+BOOST_AUTO_TEST_CASE(a_card_that_is_reset_at_a_write_starts_again_by_itself) {
+    Fixture rig;
+    BOOST_TEST(rig.status(right_passcode) == "9000");
+    const std::size_t before = rig.of_kind("power").size();
+    rig.card.add(make_fault("verify write #1", "reset prefix none"));
+    BOOST_TEST(rig.status(wrong_passcode) == "no power");
+    BOOST_TEST(rig.status(ask_tries) == "63C3");
+    const auto power = rig.of_kind("power");
+    BOOST_TEST_REQUIRE(power.size() == before + 2);
+    BOOST_TEST(power[before].fields.at("event") == "off");
+    BOOST_TEST(power[before + 1].fields.at("event") == "on");
+}
+
+BOOST_AUTO_TEST_CASE(a_card_that_is_reset_while_it_recovers_starts_once_more) {
+    std::size_t met = 0;
+    for (std::uint64_t cut = 1; cut <= 60; ++cut) {
+        Fixture rig;
+        authenticate(rig);
+        rig.card.add(make_fault("put-data write #" + std::to_string(cut), "cut-power erased-page"));
+        if (put(rig, 20) == "9000") {
+            break; // no such write
+        }
+        rig.card.add(make_fault("write #" + std::to_string(rig.card.writes() + 1), "reset erased-page"));
+        rig.card.power_on();
+        met += rig.card.pending_faults().empty() ? 1 : 0;
+        BOOST_TEST(!rig.card.atr().empty());
+        BOOST_TEST(!rig.card.mute().has_value());
+        BOOST_TEST(rig.status(read_chuid) == "9000");
+    }
+    BOOST_TEST(met > 0U);
+}
+
+BOOST_AUTO_TEST_CASE(several_at_one_place_happen_in_the_order_of_the_plan) {
+    Fixture rig;
+    rig.with_world();
+    rig.card.plan({make_fault("verify before", "insert reader 2"), make_fault("verify before", "wait"),
+                   make_fault("any before", "answer 6A80"), make_fault("verify before", "answer 6A82"),
+                   make_fault("verify after", "answer 6F00")});
+    BOOST_TEST(rig.status(wrong_passcode) == "6A82");
+    const std::vector<std::string> expected{"insert reader 2", "wait", "answer 6A80", "answer 6A82"};
+    BOOST_TEST(rig.told == expected, boost::test_tools::per_element());
+    BOOST_TEST(rig.of_kind("fault").size() == 4U);
+    BOOST_TEST(rig.tries() == 3);
+    BOOST_TEST(rig.card.forget().size() == 1U); // the card did not execute it: there is no after
+
+    rig.card.plan({make_fault("verify after", "extend AA"), make_fault("verify after", "flip bit 0"),
+                   make_fault("verify after", "truncate 1 byte")});
+    const auto answer = rig.send(wrong_passcode);
+    BOOST_CHECK((answer.value() == apdu::Bytes{0x2A, 0x63}));
+}
+
+BOOST_AUTO_TEST_CASE(what_comes_after_an_interruption_at_the_same_place_happens_too) {
+    Fixture rig;
+    rig.with_world();
+    rig.world.act = [&](RiggedCard&, const Fault& fault) {
+        rig.world.befalls = fault.effect.verb == Verb::remove;
+    };
+    rig.card.plan({make_fault("verify before", "remove"), make_fault("verify before", "insert card agent"),
+                   make_fault("verify before", "answer 9000"), make_fault("verify before", "reset"),
+                   make_fault("verify before", "fill-memory leaving 0 bytes")});
+    BOOST_TEST(rig.status(wrong_passcode) == "removed");
+    BOOST_TEST(rig.world.asked.size() == 2U);
+    BOOST_TEST(rig.card.pending_faults().empty());
+    BOOST_TEST(!rig.card.powered());
+}
+
+BOOST_AUTO_TEST_CASE(of_several_at_one_write_the_first_that_interrupts_tears_it) {
+    Fixture rig;
+    rig.with_world();
+    rig.card.plan({make_fault("verify write #1", "delay 1 ms"),
+                   make_fault("verify write #1", "cut-power prefix none"),
+                   make_fault("verify write #1", "cut-power erase-block")});
+    BOOST_TEST(rig.status(wrong_passcode) == "no power");
+    BOOST_TEST(rig.told.size() == 3U);
+    rig.card.power_on();
+    BOOST_TEST(rig.tries() == 3);
+}
+
+BOOST_AUTO_TEST_CASE(the_world_may_take_the_power_of_the_card_that_asks_it) {
+    // As Reader::remove() does, on the card's own thread.
+    for (const char* place : {"verify before", "verify after", "verify write #1"}) {
+        Fixture rig;
+        rig.with_world();
+        rig.world.befalls = true;
+        rig.world.act = [](RiggedCard& card, const Fault&) { card.lose_power(); };
+        rig.card.add(make_fault(place, "remove"));
+        BOOST_TEST(rig.status(wrong_passcode) == "removed");
+        BOOST_TEST(rig.of_kind("reader").empty()); // that is the world's to say
+        BOOST_TEST(rig.status(ask_tries) == "no power");
+        rig.card.power_off();
+        rig.card.reset(); // switched off properly, it is no power-on
+        BOOST_TEST(!rig.card.powered());
+        rig.card.power_on();
+        BOOST_TEST(rig.card.powered());
+    }
+}
+
+BOOST_AUTO_TEST_CASE(the_write_is_torn_as_the_fault_says_whatever_the_world_does) {
+    Fixture rig;
+    rig.with_world();
+    rig.world.befalls = true;
+    rig.world.act = [](RiggedCard& card, const Fault&) { card.lose_power(); };
+    rig.card.add(make_fault("verify write #1", "remove erase-block"));
+    BOOST_TEST(rig.status(wrong_passcode) == "removed");
+    const auto image = rig.card.image();
+    const std::uint32_t block = image.config.geometry.block_size();
+    const auto offset = rig.of_kind("memory-write").back().fields.at("offset").get<std::uint32_t>();
+    const auto torn = apdu::ByteView(image.memory).subspan(offset / block * block, block);
+    BOOST_TEST(std::ranges::all_of(torn, [](std::uint8_t byte) { return byte == 0xFF; }));
+}
+
+BOOST_AUTO_TEST_CASE(it_is_told_of_an_interruption_when_the_card_is_without_power) {
+    for (const char* place : {"verify before", "verify after", "verify write #1"}) {
+        Fixture rig;
+        bool powered = true;
+        rig.card.set_on_fault([&](const Fault& fault) {
+            BOOST_TEST(fault.id == 42U);
+            powered = rig.card.powered();
+            BOOST_TEST(rig.card.pending_faults().empty());
+            BOOST_TEST(!rig.card.image().memory.empty());
+        });
+        BOOST_TEST(rig.card.add(make_fault(place, "cut-power", 42)) == 42U);
+        static_cast<void>(rig.status(wrong_passcode));
+        BOOST_TEST(!powered);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_card_is_not_driven_from_within_its_own_fault) {
+    Fixture rig;
+    rig.card.set_on_fault([&](const Fault&) { rig.card.power_off(); });
+    rig.card.add(make_fault("verify before", "wait"));
+    BOOST_CHECK_THROW(static_cast<void>(rig.status(wrong_passcode)), std::logic_error);
+    rig.card.set_on_fault({});
+    rig.card.power_off();
+    rig.card.power_on();
+    BOOST_TEST(rig.status(ask_tries) == "63C3");
+}
+
+BOOST_AUTO_TEST_CASE(a_delay_takes_its_time) {
+    for (const char* place : {"verify before", "verify after", "verify write #1"}) {
+        Fixture rig;
+        rig.card.add(make_fault(place, "delay 30 ms"));
+        const auto begin = std::chrono::steady_clock::now();
+        BOOST_TEST(rig.status(wrong_passcode) == "63C2");
+        BOOST_CHECK(std::chrono::steady_clock::now() - begin >= std::chrono::milliseconds(30));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(hurry_ends_a_delay_and_the_command_goes_on) {
+    Fixture rig;
+    Waiting waiting(rig, "verify before");
+    BOOST_TEST(!waiting.is_over());
+    rig.card.hurry();
+    BOOST_TEST(waiting.answer() == "63C2");
+}
+
+BOOST_AUTO_TEST_CASE(while_a_command_waits_faults_are_planned_and_looked_at) {
+    Fixture rig;
+    Waiting waiting(rig, "verify after");
+    BOOST_TEST(rig.card.pending_faults().empty());
+    rig.card.add(make_fault("any before", "answer 6F00", 7));
+    BOOST_TEST(rig.card.pending_faults().size() == 1U);
+    BOOST_TEST(!rig.card.atr().empty());
+    BOOST_TEST(rig.card.writes() > 0U);
+    BOOST_TEST(!waiting.is_over());
+    rig.card.hurry();
+    BOOST_TEST(waiting.answer() == "63C2"); // what is planned meanwhile is for the next one
+    BOOST_TEST(rig.status(ask_tries) == "6F00");
+}
+
+BOOST_AUTO_TEST_CASE(power_that_fails_before_a_command_is_delivered_leaves_the_card_as_it_was) {
+    Fixture rig;
+    Waiting waiting(rig, "verify before");
+    rig.card.lose_power();
+    BOOST_TEST(rig.card.atr().empty());
+    BOOST_TEST(waiting.answer() == "no power");
+    BOOST_TEST(rig.card.writes() == 0U);
+    BOOST_TEST(rig.status(ask_tries) == "no power");
+    rig.card.power_on();
+    BOOST_TEST(rig.status(ask_tries) == "63C3");
+}
+
+BOOST_AUTO_TEST_CASE(power_that_fails_in_a_memory_write_tears_it_and_nothing_more_is_written) {
+    Fixture undisturbed;
+    BOOST_TEST(undisturbed.status(right_passcode) == "9000");
+    BOOST_TEST(undisturbed.card.writes() > 1U);
+    Fixture rig;
+    Waiting waiting(rig, "verify write #1");
+    const auto image_before = cardrig::test::staff_card().image.memory;
+    rig.card.lose_power();
+    BOOST_TEST(waiting.answer() == "no power");
+    BOOST_TEST(rig.card.writes() == 1U);
+    // The first half of that write at most is there.
+    const auto fields = rig.of_kind("memory-write").back().fields;
+    const auto offset = fields.at("offset").get<std::size_t>();
+    const auto length = fields.at("length").get<std::size_t>();
+    const auto image = rig.card.image().memory;
+    for (std::size_t i = 0; i < image.size(); ++i) {
+        if (i < offset || i >= offset + length / 2) {
+            BOOST_REQUIRE(image[i] == image_before[i]);
+        }
+    }
+    rig.card.power_on();
+    BOOST_TEST(rig.status(read_chuid) == "9000");
+}
+
+BOOST_AUTO_TEST_CASE(power_that_fails_after_a_command_was_executed_keeps_its_answer) {
+    Fixture rig;
+    Waiting waiting(rig, "verify after");
+    rig.card.lose_power();
+    BOOST_TEST(waiting.answer() == "no power");
+    BOOST_TEST(rig.of_kind("apdu").back().fields.at("card-status") == "63C2");
+    rig.card.power_on();
+    BOOST_TEST(rig.tries() == 2);
+}
+
+BOOST_AUTO_TEST_CASE(power_that_fails_between_commands_takes_what_is_volatile_at_once) {
+    Fixture rig;
+    BOOST_TEST(rig.status(right_passcode) == "9000");
+    const std::uint64_t writes = rig.card.writes();
+    rig.card.lose_power();
+    BOOST_TEST(rig.of_kind("power").back().fields.at("event") == "off");
+    BOOST_TEST(!rig.card.powered());
+    BOOST_TEST(rig.status(ask_tries) == "no power");
+    rig.card.reset(); // a reader's reset powers it again
+    BOOST_TEST(rig.card.powered());
+    BOOST_TEST(rig.card.writes() == writes);
+    BOOST_TEST(rig.status(ask_tries) == "63C3");
+    rig.card.add(make_fault("verify after", "delay 5 ms")); // waits are waits again
+    const auto begin = std::chrono::steady_clock::now();
+    BOOST_TEST(rig.status(ask_tries) == "63C3");
+    BOOST_CHECK(std::chrono::steady_clock::now() - begin >= std::chrono::milliseconds(5));
+}
+
+BOOST_AUTO_TEST_CASE(power_may_fail_at_any_moment_of_many_commands) {
+    Fixture rig;
+    std::atomic<bool> done = false;
+    std::thread failing([&] {
+        while (!done) {
+            rig.card.lose_power();
+            static_cast<void>(rig.card.writes());
+            static_cast<void>(rig.card.atr());
+            std::this_thread::yield();
+        }
+    });
+    const std::set<std::string> known{"9000", "no power"};
+    int answered = 0;
+    for (int i = 0; i < 300; ++i) {
+        rig.card.power_on();
+        const std::string status = rig.status(right_passcode);
+        BOOST_TEST(known.contains(status), status);
+        answered += status == "9000" ? 1 : 0;
+    }
+    done = true;
+    failing.join();
+    rig.card.power_on();
+    rig.card.reset();
+    BOOST_TEST(rig.status(read_chuid) == "9000");
+    const int tries = rig.tries();
+    BOOST_TEST(
+        (tries >= 1 && tries <= 3)); // each cut VERIFY may have cost one, and each right one gives them back
+    BOOST_TEST_MESSAGE(answered << " of 300 were answered");
+}
+
+BOOST_AUTO_TEST_CASE(a_filled_memory_refuses_objects_and_leaves_the_card_as_it_is) {
+    for (const char* protection : {"none", "journal", "shadow"}) {
+        BOOST_TEST_CONTEXT("protection " << protection) {
+            Fixture rig(cardrig::test::staff_card_with({{"memory.protection", protection}}).image);
+            authenticate(rig);
+            BOOST_TEST(rig.status(right_passcode) == "9000");
+            BOOST_TEST(put(rig, 1000) == "9000");
+            const std::uint64_t writes = rig.card.writes();
+            const std::size_t traced = rig.of_kind("memory-write").size();
+
+            rig.card.add(make_fault("get-data before", "fill-memory leaving 100 bytes"));
+            BOOST_TEST(rig.status(read_chuid) == "9000");
+            BOOST_TEST(rig.card.writes() == writes);
+            BOOST_TEST(rig.of_kind("memory-write").size() == traced);
+            BOOST_TEST(rig.status(ask_tries) == "9000"); // still verified
+            BOOST_TEST(put(rig, 1500) == "6A84");        // and still authenticated
+            BOOST_TEST(put(rig, 900) == "9000");
+
+            rig.card.power_off(); // what it is filled with stays
+            rig.card.power_on();
+            authenticate(rig);
+            BOOST_TEST(put(rig, 1500) == "6A84");
+
+            rig.card.fill_memory(4096);
+            BOOST_TEST(put(rig, 1500) == "9000");
+            BOOST_TEST(put(rig, 9000) == "6A84");
+            rig.card.fill_memory(UINT32_MAX);
+            BOOST_TEST(put(rig, 9000) == "9000");
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_card_without_power_is_filled_when_it_has_started) {
+    Fixture rig;
+    rig.card.power_off();
+    rig.card.fill_memory(0);
+    rig.card.power_on();
+    authenticate(rig);
+    BOOST_TEST(put(rig, 300) == "6A84");
+}
+
+BOOST_AUTO_TEST_CASE(memory_filled_in_the_middle_of_a_chain_refuses_its_end) {
+    Fixture rig;
+    authenticate(rig);
+    rig.card.add(make_fault("put-data block 3 before", "fill-memory leaving 0 bytes"));
+    BOOST_TEST(put(rig, 1500) == "6A84");
+    BOOST_TEST(rig.card.pending_faults().empty());
+}
+
+BOOST_AUTO_TEST_SUITE_END()
