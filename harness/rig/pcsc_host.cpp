@@ -96,10 +96,11 @@ std::string find_vpcd(const std::string& drivers) {
 PcscHost find_pcsc_host(const std::function<void()>& keep_waiting) {
     PcscHost host;
     host.daemon = find_pcscd();
-    host.drivers = driver_folder(program_output({host.daemon, "--version"}, keep_waiting));
+    const std::vector<std::string> told =
+        program_outputs({{host.daemon, "--version"}, {host.daemon, "--help"}}, keep_waiting);
+    host.drivers = driver_folder(told[0]);
     host.usb_bundles = find_bundles(host.drivers);
-    host.knows_disable_polkit =
-        program_output({host.daemon, "--help"}, keep_waiting).find("--disable-polkit") != std::string::npos;
+    host.knows_disable_polkit = told[1].find("--disable-polkit") != std::string::npos;
     return host;
 }
 

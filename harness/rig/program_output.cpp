@@ -10,6 +10,7 @@
 #include <csignal>
 #include <cstring>
 #include <fcntl.h>
+#include <list>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -26,22 +27,6 @@ namespace {
 constexpr std::chrono::seconds probe_limit{10};
 constexpr int probe_slice_ms = 100;
 constexpr std::size_t longest_probe = 1UL << 20U;
-
-/// Ended and reaped with its owner.
-class Child final {
-public:
-    explicit Child(pid_t process) : process_(process) {}
-    Child(const Child&) = delete;
-    Child& operator=(const Child&) = delete;
-    ~Child() {
-        kill(process_, SIGKILL);
-        while (waitpid(process_, nullptr, 0) < 0 && errno == EINTR) {
-        }
-    }
-
-private:
-    pid_t process_;
-};
 
 /// In the new process: only what is allowed after a fork of a process with threads.
 [[noreturn]] void become_probe(const std::vector<const char*>& argv, int output, pid_t parent) {
@@ -81,31 +66,67 @@ std::string read_to_end(int fd, const std::string& asked, const std::function<vo
     }
 }
 
-} // namespace
+/// A program that runs; ended and reaped with its owner.
+class Probe final {
+public:
+    explicit Probe(std::vector<std::string> words);
+    Probe(const Probe&) = delete;
+    Probe& operator=(const Probe&) = delete;
+    ~Probe() {
+        kill(process_, SIGKILL);
+        while (waitpid(process_, nullptr, 0) < 0 && errno == EINTR) {
+        }
+    }
 
-std::string program_output(const std::vector<std::string>& words, const std::function<void()>& keep_waiting) {
+    [[nodiscard]] std::string output(const std::function<void()>& keep_waiting) const {
+        return read_to_end(output_.get(), fmt::format("{}", fmt::join(words_, " ")), keep_waiting);
+    }
+
+private:
+    std::vector<std::string> words_;
+    UniqueFd output_;
+    pid_t process_ = -1;
+};
+
+Probe::Probe(std::vector<std::string> words) : words_(std::move(words)) {
     std::array<int, 2> ends{};
     if (pipe2(ends.data(), O_CLOEXEC) != 0) {
         throw HostError(fmt::format("cannot make a pipe: {}", std::strerror(errno)));
     }
-    const UniqueFd read_end(ends[0]);
-    UniqueFd write_end(ends[1]);
+    output_.reset(ends[0]);
+    const UniqueFd write_end(ends[1]);
     std::vector<const char*> argv;
-    for (const std::string& word : words) {
+    for (const std::string& word : words_) {
         argv.push_back(word.c_str());
     }
     argv.push_back(nullptr);
     const pid_t parent = getpid();
-    const pid_t process = fork();
-    if (process < 0) {
+    process_ = fork();
+    if (process_ < 0) {
         throw HostError(fmt::format("cannot make a process: {}", std::strerror(errno)));
     }
-    if (process == 0) {
+    if (process_ == 0) {
         become_probe(argv, write_end.get(), parent);
     }
-    const Child child(process);
-    write_end.reset();
-    return read_to_end(read_end.get(), fmt::format("{}", fmt::join(words, " ")), keep_waiting);
+}
+
+} // namespace
+
+std::vector<std::string> program_outputs(const std::vector<std::vector<std::string>>& programs,
+                                         const std::function<void()>& keep_waiting) {
+    std::list<Probe> probes; // they stay where they are
+    for (const std::vector<std::string>& words : programs) {
+        probes.emplace_back(words);
+    }
+    std::vector<std::string> outputs;
+    for (const Probe& probe : probes) {
+        outputs.push_back(probe.output(keep_waiting));
+    }
+    return outputs;
+}
+
+std::string program_output(const std::vector<std::string>& words, const std::function<void()>& keep_waiting) {
+    return program_outputs({words}, keep_waiting).front();
 }
 
 } // namespace cardrig::harness

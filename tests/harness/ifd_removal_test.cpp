@@ -174,6 +174,29 @@ BOOST_AUTO_TEST_CASE(an_unplugged_reader_aborts_the_command_with_a_communication
     BOOST_TEST(card.log() == "on begin lost end off on off ");
 }
 
+BOOST_AUTO_TEST_CASE(a_card_exchanged_in_an_unplugged_reader_leaves_the_next_one_alone) {
+    SlowCard slow;
+    slow.deaf = true;
+    testing::ScriptedCard next;
+    {
+        const DriverRig rig(1, [&](ReaderServer& server) { server.reader(0).insert(slow); });
+        const PollingThread pcscd(rig.driver());
+        rig.settle();
+        Running running(rig.driver());
+        slow.wait_until_running();
+        rig.reader().unplug();
+        rig.reader().remove();
+        rig.reader().insert(next);
+        rig.reader().plug();
+        BOOST_TEST(running.code() == IFD_COMMUNICATION_ERROR);
+        rig.settle();
+        BOOST_TEST(rig.driver().transmit(command).data == command);
+        slow.go_on.release();
+    }
+    BOOST_TEST(slow.log() == "on begin lost lost end off ");
+    BOOST_TEST(next.log == "on off ");
+}
+
 BOOST_AUTO_TEST_CASE(a_card_can_take_itself_out_and_put_another_one_in) {
     testing::ScriptedCard card;
     testing::ScriptedCard other;
