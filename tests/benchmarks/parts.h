@@ -17,6 +17,8 @@ namespace cardrig::benchmarks {
 [[nodiscard]] std::vector<Figure> key_generation(const Effort& effort);
 /// From `cardrig serve` to its first ATR, and its memory then.
 [[nodiscard]] std::vector<Figure> serve_start(const Effort& effort);
+/// The rig's own reader and vpcd, side by side.
+[[nodiscard]] std::vector<Figure> readers(const Effort& effort);
 /// From `cardrig exec` to the start of the client, and where the time goes.
 [[nodiscard]] std::vector<Figure> exec_start(const Effort& effort);
 
