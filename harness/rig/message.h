@@ -20,12 +20,13 @@ enum class MessageKind : std::int32_t {
     // from the process that becomes the daemon to the guardian
     listen_held, ///< files: what hold_listen() returned
     // from the rig to the keeper
-    start_client, ///< files: the request (launch.h), standard input, output and error
-    stop_client,  ///< value: signal to begin with
-    kill_client,  ///< and all below it
-    ready,        ///< the daemon answers: its time to start is over
+    start_daemon,  ///< files: the listening socket that it serves
+    start_client,  ///< files: the request (launch.h), standard input, output and error
+    stop_client,   ///< value: signal to begin with
+    kill_client,   ///< and all below it
+    ready,         ///< the daemon answers: its time to start is over
     remove_at_end, ///< text: a socket outside the rig's folder, which goes with it
-    end,          ///< end everything
+    end,           ///< end everything
     // from the keeper to the rig
     client_started,     ///< value: process id
     client_not_started, ///< value: errno
