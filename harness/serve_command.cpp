@@ -2,6 +2,7 @@
 #include "harness/command_line.h"
 #include "harness/errors.h"
 #include "harness/files.h"
+#include "harness/hand/serve_control.h"
 #include "harness/option_checks.h"
 #include "harness/profile.h"
 #include "harness/rigged_card.h"
@@ -10,7 +11,6 @@
 #include "harness/serve/line_output.h"
 #include "harness/trace_file.h"
 
-#include <array>
 #include <chrono>
 #include <csignal>
 #include <cstdint>
@@ -35,7 +35,9 @@ using namespace std::chrono_literals;
 
 struct ServeOptions {
     std::vector<std::string> cards;
+    std::vector<std::string> spares;
     std::vector<std::string> images;
+    std::string control;
     std::string vpcd;
     std::string listen;
     std::optional<std::uint64_t> seed;
@@ -143,9 +145,17 @@ ServiceOptions service_options(const ServeOptions& options) {
     if (options.cards.size() > vpcd_slots) {
         throw RequestError(fmt::format("{} cards: vpcd has readers for one or two", options.cards.size()));
     }
-    if (options.images.size() > options.cards.size()) {
+    const std::size_t cards = options.cards.size() + options.spares.size();
+    if (options.images.size() > cards) {
         throw RequestError(fmt::format("{} images for {} cards: --image is for the card at the same place",
-                                       options.images.size(), options.cards.size()));
+                                       options.images.size(), cards));
+    }
+    if (!options.spares.empty() && options.control.empty()) {
+        throw RequestError("--spare without --control: nobody could ever put that card in");
+    }
+    if (!options.control.empty() && !options.listen.empty()) {
+        throw RequestError("--control and --listen exclude each other: a card that is taken out of a vpcd "
+                           "that connects to us takes its whole daemon down");
     }
     if (options.once && !options.listen.empty()) {
         throw RequestError(
@@ -180,6 +190,7 @@ std::vector<KeptImage> kept_images(const ServeOptions& options) {
     }
     if (!options.trace.empty()) {
         std::vector<std::string> others = options.cards;
+        others.insert(others.end(), options.spares.begin(), options.spares.end());
         others.insert(others.end(), options.images.begin(), options.images.end());
         check_trace_place(options.trace, others);
     }
@@ -187,15 +198,15 @@ std::vector<KeptImage> kept_images(const ServeOptions& options) {
 }
 
 /// A card that cannot start would be nothing but an empty reader.
-std::unique_ptr<RiggedCard> start_card(const ServeOptions& options, std::size_t index, Trace& trace) {
+std::unique_ptr<RiggedCard> start_card(const std::string& origin, const ServeOptions& options,
+                                       std::size_t index, Trace& trace) {
     MakeOptions make;
     make.now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-    auto card = std::make_unique<RiggedCard>(static_cast<int>(index), open_card(options.cards[index], make),
-                                             options.seed, trace);
+    auto card =
+        std::make_unique<RiggedCard>(static_cast<int>(index), open_card(origin, make), options.seed, trace);
     card->power_on();
     if (const auto mute = card->mute()) {
-        throw RequestError(
-            fmt::format("{}: this card does not start: {}", options.cards[index], mute->reason));
+        throw RequestError(fmt::format("{}: this card does not start: {}", origin, mute->reason));
     }
     return card;
 }
@@ -208,26 +219,31 @@ std::string what(const std::exception_ptr& error) {
     }
 }
 
+const std::string& origin_of(const ServeOptions& options, std::size_t card) {
+    const std::size_t in_readers = options.cards.size();
+    return card < in_readers ? options.cards[card] : options.spares[card - in_readers];
+}
+
 /// All that can be saved is, whatever becomes of the others; what is to be told waits until then.
 ExitStatus save_all(const std::vector<KeptImage>& images, const ServeOptions& options,
                     const std::vector<std::unique_ptr<RiggedCard>>& cards, Report& report) {
-    std::array<std::exception_ptr, vpcd_slots> troubles;
+    std::vector<std::exception_ptr> troubles(cards.size());
     for (std::size_t i = 0; i < images.size(); ++i) {
         try {
             images[i].save(cards[i]->image());
         } catch (const std::exception&) {
-            troubles.at(i) = std::current_exception();
+            troubles[i] = std::current_exception();
         }
     }
     ExitStatus status = ExitStatus::all_held;
     for (std::size_t i = 0; i < cards.size(); ++i) {
-        if (troubles.at(i)) {
-            report.say(what(troubles.at(i)));
+        if (troubles[i]) {
+            report.say(what(troubles[i]));
             status = ExitStatus::wrong_request;
         } else if (i >= images.size() && cards[i]->writes() != 0) {
             report.say(fmt::format("{}: what was written to this card's memory is not kept (--image FILE "
                                    "would)",
-                                   options.cards[i]));
+                                   origin_of(options, i)));
         }
     }
     return status;
@@ -253,11 +269,19 @@ ExitStatus conclude(const ServiceEnd& end, const Endpoint& endpoint, Report& rep
 ExitStatus serve_and_save(ServiceOptions service, const std::vector<KeptImage>& images,
                           const ServeOptions& options, const SignalWatch& signals, Report& report) {
     std::vector<std::unique_ptr<RiggedCard>> cards;
-    for (std::size_t i = 0; i < options.cards.size(); ++i) {
-        cards.push_back(start_card(options, i, report.trace()));
-        service.cards.push_back(cards.back().get());
+    for (std::size_t i = 0; i < options.cards.size() + options.spares.size(); ++i) {
+        cards.push_back(start_card(origin_of(options, i), options, i, report.trace()));
+        if (i < options.cards.size()) {
+            service.cards.push_back(cards.back().get());
+        } else {
+            cards.back()->power_off();
+        }
     }
+    auto control = make_serve_control(options.control, service, cards, report.trace());
     report.begin();
+    if (control) {
+        control->start();
+    }
     ServiceEnd end;
     std::exception_ptr trouble;
     try {
@@ -265,6 +289,7 @@ ExitStatus serve_and_save(ServiceOptions service, const std::vector<KeptImage>& 
     } catch (const std::exception&) { // the cards are worth more than to be told at once
         trouble = std::current_exception();
     }
+    control.reset(); // nothing moves any more
     const ExitStatus saved = save_all(images, options, cards, report);
     if (trouble) {
         std::rethrow_exception(trouble);
@@ -307,6 +332,18 @@ void add_options(CLI::App& command, ServeOptions& options) {
         ->expected(1)
         ->allow_extra_args(false)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+        ->check(not_empty());
+    command
+        .add_option("--spare", options.spares, "A card that is in no reader until `cardrig hand` puts it in")
+        ->type_name("PROFILE|IMAGE")
+        ->expected(1)
+        ->allow_extra_args(false)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+        ->check(not_empty());
+    command
+        .add_option("--control", options.control,
+                    "Let `cardrig hand --socket PATH` move the cards while they are served")
+        ->type_name("PATH")
         ->check(not_empty());
     command
         .add_option("--vpcd", options.vpcd,

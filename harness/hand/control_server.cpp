@@ -29,6 +29,7 @@ namespace {
 
 /// Somebody who does not take an answer is left after this.
 constexpr int time_to_take_ms = 10'000;
+constexpr int pause_ms = 100;
 
 /// The rig ends, or whoever asked is gone.
 class NobodyWaits final : public std::runtime_error {
@@ -166,7 +167,8 @@ bool Conversation::send(const nlohmann::json& json) const {
 } // namespace
 
 struct ControlServer::Parts {
-    Parts(std::string path, ControlAnswers given) : socket(std::move(path)), answers(std::move(given)) {
+    Parts(std::unique_ptr<ControlSocket> given_socket, ControlAnswers given)
+        : socket(std::move(given_socket)), answers(std::move(given)) {
         thread = start_without_signals([this] { serve(); });
     }
     ~Parts() {
@@ -188,7 +190,7 @@ struct ControlServer::Parts {
     void serve();
     void welcome(UniqueFd connection);
 
-    ControlSocket socket;
+    std::unique_ptr<ControlSocket> socket;
     ControlAnswers answers;
     Wakeup ending; ///< stays readable: nobody clears it
     Wakeup left;
@@ -198,7 +200,7 @@ struct ControlServer::Parts {
 
 void ControlServer::Parts::serve() {
     while (true) {
-        std::array<pollfd, 3> waits{{{socket.descriptor(), POLLIN, 0},
+        std::array<pollfd, 3> waits{{{socket->descriptor(), POLLIN, 0},
                                      {ending.descriptor(), POLLIN, 0},
                                      {left.descriptor(), POLLIN, 0}}};
         poll(waits.data(), waits.size(), -1);
@@ -208,14 +210,19 @@ void ControlServer::Parts::serve() {
         left.clear();
         guests.remove_if([](const Guest& guest) { return guest.done.load(); });
         if (waits[0].revents != 0) {
-            welcome(UniqueFd(accept4(socket.descriptor(), nullptr, nullptr, SOCK_CLOEXEC)));
+            welcome(UniqueFd(accept4(socket->descriptor(), nullptr, nullptr, SOCK_CLOEXEC)));
         }
     }
 }
 
 void ControlServer::Parts::welcome(UniqueFd connection) {
     if (!connection) {
-        return; // gone again
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            // Whoever waits there goes on waiting, until somebody leaves or others close what they have open.
+            std::array<pollfd, 2> waits{{{ending.descriptor(), POLLIN, 0}, {left.descriptor(), POLLIN, 0}}};
+            static_cast<void>(poll(waits.data(), waits.size(), pause_ms));
+        }
+        return;
     }
     const auto refuse = [&](const std::string& why) {
         const std::string line = refusal("host", why).dump() + "\n";
@@ -241,12 +248,15 @@ void ControlServer::Parts::welcome(UniqueFd connection) {
 }
 
 ControlServer::ControlServer(std::string path, ControlAnswers answers)
-    : parts_(std::make_unique<Parts>(std::move(path), std::move(answers))) {}
+    : ControlServer(std::make_unique<ControlSocket>(std::move(path)), std::move(answers)) {}
+
+ControlServer::ControlServer(std::unique_ptr<ControlSocket> socket, ControlAnswers answers)
+    : parts_(std::make_unique<Parts>(std::move(socket), std::move(answers))) {}
 
 ControlServer::~ControlServer() = default;
 
 const std::string& ControlServer::path() const {
-    return parts_->socket.path();
+    return parts_->socket->path();
 }
 
 } // namespace cardrig::harness

@@ -32,6 +32,7 @@ class ControlServer final {
 public:
     /// As ControlSocket's constructor, which is made here.
     ControlServer(std::string path, ControlAnswers answers);
+    ControlServer(std::unique_ptr<ControlSocket> socket, ControlAnswers answers);
     ControlServer(const ControlServer&) = delete;
     ControlServer& operator=(const ControlServer&) = delete;
     /// Whoever still waits is told that the rig ends.

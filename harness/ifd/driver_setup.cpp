@@ -36,11 +36,11 @@ void check_name(const std::string& name) {
 void check_path(const std::string& path) {
     const bool plain = std::all_of(path.begin(), path.end(), [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               std::string_view("/-._@:").find(c) != std::string_view::npos;
+               std::string_view("/-._@:=").find(c) != std::string_view::npos;
     });
     if (!plain) {
         throw RequestError(fmt::format("pcscd's configuration cannot name {}: its path may have letters, "
-                                       "digits and /-._@: alone",
+                                       "digits and /-._@:= alone",
                                        path));
     }
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <stdexcept>
+#include <system_error>
 #include <utility>
 
 #include <fmt/format.h>
@@ -39,7 +40,7 @@ void RigReader::insert(ReaderCard& card) {
     }
     stay_ = std::make_shared<Stay>(card);
     if (plugged_) {
-        note(Presence::present);
+        note();
         flush();
     }
 }
@@ -51,7 +52,7 @@ void RigReader::remove() {
         return;
     }
     if (plugged_) {
-        note(Presence::absent);
+        note();
     }
     take_power(stay, Outcome::removed, lock);
 }
@@ -61,7 +62,7 @@ void RigReader::unplug() {
     if (!std::exchange(plugged_, false)) {
         return;
     }
-    note(Presence::unplugged);
+    note();
     if (stay_) {
         take_power(stay_, Outcome::failed, lock);
     } else {
@@ -74,7 +75,7 @@ void RigReader::plug() {
     if (std::exchange(plugged_, true)) {
         return;
     }
-    note(state());
+    note();
     flush();
 }
 
@@ -85,21 +86,30 @@ void RigReader::take_power(const StayPtr& stay, Outcome why, std::unique_lock<st
     if (job_ && job_->stay == stay) {
         job_->given_up = true;
         job_.reset();
+        ++stay->given_up_jobs;
         turns_.wake();
         owed_ = why;
         orphaned = line_;
-    } else if (stay->used && line_) {
-        retired_.push_back({stay, turns_.ask(stay->card)});
+    } else if (line_) {
+        retire(stay);
         line_->wakeup.wake();
     }
     // Its next reader does not power it on before it has lost the power of this one.
     const CardTurns::Turn loss = turns_.ask(stay->card);
     ++held_;
     lock.unlock();
-    stay->card.lose_power();
+    std::exception_ptr thrown;
+    try {
+        stay->card.lose_power();
+    } catch (...) { // as what it throws in a command
+        thrown = std::current_exception();
+    }
     turns_.end(stay->card, loss);
     lock.lock();
     --held_;
+    if (thrown && !error_) {
+        error_ = thrown;
+    }
     flush();
     if (orphaned && !closed_) {
         start_serving(orphaned);
@@ -157,25 +167,26 @@ bool RigReader::wait_for(std::chrono::steady_clock::time_point deadline,
 
 // --- what pcscd is told ------------------------------------------------------------------------------
 
-Presence RigReader::state() const {
-    if (!plugged_) {
-        return Presence::unplugged;
-    }
-    return stay_ ? Presence::present : Presence::absent;
+/// What the reader is like now.
+RigReader::News RigReader::news() const {
+    const Presence in = stay_ ? Presence::present : Presence::absent;
+    return {{last_, plugged_ ? in : Presence::unplugged}, stay_ ? &stay_->card : nullptr};
 }
 
 /// What is left of what pcscd believes: a card that it does not know of yet is not there for it.
 Presence RigReader::believed() const {
-    const bool current = queue_.empty() || told_.presence != Presence::present;
-    return current ? told_.presence : queue_.front().presence;
+    const Presence told = told_.transition.presence;
+    const bool current = queue_.empty() || told != Presence::present;
+    return current ? told : queue_.front().transition.presence;
 }
 
-void RigReader::note(Presence presence) {
+/// Something has changed.
+void RigReader::note() {
     ++last_;
     if (events_) {
-        queue_.push_back({last_, presence});
+        queue_.push_back(news());
     } else {
-        told_ = {last_, presence}; // a daemon that comes will be told the last of them
+        told_ = news(); // a daemon that comes will be told the last of them
     }
 }
 
@@ -189,13 +200,13 @@ void RigReader::flush() {
         static_cast<void>(ifd::send_packet(line_->socket->get(), ByteView(&code, 1), {}, ifd::Waiting::no));
     }
     owed_.reset();
-    if (!events_ || queue_.empty() || acknowledged_ != told_.number) {
+    if (!events_ || queue_.empty() || acknowledged_ != told_.transition.number) {
         return;
     }
     told_ = queue_.front();
     queue_.pop_front();
     // One that cannot be sent has nobody to hear it: its line's end is noticed by whoever reads there.
-    static_cast<void>(ifd::send_packet(events_->get(), told_.bytes(), {}, ifd::Waiting::no));
+    static_cast<void>(ifd::send_packet(events_->get(), told_.transition.bytes(), {}, ifd::Waiting::no));
 }
 
 bool RigReader::tell_events(std::shared_ptr<const UniqueFd> line) {
@@ -206,20 +217,20 @@ bool RigReader::tell_events(std::shared_ptr<const UniqueFd> line) {
     events_ = std::move(line);
     lost_ = false;
     queue_.clear();
-    told_ = {++last_, state()};
-    first_ = last_;
+    first_ = ++last_;
+    told_ = news();
     acknowledged_ = last_ - 1;
-    static_cast<void>(ifd::send_packet(events_->get(), told_.bytes(), {}, ifd::Waiting::no));
+    static_cast<void>(ifd::send_packet(events_->get(), told_.transition.bytes(), {}, ifd::Waiting::no));
     return true;
 }
 
 void RigReader::acknowledged(ifd::Acknowledgement acknowledgement) {
     {
         const std::lock_guard lock(mutex_);
-        if (acknowledgement.number != told_.number) {
+        if (acknowledgement.number != told_.transition.number) {
             return;
         }
-        acknowledged_ = told_.number;
+        acknowledged_ = told_.transition.number;
         flush();
     }
     acknowledged_now_.notify_all();
@@ -230,7 +241,7 @@ void RigReader::events_lost() {
         const std::lock_guard lock(mutex_);
         events_.reset();
         queue_.clear();
-        told_ = {last_, state()};
+        told_ = news();
         lost_ = true;
     }
     acknowledged_now_.notify_all();
@@ -246,7 +257,7 @@ bool RigReader::serve_commands(std::shared_ptr<const UniqueFd> socket) {
     auto line = std::make_shared<CommandLine>();
     line->socket = std::move(socket);
     // The answer to the hello; what the reader is like is told on the other line.
-    if (!ifd::send_packet(line->socket->get(), ifd::Transition{0, state()}.bytes(), {}, ifd::Waiting::no)) {
+    if (!ifd::send_packet(line->socket->get(), news().transition.bytes(), {}, ifd::Waiting::no)) {
         return false;
     }
     line_ = line;
@@ -254,7 +265,7 @@ bool RigReader::serve_commands(std::shared_ptr<const UniqueFd> socket) {
     return true;
 }
 
-void RigReader::start_serving(LinePtr line) {
+void RigReader::start_serving(const LinePtr& line) {
     for (auto at = threads_.begin(); at != threads_.end();) {
         if (*at->done) {
             at->thread.join();
@@ -264,11 +275,16 @@ void RigReader::start_serving(LinePtr line) {
         }
     }
     auto done = std::make_shared<std::atomic<bool>>(false);
-    threads_.push_back({start_without_signals([this, line = std::move(line), done] {
-                            serve(line);
-                            *done = true;
-                        }),
-                        done});
+    try {
+        threads_.push_back({start_without_signals([this, line, done] {
+                                serve(line);
+                                *done = true;
+                            }),
+                            done});
+    } catch (const std::system_error&) { // no thread to be had: the reader says nothing any more
+        error_ = error_ ? error_ : std::current_exception();
+        shutdown(line->socket->get(), SHUT_RDWR);
+    }
 }
 
 void RigReader::serve(const LinePtr& line) {
@@ -279,7 +295,9 @@ void RigReader::serve(const LinePtr& line) {
         if (poll(watched.data(), watched.size(), -1) < 0 && errno != EINTR) {
             break;
         }
-        line->wakeup.clear();
+        if (watched[0].revents != 0) {
+            line->wakeup.clear();
+        }
         switch_off_retired();
         if (watched[1].revents == 0) {
             continue;
@@ -297,8 +315,8 @@ void RigReader::serve(const LinePtr& line) {
     {
         const std::lock_guard lock(mutex_);
         line_.reset();
-        if (stay_ && stay_->used) {
-            retired_.push_back({stay_, turns_.ask(stay_->card)});
+        if (stay_) {
+            retire(stay_);
         }
     }
     switch_off_retired(); // who is to power a card without a daemon
@@ -319,9 +337,13 @@ bool RigReader::handle(const CommandLine& line, const ifd::Request& request) {
         job_ = job;
     }
     const Result result = run(*job, request);
-    const bool go_on = finish(*job, result, line);
+    const bool go_on = finish(*job, result, line, request.ask);
     if (!go_on && job->has_turn) {
         switch_off(*job->stay);
+    }
+    if (!go_on) {
+        const std::lock_guard lock(mutex_);
+        --job->stay->given_up_jobs;
     }
     turns_.end(job->stay->card, job->turn);
     return go_on;
@@ -343,11 +365,18 @@ std::optional<RigReader::Result> RigReader::answer_without_card(Ask ask) const {
     if (ask == Ask::power_down) {
         result.outcome = Outcome::done; // it has no power indeed
     }
+    // A card that was in for an instant shows itself, and then leaves: for clients a mute one is another
+    // thing, and libpcsclite sleeps for 400 ms at the sight of it.
+    const auto known = atrs_.find(told_.card);
+    if (ask == Ask::power_up && told_.transition.presence == Presence::present && known != atrs_.end()) {
+        result.outcome = Outcome::done;
+        result.data = known->second;
+    }
     return result;
 }
 
 /// Answers, unless somebody else did: false then.
-bool RigReader::finish(Job& job, const Result& result, const CommandLine& line) {
+bool RigReader::finish(Job& job, const Result& result, const CommandLine& line, Ask ask) {
     const std::lock_guard lock(mutex_);
     if (result.error && !error_) {
         error_ = result.error;
@@ -356,10 +385,13 @@ bool RigReader::finish(Job& job, const Result& result, const CommandLine& line) 
         return false;
     }
     job_.reset();
+    if (ask == Ask::power_up && result.outcome == Outcome::done) {
+        atrs_[&job.stay->card] = result.data;
+    }
     reply(line, result);
     if (result.left) {
         stay_.reset();
-        note(Presence::absent);
+        note();
         flush();
     }
     return true;
@@ -481,6 +513,13 @@ void RigReader::switch_off(Stay& stay) {
     stay.cut = false;
 }
 
+/// It is to be switched off by the thread that serves, where no command on its way out does so.
+void RigReader::retire(const StayPtr& stay) {
+    if (stay->used && stay->given_up_jobs == 0) {
+        retired_.push_back({stay, turns_.ask(stay->card)});
+    }
+}
+
 void RigReader::switch_off_retired() {
     while (true) {
         std::optional<Retired> next;
@@ -507,6 +546,7 @@ void RigReader::close() {
         closed_ = true;
         if (job_) {
             job_->given_up = true;
+            ++job_->stay->given_up_jobs;
             job_.reset();
             turns_.wake();
         }

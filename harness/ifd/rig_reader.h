@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <deque>
 #include <list>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -54,7 +55,8 @@ private:
     struct Stay {
         explicit Stay(ReaderCard& in) : card(in) {}
         ReaderCard& card;
-        bool used = false; ///< a command of this reader has reached it
+        bool used = false;     ///< a command of this reader has reached it
+        int given_up_jobs = 0; ///< that still run: the last of them switches it off
         // Of whoever has the card's turn:
         bool on = false;
         bool speaks = false; ///< it has an ATR
@@ -85,6 +87,12 @@ private:
         std::exception_ptr error;
     };
 
+    /// What pcscd is told, and of which card.
+    struct News {
+        ifd::Transition transition{1, ifd::Presence::absent};
+        const ReaderCard* card = nullptr; ///< the one that is in after it
+    };
+
     struct Retired {
         StayPtr stay;
         CardTurns::Turn turn = 0;
@@ -95,17 +103,18 @@ private:
         std::shared_ptr<std::atomic<bool>> done;
     };
 
-    void start_serving(LinePtr line);
+    void start_serving(const LinePtr& line);
     void serve(const LinePtr& line);
     [[nodiscard]] bool handle(const CommandLine& line, const ifd::Request& request);
     [[nodiscard]] std::optional<Result> answer_without_card(ifd::Ask ask) const;
-    [[nodiscard]] bool finish(Job& job, const Result& result, const CommandLine& line);
+    [[nodiscard]] bool finish(Job& job, const Result& result, const CommandLine& line, ifd::Ask ask);
     [[nodiscard]] Result run(Job& job, const ifd::Request& request);
     [[nodiscard]] static Result run_on_card(Stay& stay, const ifd::Request& request);
     [[nodiscard]] static Result power_up(Stay& stay);
     [[nodiscard]] static Result reset(Stay& stay);
     [[nodiscard]] static Result transmit(Stay& stay, ByteView command);
     static void reply(const CommandLine& line, const Result& result);
+    void retire(const StayPtr& stay);
     void switch_off(Stay& stay);
     void switch_off_retired();
 
@@ -113,8 +122,8 @@ private:
                                 const std::function<void()>& keep_waiting,
                                 const std::function<bool()>& reached);
     void take_power(const StayPtr& stay, ifd::Outcome why, std::unique_lock<std::mutex>& lock);
-    void note(ifd::Presence presence);
-    [[nodiscard]] ifd::Presence state() const;
+    void note();
+    [[nodiscard]] News news() const;
     [[nodiscard]] ifd::Presence believed() const;
     void flush();
 
@@ -134,13 +143,14 @@ private:
     bool closed_ = false;
 
     std::shared_ptr<const UniqueFd> events_;
-    std::deque<ifd::Transition> queue_; ///< not told yet
-    ifd::Transition told_{1, ifd::Presence::absent};
-    std::uint64_t last_ = 1;         ///< the number of the latest transition, told or not
-    std::uint64_t first_ = 0;        ///< the number of the first one that this daemon was told
-    std::uint64_t acknowledged_ = 0; ///< told_'s number once pcscd has told its clients
-    bool lost_ = false;              ///< the driver was there, and is gone
-    int held_ = 0;                   ///< nothing is told while a card loses its power
+    std::deque<News> queue_; ///< not told yet
+    News told_;
+    std::map<const ReaderCard*, Bytes> atrs_; ///< what each card said last in this reader
+    std::uint64_t last_ = 1;                  ///< the number of the latest transition, told or not
+    std::uint64_t first_ = 0;                 ///< the number of the first one that this daemon was told
+    std::uint64_t acknowledged_ = 0;          ///< told_'s number once pcscd has told its clients
+    bool lost_ = false;                       ///< the driver was there, and is gone
+    int held_ = 0;                            ///< nothing is told while a card loses its power
 };
 
 } // namespace cardrig::harness

@@ -49,14 +49,14 @@ private:
 
     const ServiceOptions& options_;
     const SignalWatch& signals_;
-    SharedWakeup wakeup_ = std::make_shared<const Wakeup>();
+    SharedWakeup wakeup_;
     NoCard no_card_;
     std::vector<std::unique_ptr<Slot>> slots_;
     ServiceEnd end_;
 };
 
 Service::Service(const ServiceOptions& options, const SignalWatch& signals)
-    : options_(options), signals_(signals) {
+    : options_(options), signals_(signals), wakeup_(options.wakeup) {
     if (options.cards.empty() || options.cards.size() > vpcd_slots) {
         throw RequestError(fmt::format("{} cards: vpcd has readers for one or two", options.cards.size()));
     }
@@ -88,6 +88,7 @@ void Service::add_slot(std::size_t index, ReaderCard& card) {
             options_.moved(index, in);
         }
     };
+    slot.reader = index < options_.readers.size() ? options_.readers[index] : nullptr;
     slots_.push_back(std::make_unique<Slot>(std::move(slot), card, wakeup_));
 }
 

@@ -3,11 +3,13 @@
 
 #include "harness/reader_card.h"
 #include "harness/serve/endpoint.h"
+#include "harness/serve/slot_reader.h"
 #include "harness/signal_watch.h"
 
 #include <cstddef>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -21,6 +23,10 @@ struct ServiceOptions {
     bool reversed = false;
     /// Do not wait for a vpcd that is not there, nor for one that is gone.
     bool once = false;
+    /// By which others move the cards, while it is served: one for each card, or none at all.
+    std::vector<SlotReader*> readers;
+    /// Theirs.
+    SharedWakeup wakeup = std::make_shared<const Wakeup>();
     /// What a user should know, as it happens.
     std::function<void(const std::string&)> tell;
     /// A card was connected to its reader, or is no more.

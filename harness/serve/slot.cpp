@@ -18,11 +18,13 @@ constexpr std::chrono::milliseconds first_pause = 5ms;
 constexpr std::chrono::milliseconds longest_pause = 400ms;
 /// A vpcd that is free asks within those 400 ms.
 constexpr auto time_to_ask = 3s;
+/// A card that is out for less than those 400 ms has never been out, as far as clients can tell.
+constexpr auto time_to_be_missed = 500ms;
 
 } // namespace
 
 Slot::Slot(SlotOptions options, ReaderCard& card, SharedWakeup wakeup)
-    : options_(std::move(options)), card_(card), wakeup_(std::move(wakeup)), retry_at_(Clock::now()),
+    : options_(std::move(options)), card_(&card), wakeup_(std::move(wakeup)), retry_at_(Clock::now()),
       pause_(first_pause) {
     if (options_.reversed) {
         listener_ = listen_at(options_.endpoint);
@@ -51,6 +53,9 @@ std::optional<Slot::Clock::time_point> Slot::deadline() const {
     if (link_) {
         return wonder_at_;
     }
+    if (card_ == nullptr) {
+        return std::nullopt;
+    }
     if (dialing_) {
         return dialing_->deadline();
     }
@@ -64,10 +69,39 @@ void Slot::step() {
     if (card_failed_) {
         return;
     }
+    if (options_.reader != nullptr && !finishing_) {
+        take_wishes();
+    }
     if (listener_) {
         accept();
-    } else if (!link_ && (dialing_ || Clock::now() >= retry_at_)) {
+    } else if (!link_ && card_ != nullptr && (dialing_ || Clock::now() >= retry_at_)) {
         dial();
+    }
+}
+
+/// One after the other: a card is out before the next is in.
+void Slot::take_wishes() {
+    while (true) {
+        if (leaving_ && link_) {
+            return;
+        }
+        if (std::exchange(leaving_, false)) {
+            options_.reader->granted();
+        }
+        const auto wish = options_.reader->next();
+        if (!wish) {
+            return;
+        }
+        card_ = *wish;
+        if (card_ != nullptr) {
+            options_.reader->granted();
+            continue;
+        }
+        leaving_ = true;
+        dialing_.reset();
+        if (link_) {
+            link_->leave();
+        }
     }
 }
 
@@ -127,7 +161,7 @@ void Slot::put_in(UniqueFd connection) {
     };
     events.ended = [wakeup = wakeup_] { wakeup->wake(); };
     try {
-        link_ = std::make_unique<VpcdLink>(std::move(connection), card_, std::move(events));
+        link_ = std::make_unique<VpcdLink>(std::move(connection), *card_, std::move(events));
     } catch (const std::system_error& error) { // no thread to be had: it may go better next time
         options_.moved(false);
         wonder_at_.reset();
@@ -154,15 +188,29 @@ void Slot::look_at_link() {
     }
     if (!connected) {
         card_error_ = link_->error();
-        card_failed_ = card_error_ || link_->card_left();
-        take_out();
+        const bool wished = leaving_ || (options_.reader != nullptr && options_.reader->waiting());
+        const bool left = link_->card_left() && !wished;
+        card_failed_ = card_error_ || (left && options_.reader == nullptr);
+        if (left && !card_failed_) { // it can be put in again
+            options_.reader->left();
+            card_ = nullptr;
+            options_.tell(fmt::format("the card has no answer, and is out of {}", reader()));
+        }
+        take_out(wished || card_ == nullptr);
     }
 }
 
-void Slot::take_out() {
+/// `wished`: by whoever moves cards, not by the reader.
+void Slot::take_out(bool wished) {
     link_.reset();
     options_.moved(false);
     wonder_at_.reset();
+    if (wished) {
+        in_ = false;
+        retry_at_ = Clock::now() + time_to_be_missed;
+        pause_ = first_pause;
+        return;
+    }
     if (std::exchange(in_, false)) {
         lost_ = true;
         if (!card_failed_ && !finishing_) {

@@ -3,6 +3,7 @@
 
 #include "harness/reader_card.h"
 #include "harness/serve/endpoint.h"
+#include "harness/serve/slot_reader.h"
 #include "harness/serve/sockets.h"
 #include "harness/serve/wakeup.h"
 #include "harness/vpcd_link.h"
@@ -22,6 +23,9 @@ struct SlotOptions {
     bool reversed = false; ///< vpcd connects to the endpoint, which is ours
     std::function<void(const std::string&)> tell;
     std::function<void(bool in)> moved; ///< told before the card is powered on, and after it is off
+    /// By which somebody else takes the card out and puts it, or another one, in; may be none, and is none in
+    /// reversed mode. It outlives the slot.
+    SlotReader* reader = nullptr;
 };
 
 /// Connects a card to its reader, again and again. Nothing in it waits: step() is called when something that
@@ -60,12 +64,13 @@ private:
     void not_reached();
     void accept();
     void put_in(UniqueFd connection);
-    void take_out();
+    void take_out(bool wished = false);
     void look_at_link();
+    void take_wishes();
     [[nodiscard]] std::string reader() const;
 
     SlotOptions options_;
-    ReaderCard& card_;
+    ReaderCard* card_; ///< none: none is to be in
     SharedWakeup wakeup_;
     UniqueFd listener_;
     std::optional<Dialing> dialing_;
@@ -76,6 +81,7 @@ private:
     bool in_ = false;   ///< the reader has asked for the card that is connected
     bool lost_ = false; ///< it had, and is gone
     bool finishing_ = false;
+    bool leaving_ = false; ///< it was wished for that no card is in
     unsigned failures_ = 0;
     std::string trouble_;
     bool card_failed_ = false;

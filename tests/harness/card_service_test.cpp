@@ -39,9 +39,9 @@ sockaddr_in loopback(std::uint16_t port) {
 }
 
 /// The reader's end of a connection.
-class Reader {
+class ReaderEnd {
 public:
-    explicit Reader(UniqueFd socket) : socket_(std::move(socket)) { BOOST_REQUIRE(socket_); }
+    explicit ReaderEnd(UniqueFd socket) : socket_(std::move(socket)) { BOOST_REQUIRE(socket_); }
 
     void send(const Bytes& payload) const {
         const auto header = vpcd_header(payload.size());
@@ -85,10 +85,10 @@ struct Port {
         number = ntohs(address.sin_port);
     }
     void open() const { BOOST_REQUIRE(listen(socket.get(), 4) == 0); }
-    [[nodiscard]] Reader accept() const {
+    [[nodiscard]] ReaderEnd accept() const {
         pollfd wait{socket.get(), POLLIN, 0};
         BOOST_REQUIRE_MESSAGE(poll(&wait, 1, limit_ms) > 0, "nobody connects");
-        return Reader(UniqueFd(::accept(socket.get(), nullptr, nullptr)));
+        return ReaderEnd(UniqueFd(::accept(socket.get(), nullptr, nullptr)));
     }
 
     UniqueFd socket;
@@ -106,7 +106,12 @@ std::size_t count(const std::string& text, const std::string& part) {
 /// A service on a thread of its own, ended by a signal to this process at the latest.
 class Running {
 public:
-    Running(std::vector<ReaderCard*> cards, std::uint16_t port, bool once = false, bool reversed = false) {
+    Running(std::vector<ReaderCard*> cards, std::uint16_t port, bool once = false, bool reversed = false)
+        : Running(std::move(cards), port, once, reversed, {}, std::make_shared<const Wakeup>()) {}
+    Running(std::vector<ReaderCard*> cards, std::uint16_t port, bool once, bool reversed,
+            std::vector<SlotReader*> readers, SharedWakeup wakeup) {
+        options.readers = std::move(readers);
+        options.wakeup = std::move(wakeup);
         options.cards = std::move(cards);
         options.endpoint.port = port;
         options.once = once;
@@ -190,10 +195,10 @@ BOOST_AUTO_TEST_CASE(the_card_is_put_in_again_when_its_reader_comes_back) {
     ScriptedCard card;
     Running service({&card}, port.number);
     for (int i = 0; i < 3; ++i) {
-        Reader reader = port.accept();
+        ReaderEnd reader = port.accept();
         BOOST_TEST((reader.ask_atr() == Bytes{0x3B, 0x00}));
     }
-    Reader last = port.accept();
+    ReaderEnd last = port.accept();
     BOOST_TEST((last.ask_atr() == Bytes{0x3B, 0x00}));
     service.wait_until_told("is back in the reader", 3);
     service.signal(SIGTERM);
@@ -268,7 +273,7 @@ BOOST_AUTO_TEST_CASE(a_card_that_throws_is_out_of_its_reader_and_ends_the_servic
     ScriptedCard card;
     card.answer = [](ByteView) -> Answer { throw std::runtime_error("the card's own words"); };
     Running service({&card}, port.number);
-    Reader reader = port.accept();
+    ReaderEnd reader = port.accept();
     reader.send({0, 0, 0, 0});
     BOOST_TEST(!reader.receive());
     const ServiceEnd end = service.end();
@@ -286,7 +291,7 @@ BOOST_AUTO_TEST_CASE(a_card_without_an_answer_is_out_of_its_reader_and_ends_the_
         card.current_atr.clear();
         card.answer = [](ByteView) { return tl::make_unexpected(NoAnswer::removed); };
         Running service({&card}, port.number);
-        Reader reader = port.accept();
+        ReaderEnd reader = port.accept();
         reader.send(request);
         BOOST_TEST(!reader.receive());
         const ServiceEnd end = service.end();
@@ -300,7 +305,7 @@ BOOST_AUTO_TEST_CASE(a_command_that_runs_when_a_signal_comes_is_answered) {
     port.open();
     SlowCard slow;
     Running service({&slow.card}, port.number);
-    Reader reader = port.accept();
+    ReaderEnd reader = port.accept();
     reader.send({0, 0, 0, 0});
     slow.begun.get_future().wait();
     service.signal(SIGTERM);
@@ -315,7 +320,7 @@ BOOST_AUTO_TEST_CASE(a_second_signal_does_not_wait_for_the_command) {
     port.open();
     SlowCard slow;
     Running service({&slow.card}, port.number);
-    Reader reader = port.accept();
+    ReaderEnd reader = port.accept();
     reader.send({0, 0, 0, 0});
     slow.begun.get_future().wait();
     service.signal(SIGTERM);
@@ -358,17 +363,17 @@ BOOST_AUTO_TEST_CASE(more_cards_than_readers_are_refused) {
 namespace {
 
 /// As a reversed vpcd does, again and again until somebody listens.
-Reader connect_to(std::uint16_t port) {
+ReaderEnd connect_to(std::uint16_t port) {
     const sockaddr_in address = loopback(port);
     for (int tries = 0; tries < limit_ms / 5; ++tries) {
         UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
         if (connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) {
-            return Reader(std::move(socket));
+            return ReaderEnd(std::move(socket));
         }
         poll(nullptr, 0, 5);
     }
     BOOST_FAIL("nobody listens");
-    return Reader(UniqueFd());
+    return ReaderEnd(UniqueFd());
 }
 
 /// The first of two free ports.
@@ -391,12 +396,12 @@ BOOST_AUTO_TEST_CASE(a_reversed_reader_without_a_card_gets_answers_that_no_clien
     const std::uint16_t port = free_pair();
     ScriptedCard card;
     Running service({&card}, port, false, true);
-    Reader second = connect_to(static_cast<std::uint16_t>(port + 1));
+    ReaderEnd second = connect_to(static_cast<std::uint16_t>(port + 1));
     // ISO/IEC 7816-3, 8.1: an answer to reset begins with 3B or 3F.
     BOOST_TEST((second.ask_atr() == Bytes{0x00}));
     second.send({0, 0xA4, 4, 0});
     BOOST_TEST((second.receive() == Bytes{0x6F, 0x00}));
-    Reader first = connect_to(port);
+    ReaderEnd first = connect_to(port);
     BOOST_TEST((first.ask_atr() == Bytes{0x3B, 0x00}));
     BOOST_TEST((second.ask_atr() == Bytes{0x00}));
 }
@@ -405,8 +410,8 @@ BOOST_AUTO_TEST_CASE(a_new_reversed_connection_takes_the_place_of_an_older_one) 
     const std::uint16_t port = free_pair();
     ScriptedCard card;
     Running service({&card}, port, false, true);
-    Reader older = connect_to(port); // and says nothing
-    Reader newer = connect_to(port);
+    ReaderEnd older = connect_to(port); // and says nothing
+    ReaderEnd newer = connect_to(port);
     BOOST_TEST((newer.ask_atr() == Bytes{0x3B, 0x00}));
     BOOST_TEST(!older.receive());
 }
@@ -419,6 +424,54 @@ BOOST_AUTO_TEST_CASE(a_port_that_is_taken_is_told) {
     BOOST_CHECK_EXCEPTION(service.end(), HostError, [&](const HostError& error) {
         return std::string(error.what()).find(fmt::format("127.0.0.1:{}", port.number)) != std::string::npos;
     });
+}
+
+// --- cards that somebody else moves
+// ------------------------------------------------------------------------------
+
+BOOST_AUTO_TEST_CASE(a_card_that_is_taken_out_stays_out_until_one_is_put_in) {
+    const Port port;
+    port.open();
+    ScriptedCard card;
+    ScriptedCard other;
+    other.current_atr = {0x3B, 0x01, 0xBB};
+    const auto wakeup = std::make_shared<const Wakeup>();
+    SlotReader slot(card, wakeup);
+    const Running service({&card}, port.number, false, false, {&slot}, wakeup);
+    ReaderEnd reader = port.accept();
+    BOOST_TEST((reader.ask_atr() == Bytes{0x3B, 0x00}));
+    slot.remove();
+    BOOST_TEST(slot.settle(std::chrono::milliseconds(limit_ms), {}));
+    BOOST_TEST(!reader.receive());
+    BOOST_TEST(card.log == "on off ");
+    pollfd nobody{port.socket.get(), POLLIN, 0};
+    BOOST_TEST(poll(&nobody, 1, 20) == 0);
+    slot.insert(other);
+    ReaderEnd again = port.accept();
+    BOOST_TEST((again.ask_atr() == other.current_atr));
+    slot.unplug();
+    BOOST_TEST(!again.receive());
+    slot.plug();
+    BOOST_TEST((port.accept().ask_atr() == other.current_atr));
+}
+
+BOOST_AUTO_TEST_CASE(a_card_without_an_answer_is_out_until_it_is_put_in_and_the_service_goes_on) {
+    const Port port;
+    port.open();
+    ScriptedCard card;
+    card.answer = [](ByteView) -> Answer { return tl::make_unexpected(NoAnswer::no_power); };
+    const auto wakeup = std::make_shared<const Wakeup>();
+    SlotReader slot(card, wakeup);
+    Running service({&card}, port.number, false, false, {&slot}, wakeup);
+    ReaderEnd reader = port.accept();
+    reader.send({0x00, 0xA4, 0x04, 0x00});
+    BOOST_TEST(!reader.receive());
+    service.wait_until_told("the card has no answer", 1);
+    BOOST_TEST(slot.card() == nullptr);
+    slot.insert(card);
+    BOOST_TEST((port.accept().ask_atr() == Bytes{0x3B, 0x00}));
+    service.signal(SIGTERM);
+    BOOST_TEST(!service.end().card_failed);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

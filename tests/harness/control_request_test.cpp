@@ -31,7 +31,7 @@ BOOST_AUTO_TEST_CASE(each_request_is_read_and_written) {
              R"({"do":"remove reader 2"})",
              R"({"do":"insert card agent reader 2","limit":2.5})",
              R"({"at":"put-data signature-certificate block 2 before","do":"swap card 2"})",
-             R"({"at":"write #217","do":"cut-power prefix half"})",
+             R"({"at":"write #217","do":"cut-power erase-block"})",
              R"({"at":"verify passcode #2 before","do":"wait","limit":10.0})",
              R"({"do":"wait","fault":3})",
          }) {

@@ -129,8 +129,8 @@ struct Fixture {
     std::unique_ptr<ControlServer> server;
 };
 
-constexpr const char* status = R"({"do": "status"})";
-constexpr const char* wait = R"({"do": "wait", "fault": 1})";
+constexpr const char* ask_status = R"({"do": "status"})";
+constexpr const char* wait_for_fault = R"({"do": "wait", "fault": 1})";
 
 } // namespace
 
@@ -139,8 +139,8 @@ BOOST_AUTO_TEST_SUITE(control_server)
 BOOST_AUTO_TEST_CASE(requests_are_answered_line_by_line) {
     Fixture rig;
     Raw client(rig.path);
-    BOOST_TEST(client.ask(status) == json({{"ok", true}}));
-    client.write(std::string(status) + "\r\n\n" + status + "\n");
+    BOOST_TEST(client.ask(ask_status) == json({{"ok", true}}));
+    client.write(std::string(ask_status) + "\r\n\n" + ask_status + "\n");
     BOOST_TEST(client.read()->at("ok") == true);
     BOOST_TEST(client.read()->at("ok") == true);
 }
@@ -148,7 +148,7 @@ BOOST_AUTO_TEST_CASE(requests_are_answered_line_by_line) {
 BOOST_AUTO_TEST_CASE(pieces_of_a_line_are_put_together_and_the_last_needs_no_newline) {
     Fixture rig;
     Raw client(rig.path);
-    for (const char c : std::string(status)) {
+    for (const char c : std::string(ask_status)) {
         client.write(std::string(1, c));
     }
     client.no_more();
@@ -165,7 +165,7 @@ BOOST_AUTO_TEST_CASE(what_goes_wrong_has_a_kind) {
                json({{"ok", false}, {"error", "late"}, {"kind", "time"}}));
     BOOST_TEST(client.ask("garbage \xff").at("kind") == "request");
     BOOST_TEST(client.ask(R"({"do": "remove", "whn": 1})").at("kind") == "request");
-    BOOST_TEST(client.ask(status).at("ok") == true); // and the conversation goes on
+    BOOST_TEST(client.ask(ask_status).at("ok") == true); // and the conversation goes on
 }
 
 BOOST_AUTO_TEST_CASE(a_line_that_is_too_long_ends_its_connection_alone) {
@@ -176,7 +176,7 @@ BOOST_AUTO_TEST_CASE(a_line_that_is_too_long_ends_its_connection_alone) {
     const auto answer = client.read();
     BOOST_TEST_REQUIRE(answer.has_value());
     BOOST_TEST(answer->at("kind") == "request");
-    BOOST_TEST(other.ask(status).at("ok") == true);
+    BOOST_TEST(other.ask(ask_status).at("ok") == true);
 }
 
 BOOST_AUTO_TEST_CASE(nobody_waits_for_what_another_one_asked_for) {
@@ -184,11 +184,11 @@ BOOST_AUTO_TEST_CASE(nobody_waits_for_what_another_one_asked_for) {
     std::vector<std::unique_ptr<Raw>> waiting;
     for (int i = 0; i < 5; ++i) {
         waiting.push_back(std::make_unique<Raw>(rig.path));
-        waiting.back()->write(std::string(wait) + "\n");
+        waiting.back()->write(std::string(wait_for_fault) + "\n");
     }
     rig.until_waiting(5);
     Raw other(rig.path);
-    BOOST_TEST(other.ask(status).at("ok") == true);
+    BOOST_TEST(other.ask(ask_status).at("ok") == true);
     {
         const std::scoped_lock lock(rig.mutex);
         rig.let_go = true;
@@ -202,9 +202,9 @@ BOOST_AUTO_TEST_CASE(nobody_waits_for_what_another_one_asked_for) {
 BOOST_AUTO_TEST_CASE(who_is_gone_is_waited_for_no_more_who_only_stops_asking_is) {
     Fixture rig;
     auto gone = std::make_unique<Raw>(rig.path);
-    gone->write(std::string(wait) + "\n");
+    gone->write(std::string(wait_for_fault) + "\n");
     Raw silent(rig.path);
-    silent.write(wait);
+    silent.write(wait_for_fault);
     silent.no_more();
     rig.until_waiting(2);
     gone.reset();
@@ -221,7 +221,7 @@ BOOST_AUTO_TEST_CASE(there_are_sixteen_connections_at_most) {
     std::vector<std::unique_ptr<Raw>> clients;
     for (std::size_t i = 0; i < most_control_connections; ++i) {
         clients.push_back(std::make_unique<Raw>(rig.path));
-        BOOST_TEST(clients.back()->ask(status).at("ok") == true);
+        BOOST_TEST(clients.back()->ask(ask_status).at("ok") == true);
     }
     {
         Raw one_more(rig.path);
@@ -236,7 +236,7 @@ BOOST_AUTO_TEST_CASE(there_are_sixteen_connections_at_most) {
     for (const auto until = std::chrono::steady_clock::now() + 20s;
          !answered && std::chrono::steady_clock::now() < until;) {
         Raw again(rig.path);
-        again.try_to_write(std::string(status) + "\n"); // a refused one may be closed already
+        again.try_to_write(std::string(ask_status) + "\n"); // a refused one may be closed already
         const auto answer = again.read();
         answered = answer && answer->at("ok") == true;
     }
@@ -247,8 +247,8 @@ BOOST_AUTO_TEST_CASE(at_its_end_whoever_waits_is_told_and_the_socket_is_gone) {
     Fixture rig;
     Raw waiting(rig.path);
     Raw idle(rig.path);
-    BOOST_TEST(idle.ask(status).at("ok") == true);
-    waiting.write(std::string(wait) + "\n");
+    BOOST_TEST(idle.ask(ask_status).at("ok") == true);
+    waiting.write(std::string(wait_for_fault) + "\n");
     rig.until_waiting(1);
     rig.server.reset();
     BOOST_TEST(waiting.read()->at("kind") == "host");

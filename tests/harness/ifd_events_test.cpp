@@ -70,6 +70,23 @@ BOOST_AUTO_TEST_CASE(no_transition_is_lost_however_fast_they_come) {
     BOOST_TEST(presences(pcscd) == expected, boost::test_tools::per_element());
 }
 
+BOOST_AUTO_TEST_CASE(a_card_that_was_in_for_an_instant_is_not_shown_as_mute) {
+    ScriptedCard card;
+    const DriverRig rig;
+    const PollingThread pcscd(rig.driver());
+    rig.reader().insert(card);
+    rig.settle();
+    rig.reader().remove();
+    for (int i = 0; i < 10; ++i) {
+        rig.reader().insert(card);
+        rig.reader().remove();
+    }
+    rig.settle();
+    for (const auto& seen : pcscd.seen()) {
+        BOOST_TEST(seen.power == IFD_SUCCESS);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(two_transitions_are_never_closer_than_half_a_millisecond) {
     ScriptedCard card;
     const DriverRig rig;

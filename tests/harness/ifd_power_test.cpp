@@ -155,13 +155,21 @@ BOOST_AUTO_TEST_CASE(protocols_are_those_of_the_atr) {
                             Case{{0x3B, 0x80, 0x91, 0x01, 0x01, 0x00}, false, true},
                             Case{{0x3B, 0x90, 0x11, 0x10, 0x00}, true, false}}) {
         WithCard with;
-        BOOST_TEST(with.driver().protocol(SCARD_PROTOCOL_T0) == IFD_PROTOCOL_NOT_SUPPORTED);
         with.card.current_atr = one.atr;
         BOOST_TEST(with.driver().power(IFD_POWER_UP).code == IFD_SUCCESS);
         BOOST_TEST((with.driver().protocol(SCARD_PROTOCOL_T0) == IFD_SUCCESS) == one.t0);
         BOOST_TEST((with.driver().protocol(SCARD_PROTOCOL_T1) == IFD_SUCCESS) == one.t1);
         BOOST_TEST(with.driver().protocol(SCARD_PROTOCOL_RAW) == IFD_PROTOCOL_NOT_SUPPORTED);
     }
+}
+
+BOOST_AUTO_TEST_CASE(a_protocol_for_a_card_without_power_gives_it_power_first) {
+    WithCard with;
+    BOOST_TEST(with.driver().protocol(SCARD_PROTOCOL_T0) == IFD_SUCCESS);
+    BOOST_TEST(with.driver().power(IFD_POWER_DOWN).code == IFD_SUCCESS);
+    BOOST_TEST(with.driver().protocol(SCARD_PROTOCOL_T1) == IFD_PROTOCOL_NOT_SUPPORTED);
+    with.rig.server.reset();
+    BOOST_TEST(with.card.log == "on off on off ");
 }
 
 BOOST_AUTO_TEST_CASE(the_reader_tells_what_it_is) {

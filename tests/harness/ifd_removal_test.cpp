@@ -174,6 +174,29 @@ BOOST_AUTO_TEST_CASE(an_unplugged_reader_aborts_the_command_with_a_communication
     BOOST_TEST(card.log() == "on begin lost end off on off ");
 }
 
+BOOST_AUTO_TEST_CASE(a_card_exchanged_in_an_unplugged_reader_leaves_the_next_one_alone) {
+    SlowCard slow;
+    slow.deaf = true;
+    testing::ScriptedCard next;
+    {
+        const DriverRig rig(1, [&](ReaderServer& server) { server.reader(0).insert(slow); });
+        const PollingThread pcscd(rig.driver());
+        rig.settle();
+        Running running(rig.driver());
+        slow.wait_until_running();
+        rig.reader().unplug();
+        rig.reader().remove();
+        rig.reader().insert(next);
+        rig.reader().plug();
+        BOOST_TEST(running.code() == IFD_COMMUNICATION_ERROR);
+        rig.settle();
+        BOOST_TEST(rig.driver().transmit(command).data == command);
+        slow.go_on.release();
+    }
+    BOOST_TEST(slow.log() == "on begin lost lost end off ");
+    BOOST_TEST(next.log == "on off ");
+}
+
 BOOST_AUTO_TEST_CASE(a_card_can_take_itself_out_and_put_another_one_in) {
     testing::ScriptedCard card;
     testing::ScriptedCard other;
@@ -217,6 +240,53 @@ BOOST_AUTO_TEST_CASE(a_thousand_removals_in_commands_leave_no_thread_and_no_answ
     }
     rig.settle();
     BOOST_TEST(pcscd.seen().size() == 2001U);
+}
+
+BOOST_AUTO_TEST_CASE(whoever_moves_cards_at_once_the_reader_ends_as_it_was_left) {
+    testing::ScriptedCard card;
+    {
+        const DriverRig rig(1);
+        const PollingThread pcscd(rig.driver());
+        rig.settle();
+        std::atomic<bool> enough = false;
+        auto client = std::async(std::launch::async, [&] {
+            std::size_t answered = 0;
+            while (!enough) {
+                answered += rig.driver().transmit(command).code == IFD_SUCCESS ? 1 : 0;
+            }
+            return answered;
+        });
+        const auto move = [&rig, &card](int which) {
+            for (int i = 0; i < 500; ++i) {
+                if ((i + which) % 4 == 0) {
+                    rig.reader().insert(card);
+                } else if ((i + which) % 4 == 1) {
+                    rig.reader().unplug();
+                } else if ((i + which) % 4 == 2) {
+                    rig.reader().plug();
+                } else {
+                    rig.reader().remove();
+                }
+                if (i % 50 == 0) {
+                    rig.settle();
+                }
+            }
+        };
+        auto one = std::async(std::launch::async, move, 0);
+        auto other = std::async(std::launch::async, move, 2);
+        one.get();
+        other.get();
+        rig.reader().plug();
+        rig.reader().insert(card);
+        rig.settle();
+        enough = true;
+        client.get();
+        BOOST_TEST(pcscd.seen().back().presence == IFD_ICC_PRESENT);
+        BOOST_TEST(rig.driver().transmit(command).data == command);
+    }
+    // Each power-on has its power-off; nothing came in between.
+    BOOST_TEST(!card.powered);
+    BOOST_TEST(card.log.find("off off") == std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(a_slow_card_leaves_the_other_readers_alone) {

@@ -178,6 +178,12 @@ RESPONSECODE IFDHSetCapabilities(DWORD /*Lun*/, DWORD /*Tag*/, DWORD /*Length*/,
 RESPONSECODE IFDHSetProtocolParameters(DWORD Lun, DWORD Protocol, UCHAR /*Flags*/, UCHAR /*PTS1*/,
                                        UCHAR /*PTS2*/, UCHAR /*PTS3*/) {
     return with_channel(Lun, [Protocol](Channel& channel) -> RESPONSECODE {
+        // pcscd asks for it without a power-up where a card came while the one before was in use, and was
+        // powered down again since.
+        std::array<std::uint8_t, most_atr_bytes> atr{};
+        if (channel.atr().empty() && channel.power_up(Ask::power_up, atr).outcome != Outcome::done) {
+            return IFD_COMMUNICATION_ERROR;
+        }
         const auto offered = channel.protocols();
         const bool known =
             (Protocol == SCARD_PROTOCOL_T0 && offered.t0) || (Protocol == SCARD_PROTOCOL_T1 && offered.t1);
