@@ -85,7 +85,7 @@ void hold_words(std::vector<Shortfall>& shortfalls, const std::string& what,
     const bool all = std::ranges::all_of(
         expected, [&](const std::string& word) { return std::ranges::find(there, word) != there.end(); });
     if (!all) {
-        shortfalls.push_back({"", what, fmt::format("{}", fmt::join(expected, ", ")),
+        shortfalls.push_back({"", "", what, fmt::format("{}", fmt::join(expected, ", ")),
                               fmt::format("{}", fmt::join(there, ", "))});
     }
 }
@@ -93,39 +93,45 @@ void hold_words(std::vector<Shortfall>& shortfalls, const std::string& what,
 void hold_number(std::vector<Shortfall>& shortfalls, const char* what,
                  const std::optional<std::int64_t>& expected, std::int64_t there) {
     if (expected && *expected != there) {
-        shortfalls.push_back({"", what, fmt::format("{}", *expected), fmt::format("{}", there)});
+        shortfalls.push_back({"", "", what, fmt::format("{}", *expected), fmt::format("{}", there)});
     }
 }
 
 Shortfall unreadable(const std::string& why) {
-    return {"", "card", "one that can be read", why};
+    return {"", "", "card", "one that can be read", why};
 }
 
 } // namespace
 
 std::vector<Shortfall> check_outcome(const Expectation& expect, const RunOutcome& outcome) {
     std::vector<Shortfall> shortfalls;
-    if (!outcome.exit_status || !expect.exit.met_by(*outcome.exit_status)) {
-        shortfalls.push_back({"", "exit status", expect.exit.text(), outcome.ending});
+    if (!expect.exit.met_by(outcome.exit_status, outcome.killed)) {
+        shortfalls.push_back({"", "", "exit status", expect.exit.text(), outcome.ending});
     }
     for (const std::string& pattern : expect.output) {
         if (!found_in(outcome.output, pattern)) {
-            shortfalls.push_back({"", "output", fmt::format("a line that matches '{}'", pattern), "none"});
+            shortfalls.push_back(
+                {"", "", "output", fmt::format("a line that matches '{}'", pattern), "none"});
         }
     }
     for (const std::string& pattern : expect.never) {
         if (found_in(outcome.output, pattern)) {
-            shortfalls.push_back({"", "output", fmt::format("no line that matches '{}'", pattern), "one"});
+            shortfalls.push_back(
+                {"", "", "output", fmt::format("no line that matches '{}'", pattern), "one"});
         }
     }
     if (outcome.output_cut) {
         // What was not kept was not searched either, and may hold what must never be there.
-        shortfalls.push_back({"", "output", fmt::format("at most {} bytes", outcome.output.size()),
+        shortfalls.push_back({"", "", "output", fmt::format("at most {} bytes", outcome.output.size()),
                               "more: the client's output was cut there, and the rest was not searched"});
     }
     for (const Fault& fault : outcome.pending) {
-        shortfalls.push_back({"", "fault", fmt::format("{} at {}", fault.effect.text(), fault.place.text()),
+        shortfalls.push_back({"", "", "fault",
+                              fmt::format("{} at {}", fault.effect.text(), fault.place.text()),
                               "the client never got there"});
+    }
+    for (const std::string& undone : outcome.undone) {
+        shortfalls.push_back({"", "", "fault", "one that can be done", undone});
     }
     return shortfalls;
 }
@@ -140,7 +146,7 @@ std::vector<Shortfall> check_card(const CardExpectation& expect, const emulator:
     std::vector<Shortfall> shortfalls;
     if (expect.unchanged) {
         if (const auto found = card_differences(*was, *is); !found.empty()) {
-            shortfalls.push_back({"", "card", "unchanged", fmt::format("{}", fmt::join(found, "; "))});
+            shortfalls.push_back({"", "", "card", "unchanged", fmt::format("{}", fmt::join(found, "; "))});
         }
     }
     for (const SlotExpectation& slot : expect.slots) {
@@ -151,21 +157,21 @@ std::vector<Shortfall> check_card(const CardExpectation& expect, const emulator:
     hold_number(shortfalls, "passcode tries", expect.passcode_tries, is->passcode.left);
     hold_number(shortfalls, "unblocking tries", expect.unblocking_tries, is->unblocking_code.left);
     if (expect.passcode && !emulator::passcode_is(after, *expect.passcode).value_or(false)) {
-        shortfalls.push_back({"", "passcode", "the one in the scenario", "another"});
+        shortfalls.push_back({"", "", "passcode", "the one in the scenario", "another"});
     }
     return shortfalls;
 }
 
-std::vector<Shortfall> check_promises(const Expectation& expect, const std::vector<Promise>& promises) {
+std::vector<Shortfall> check_promises(const CardExpectation& expect, const std::vector<Promise>& promises) {
     std::vector<Shortfall> shortfalls;
     for (const Promise& promise : promises) {
         const auto said = expect.invariants.find(promise.id);
         const PromiseState state = said == expect.invariants.end() ? PromiseState::holds : said->second;
         if (state == PromiseState::holds && promise.broken) {
-            shortfalls.push_back({"", promise.id, "holds", "broken: " + *promise.broken});
+            shortfalls.push_back({"", "", promise.id, "holds", "broken: " + *promise.broken});
         } else if (state != PromiseState::holds && !promise.broken) {
             shortfalls.push_back(
-                {"", promise.id, state == PromiseState::window ? "a window" : "broken", "it holds"});
+                {"", "", promise.id, state == PromiseState::window ? "a window" : "broken", "it holds"});
         }
     }
     return shortfalls;

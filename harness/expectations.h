@@ -13,14 +13,16 @@
 namespace cardrig::harness {
 
 struct RunOutcome {
-    std::optional<int> exit_status; ///< none: it did not end by itself
-    std::string ending;             ///< how it ended, in words
-    std::string output;             ///< both streams
-    bool output_cut = false;        ///< there was more, which nobody kept
-    std::vector<Fault> pending;     ///< faults that did not happen
+    std::optional<int> exit_status;  ///< none: it did not end by itself
+    bool killed = false;             ///< a signal ended it, and not the rig because of its limit
+    std::string ending;              ///< how it ended, in words
+    std::string output;              ///< both streams
+    bool output_cut = false;         ///< there was more, which nobody kept
+    std::vector<Fault> pending;      ///< faults that did not happen
+    std::vector<std::string> undone; ///< what could not be done when a fault was due, and why
 };
 
-/// Shortfalls of one run, without the act, which the caller knows.
+/// Shortfalls of one run, without the act and the card, which the caller knows.
 [[nodiscard]] std::vector<Shortfall> check_outcome(const Expectation& expect, const RunOutcome& outcome);
 
 /// The card by meaning, against `baseline`: the card when the run or the scenario began, as the expectation
@@ -30,8 +32,8 @@ struct RunOutcome {
                                                 const emulator::CardImage& after,
                                                 std::chrono::sys_seconds now);
 
-/// Promises against what the scenario says of them.
-[[nodiscard]] std::vector<Shortfall> check_promises(const Expectation& expect,
+/// Promises of one card against what the scenario says of them.
+[[nodiscard]] std::vector<Shortfall> check_promises(const CardExpectation& expect,
                                                     const std::vector<Promise>& promises);
 
 } // namespace cardrig::harness

@@ -44,11 +44,22 @@ bool allowed(std::string_view character) {
     return character != "\xEF\xBF\xBE" && character != "\xEF\xBF\xBF";
 }
 
+void add_property(pugi::xml_node& properties, const char* name, const std::string& value) {
+    pugi::xml_node property = properties.append_child("property");
+    property.append_attribute("name") = name;
+    property.append_attribute("value") = xml_text(value).c_str();
+}
+
 void add_case(pugi::xml_node& suite, const ScenarioReport& report) {
     pugi::xml_node test = suite.append_child("testcase");
     test.append_attribute("classname") = xml_text(report.file).c_str();
     test.append_attribute("name") = xml_text(report.title).c_str();
     test.append_attribute("time") = fmt::format("{:.3f}", report.seconds).c_str();
+    pugi::xml_node properties = test.append_child("properties");
+    add_property(properties, "reader", report.reader);
+    for (const std::string& notice : report.notices) {
+        add_property(properties, "notice", notice);
+    }
     if (report.verdict != Verdict::passed) {
         pugi::xml_node node = test.append_child(report.verdict == Verdict::failed ? "failure" : "error");
         const std::string message =

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 namespace cardrig::harness {
 
@@ -10,6 +11,11 @@ enum class ReaderKind : std::uint8_t {
     rig,  ///< our own driver (ifd/): exact errors, instant events
     vpcd, ///< vsmartcard's
 };
+
+/// As `--reader` and results say it.
+[[nodiscard]] constexpr std::string_view word(ReaderKind kind) {
+    return kind == ReaderKind::rig ? "rig" : "vpcd";
+}
 
 /// pcscd's own limit, over all its readers; and vpcd's.
 inline constexpr std::size_t most_rig_readers = 16;

@@ -17,6 +17,8 @@ constexpr const char* plugged_in = "vpcd cannot show a reader that comes back: i
 constexpr const char* late = "vpcd shows what is put in or taken out at a place up to 0.4 seconds later";
 constexpr const char* empty_answer =
     "vpcd has no error for a command that is interrupted: it gets an empty answer, and the next one an error";
+constexpr const char* no_answer =
+    "vpcd has no error for a command without an answer: the card is out until somebody puts it in again";
 constexpr const char* nothing_left =
     "vpcd cannot carry an answer without a byte: where nothing is left of one, the card leaves";
 
@@ -28,7 +30,7 @@ std::string joined(const char* first, const char* second) {
 }
 
 /// Of an effect at a place; exhaustive, so that a new verb is decided here too.
-std::string at_a_place(const Effect& effect) {
+std::string at_a_place(const Effect& effect, const Place& place) {
     switch (effect.verb) {
     case Verb::cut_power:
         return joined(no_power, empty_answer);
@@ -43,7 +45,8 @@ std::string at_a_place(const Effect& effect) {
         return late;
     case Verb::truncate:
         return effect.count < shortest_answer ? "" : nothing_left;
-    case Verb::reset:
+    case Verb::reset: // a card that starts again in the middle of a command has no answer to it
+        return place.write ? no_answer : "";
     case Verb::answer:
     case Verb::extend:
     case Verb::flip:
@@ -94,7 +97,7 @@ Relaxed relax(const Effect& effect, ReaderKind kind) {
 }
 
 Relaxed relax(const Fault& fault, ReaderKind kind) {
-    return {fault.effect, kind == ReaderKind::rig ? "" : at_a_place(fault.effect)};
+    return {fault.effect, kind == ReaderKind::rig ? "" : at_a_place(fault.effect, fault.place)};
 }
 
 void check_readers(const std::vector<std::string>& names, ReaderKind kind) {

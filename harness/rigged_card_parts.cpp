@@ -33,7 +33,8 @@ NoAnswer reason(Verb verb) {
 }
 
 void truncate(Bytes& response, std::uint32_t count) {
-    response.resize(response.size() - std::min<std::size_t>(count, response.size()));
+    const std::size_t missing = std::min<std::size_t>(count, response.size());
+    response.erase(response.end() - static_cast<std::ptrdiff_t>(missing), response.end());
 }
 
 void extend(Bytes& response, ByteView bytes) {
@@ -84,10 +85,15 @@ void RiggedCard::Parts::fail_power() {
     clock.interrupt();
 }
 
-void RiggedCard::Parts::restore_power() {
+/// The card has power again; false where the power failed before the card came to start by itself.
+bool RiggedCard::Parts::take_power(By by) {
     const std::scoped_lock lock(power_mutex);
+    if (by == By::itself && nvm.failing()) {
+        return false;
+    }
     nvm.power_on();
     clock.resume();
+    return true;
 }
 
 void RiggedCard::Parts::settle() {
@@ -110,21 +116,24 @@ void RiggedCard::Parts::lose_volatile() {
 
 void RiggedCard::Parts::switch_off() {
     lose_volatile();
-    restore_power(); // nothing is left that could fail
+    static_cast<void>(take_power(By::reader)); // nothing is left that could fail
     lost = false;
 }
 
-void RiggedCard::Parts::start() {
+void RiggedCard::Parts::start(By by) {
     if (card) {
         return;
     }
-    while (!start_once()) {
+    while (!start_once(by)) {
+        by = By::itself;
     }
 }
 
 /// False where the card was reset meanwhile, and starts once more.
-bool RiggedCard::Parts::start_once() {
-    restore_power();
+bool RiggedCard::Parts::start_once(By by) {
+    if (!take_power(by)) {
+        return true;
+    }
     decoder.reset();
     mute.reset();
     lost = false;
@@ -156,7 +165,7 @@ bool RiggedCard::Parts::start_once() {
     if (card && fill_later) {
         fill(*std::exchange(fill_later, std::nullopt));
     }
-    return !course.restart || course.out || nvm.failing();
+    return !course.restart || course.out;
 }
 
 void RiggedCard::Parts::reset() {
@@ -408,8 +417,8 @@ Answer RiggedCard::Parts::transmit(ByteView command) {
     }
     const NoAnswer why = go_out();
     tell();
-    if (course.restart && !course.out && !nvm.failing()) {
-        start();
+    if (course.restart && !course.out) {
+        start(By::itself);
     }
     return tl::make_unexpected(why);
 }

@@ -67,8 +67,12 @@ struct RiggedCard::Parts {
     Parts(RiggedCard& owner, int reader, emulator::CardImage image, std::optional<std::uint64_t> seed,
           Trace& events);
 
+    /// Who starts the card: a reader gives it power again, whatever became of it before; by itself it starts
+    /// only with the power that it has.
+    enum class By : std::uint8_t { reader, itself };
+
     // Under the mutex.
-    void start();
+    void start(By by = By::reader);
     void reset();
     void switch_off();
     [[nodiscard]] Answer transmit(ByteView command);
@@ -80,8 +84,8 @@ struct RiggedCard::Parts {
     void fail_power();
 
 private:
-    void restore_power();
-    [[nodiscard]] bool start_once();
+    [[nodiscard]] bool take_power(By by);
+    [[nodiscard]] bool start_once(By by);
     void lose_volatile();
     void on_write(std::uint64_t write, std::uint32_t offset, std::size_t length);
     void befall_at_write(const Fault& fault);

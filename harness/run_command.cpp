@@ -5,6 +5,7 @@
 #include "harness/reader_option.h"
 #include "harness/report_files.h"
 #include "harness/scenario.h"
+#include "harness/scenario_cards.h"
 #include "harness/scenario_pool.h"
 #include "harness/scenario_run.h"
 
@@ -96,7 +97,8 @@ std::vector<Scenario> load_all(const RunArguments& arguments) {
             if (filter && !matches_some_line(scenario.title, *filter) && !matches_some_line(file, *filter)) {
                 continue;
             }
-            static_cast<void>(make_scenario_card(scenario, now));
+            check_scenario_readers(scenario, arguments.reader);
+            static_cast<void>(make_scenario_cards(scenario, now));
             const auto [twin, fresh] = titles.emplace(scenario.title, file);
             if (!fresh) {
                 throw RequestError(
@@ -150,18 +152,25 @@ ExitStatus exit_status(const std::vector<ScenarioReport>& reports) {
     return any(Verdict::timed_out) || any(Verdict::crashed) ? ExitStatus::incomplete : ExitStatus::all_held;
 }
 
-RunOptions run_options(const RunArguments& arguments) {
+/// Placeholders that one of the scenarios has not are refused before any of them runs.
+void check_client(const std::vector<std::string>& client, const std::vector<Scenario>& scenarios) {
+    for (const Scenario& scenario : scenarios) {
+        for (const std::string& word : client) {
+            try {
+                check_placeholders(word, placeholder_names(scenario));
+            } catch (const RequestError& error) {
+                throw RequestError(fmt::format("--client: {} (for {})", error.what(), scenario.file));
+            }
+        }
+    }
+}
+
+RunOptions run_options(const RunArguments& arguments, const std::vector<Scenario>& scenarios) {
     RunOptions options;
     options.kind = arguments.reader;
     options.seed = arguments.seed;
     options.client = split_command(arguments.client);
-    for (const std::string& word : options.client) {
-        try {
-            check_placeholders(word);
-        } catch (const RequestError& error) {
-            throw RequestError(fmt::format("--client: {}", error.what()));
-        }
-    }
+    check_client(options.client, scenarios);
     options.keep = arguments.files.keep;
     options.reproduce = {"cardrig", "run"};
     if (arguments.seed) {
@@ -206,7 +215,7 @@ void print_failures(const std::vector<ScenarioReport>& reports) {
 
 int run_all(const RunArguments& arguments) {
     const std::vector<Scenario> scenarios = load_all(arguments);
-    const RunOptions options = run_options(arguments);
+    const RunOptions options = run_options(arguments, scenarios);
     probe_report_files(arguments.files);
     const bool colour = colour_wanted();
     const auto begin = std::chrono::steady_clock::now();

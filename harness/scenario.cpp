@@ -46,13 +46,6 @@ void search(const fs::path& folder, std::set<std::string>& found) {
     }
 }
 
-/// The names that a client's words may hold.
-const std::vector<std::string>& placeholder_names() {
-    static const std::vector<std::string> names{"scenarios", "folder", "authority", "reader",
-                                                "management-key"};
-    return names;
-}
-
 } // namespace
 
 std::string ExitExpectation::text() const {
@@ -61,22 +54,30 @@ std::string ExitExpectation::text() const {
         return "success (0)";
     case Kind::failure:
         return "failure (not 0)";
+    case Kind::killed:
+        return "killed (ended by a signal)";
     case Kind::status:
         break;
     }
     return fmt::format("{}", status);
 }
 
-bool ExitExpectation::met_by(int exit_status) const {
+bool ExitExpectation::met_by(std::optional<int> exit_status, bool killed) const {
     switch (kind) {
     case Kind::success:
         return exit_status == 0;
     case Kind::failure:
-        return exit_status != 0;
+        return exit_status && *exit_status != 0;
+    case Kind::killed:
+        return killed;
     case Kind::status:
         break;
     }
     return exit_status == status;
+}
+
+bool CardExpectation::says_something() const {
+    return unchanged || !slots.empty() || passcode_tries || unblocking_tries || passcode;
 }
 
 std::vector<std::string> Scenario::passcodes() const {
@@ -86,8 +87,10 @@ std::vector<std::string> Scenario::passcodes() const {
             continue;
         }
         std::ranges::copy_if(act.run->answers, std::back_inserter(found), could_be_passcode);
-        if (act.run->expect.card && act.run->expect.card->passcode) {
-            found.push_back(*act.run->expect.card->passcode);
+        for (const CardExpectation& card : act.run->expect.cards) {
+            if (card.passcode) {
+                found.push_back(*card.passcode);
+            }
         }
     }
     std::ranges::sort(found);
@@ -109,8 +112,10 @@ Scenario load_scenario(const std::string& file) {
     const fs::path folder = fs::absolute(file).lexically_normal().parent_path();
     scenario.folder = folder.string();
     scenario.library = library_of(folder).string();
-    if (is_scenario_file(scenario.profile) && fs::path(scenario.profile).is_relative()) {
-        scenario.profile = (folder / scenario.profile).lexically_normal().string();
+    for (ScenarioCard& card : scenario.cards) {
+        if (is_scenario_file(card.profile) && fs::path(card.profile).is_relative()) {
+            card.profile = (folder / card.profile).lexically_normal().string();
+        }
     }
     return scenario;
 }
@@ -168,7 +173,10 @@ std::string fill_placeholders(std::string_view text, const std::map<std::string,
         const std::string name(text.substr(at + 1, end - at - 1));
         const auto value = values.find(name);
         if (value == values.end()) {
-            throw RequestError(fmt::format("placeholder {}", unknown_word(name, placeholder_names())));
+            std::vector<std::string> names;
+            std::ranges::transform(values, std::back_inserter(names),
+                                   [](const auto& one) { return one.first; });
+            throw RequestError(fmt::format("placeholder {}", unknown_word(name, names)));
         }
         filled += value->second;
         at = end;
@@ -176,12 +184,24 @@ std::string fill_placeholders(std::string_view text, const std::map<std::string,
     return filled;
 }
 
-void check_placeholders(std::string_view text) {
-    std::map<std::string, std::string> names;
-    for (const std::string& name : placeholder_names()) {
-        names[name] = "";
+std::vector<std::string> placeholder_names(const Scenario& scenario) {
+    std::vector<std::string> names{"scenarios", "folder", "authority", "management-key", "reader"};
+    for (std::size_t reader = 2; reader <= scenario.readers.size(); ++reader) {
+        names.push_back(fmt::format("reader-{}", reader));
     }
-    static_cast<void>(fill_placeholders(text, names));
+    for (std::size_t card = 1; card < scenario.cards.size(); ++card) {
+        names.push_back("authority-" + scenario.cards[card].name);
+        names.push_back("management-key-" + scenario.cards[card].name);
+    }
+    return names;
+}
+
+void check_placeholders(std::string_view text, const std::vector<std::string>& names) {
+    std::map<std::string, std::string> values;
+    for (const std::string& name : names) {
+        values[name] = "";
+    }
+    static_cast<void>(fill_placeholders(text, values));
 }
 
 } // namespace cardrig::harness

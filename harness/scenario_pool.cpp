@@ -36,6 +36,7 @@ ScenarioReport without_verdict(const Scenario& scenario, const RunOptions& optio
     ScenarioReport report;
     report.file = scenario.file;
     report.title = scenario.title;
+    report.reader = word(options.kind);
     report.verdict = verdict;
     report.message = std::move(message);
     report.reproduce = reproduction(scenario, options);

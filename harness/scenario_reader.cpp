@@ -2,12 +2,9 @@
 #include "harness/scenario.h"
 
 #include "harness/errors.h"
-#include "harness/invariants.h"
-#include "harness/patterns.h"
-#include "harness/yaml.h"
+#include "harness/scenario_parts.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include <fmt/format.h>
@@ -16,41 +13,19 @@ namespace cardrig::harness {
 
 namespace {
 
-constexpr auto slots = std::to_array<std::pair<const char*, emulator::piv::KeyReference>>({
-    {"authentication", emulator::piv::authentication_key},
-    {"signature", emulator::piv::signature_key},
-    {"key-management", emulator::piv::key_management_key},
-    {"card-authentication", emulator::piv::card_authentication_key},
-});
-
-/// SP 800-73-4 part 2, 2.4.3: what is longer works on no card.
-constexpr std::size_t longest_passcode = 8;
-
-/// One scalar or a list of them.
-std::vector<YamlValue> one_or_more(const YamlValue& value) {
-    return value.is_sequence() ? value.sequence() : std::vector<YamlValue>{value};
-}
-
-std::string written(const YamlValue& value) {
-    std::string text = value.text();
-    if (text.empty()) {
-        value.refuse("this must not be empty");
-    }
-    return text;
-}
-
 /// A word of a command: placeholders are checked now, filled in later.
-std::string argument(const YamlValue& value) {
+std::string argument(const YamlValue& value, const std::vector<std::string>& placeholders) {
     const std::string text = value.text();
     try {
-        check_placeholders(text);
+        check_placeholders(text, placeholders);
     } catch (const RequestError& error) {
         value.refuse(error.what());
     }
     return text;
 }
 
-ScenarioClient read_client(const YamlValue& value) {
+ScenarioClient read_client(const YamlValue& value, const Scenario& scenario) {
+    const std::vector<std::string> placeholders = placeholder_names(scenario);
     ScenarioClient client;
     YamlMapping mapping = value.mapping();
     const YamlValue command = mapping.require("command");
@@ -58,7 +33,7 @@ ScenarioClient read_client(const YamlValue& value) {
         command.refuse("'command' is a list: [program, argument, ...]; no shell reads it");
     }
     for (const YamlValue& word : command.sequence()) {
-        client.command.push_back(argument(word));
+        client.command.push_back(argument(word, placeholders));
     }
     if (client.command.empty() || client.command.front().empty()) {
         command.refuse("'command' names no program");
@@ -69,7 +44,7 @@ ScenarioClient read_client(const YamlValue& value) {
             if (name.empty() || name.find_first_of("= \t") != std::string::npos) {
                 variables.refuse_key(name, fmt::format("'{}' is no name of a variable", name));
             }
-            client.environment[name] = argument(variables.require(name));
+            client.environment[name] = argument(variables.require(name), placeholders);
         }
     }
     if (const auto limit = mapping.take("limit")) {
@@ -77,6 +52,9 @@ ScenarioClient read_client(const YamlValue& value) {
         if (client.limit < std::chrono::seconds(1) || client.limit > std::chrono::hours(24)) {
             limit->refuse("'limit' is 1 second to 1 day");
         }
+    }
+    if (const auto control = mapping.take("control")) {
+        client.control = control->boolean();
     }
     mapping.finish();
     return client;
@@ -96,244 +74,109 @@ std::vector<std::string> read_answers(const YamlValue& value) {
     return answers;
 }
 
-/// Without quotes YAML drops what follows " #", and "put-data #2" would silently mean the first. A place that
-/// ends with its moment has lost nothing.
-std::string place_text(const YamlValue& value) {
-    const std::string text = value.text();
-    if (text.ends_with(" before") || text.ends_with(" after")) {
-        return text;
-    }
-    try {
-        return value.quoted();
-    } catch (const RequestError&) {
-        value.refuse(
-            fmt::format("the place '{}' stands in quotes, or ends with 'before' or 'after': in YAML ' "
-                        "#' begins a comment",
-                        text));
-    }
+CardIn read_card_in(const YamlValue& value) {
+    const std::string word = value.word({"true", "false", "as-it-is"});
+    return word == "true" ? CardIn::yes : word == "false" ? CardIn::no : CardIn::as_it_is;
 }
 
-Fault read_fault(const YamlValue& value) {
-    YamlMapping mapping = value.mapping();
-    const YamlValue at = mapping.require("at");
-    const YamlValue effect_value = mapping.require("do");
-    mapping.finish();
-    const std::string text = place_text(at);
-    auto place = Place::parse(text);
-    if (!place) {
-        at.refuse(place.error().message);
+/// The run before the one that is read, and whether something was moved since.
+struct Before {
+    const ScenarioRun* run = nullptr;
+    bool moved = false;
+};
+
+Before before(const Scenario& scenario) {
+    Before found;
+    for (const Act& act : scenario.acts) {
+        found = act.run ? Before{&*act.run, false} : Before{found.run, found.moved || act.effect};
     }
-    auto effect = Effect::parse(effect_value.text());
-    if (!effect) {
-        effect_value.refuse(effect.error().message);
-    }
-    Fault fault{std::move(*place), std::move(*effect)};
-    if (const auto fits = fault.check(); !fits) {
-        effect_value.refuse(fits.error().message);
-    }
-    return fault;
+    return found;
 }
 
-ExitExpectation read_exit(const YamlValue& value) {
-    ExitExpectation exit;
-    const std::string text = value.text();
-    if (text == "success" || text == "failure") {
-        exit.kind = text == "success" ? ExitExpectation::Kind::success : ExitExpectation::Kind::failure;
-        return exit;
-    }
-    if (text.empty() || (text.front() != '-' && (text.front() < '0' || text.front() > '9'))) {
-        value.refuse(
-            fmt::format("{}, or a number from 0 to 255", unknown_word(text, {"success", "failure"})));
-    }
-    exit.kind = ExitExpectation::Kind::status;
-    exit.status = static_cast<int>(value.integer(0, 255));
-    return exit;
-}
-
-std::vector<std::string> read_patterns(const YamlValue& value) {
-    std::vector<std::string> patterns;
-    for (const YamlValue& pattern : one_or_more(value)) {
-        patterns.push_back(written(pattern));
-        try {
-            static_cast<void>(compile_pattern(patterns.back()));
-        } catch (const RequestError& error) {
-            pattern.refuse(error.what());
-        }
-    }
-    return patterns;
-}
-
-std::vector<std::string> read_words(const YamlValue& value, const std::vector<std::string>& known) {
-    std::vector<std::string> words;
-    for (const YamlValue& word : one_or_more(value)) {
-        words.push_back(word.word(known));
-    }
-    return words;
-}
-
-SlotExpectation read_slot(const YamlValue& value, const char* name, emulator::piv::KeyReference reference) {
-    SlotExpectation slot{reference, name, {}, {}};
-    YamlMapping mapping = value.mapping();
-    if (const auto certificate = mapping.take("certificate")) {
-        slot.certificate = read_words(*certificate, {"renewed", "unchanged", "absent", "damaged"});
-    }
-    if (const auto key = mapping.take("key")) {
-        slot.key = read_words(*key, {"matches", "differs", "absent", "renewed", "unchanged"});
-    }
-    mapping.finish();
-    return slot;
-}
-
-CardExpectation read_card(const YamlValue& value) {
-    CardExpectation card;
-    if (value.is_scalar()) {
-        static_cast<void>(value.word({"unchanged"}));
-        card.unchanged = true;
-        return card;
-    }
-    YamlMapping mapping = value.mapping();
-    for (const auto& [name, reference] : slots) {
-        if (const auto slot = mapping.take(name)) {
-            card.slots.push_back(read_slot(*slot, name, reference));
-        }
-    }
-    if (const auto tries = mapping.take("passcode-tries")) {
-        card.passcode_tries = tries->integer(0, 15);
-    }
-    if (const auto tries = mapping.take("unblocking-tries")) {
-        card.unblocking_tries = tries->integer(0, 15);
-    }
-    if (const auto passcode = mapping.take("passcode")) {
-        card.passcode = passcode->quoted();
-        if (card.passcode->empty() || card.passcode->size() > longest_passcode) {
-            passcode->refuse(fmt::format("a passcode has 1 to {} characters", longest_passcode));
-        }
-    }
-    if (const auto compare = mapping.take("compare")) {
-        card.since_run = compare->word({"start", "run"}) == "run";
-    }
-    mapping.finish();
-    return card;
-}
-
-std::map<std::string, PromiseState> read_invariants(const YamlValue& value) {
-    std::map<std::string, PromiseState> states;
-    YamlMapping mapping = value.mapping();
-    for (const std::string& id : invariant_ids()) {
-        if (const auto state = mapping.take(id)) {
-            const std::string word = state->word({"holds", "window", "broken"});
-            states[id] = word == "holds"    ? PromiseState::holds
-                         : word == "window" ? PromiseState::window
-                                            : PromiseState::broken;
-        }
-    }
-    mapping.finish();
-    return states;
-}
-
-Expectation read_expectation(const YamlValue& value) {
-    Expectation expect;
-    YamlMapping mapping = value.mapping();
-    expect.exit = read_exit(mapping.require("exit"));
-    if (const auto output = mapping.take("output")) {
-        expect.output = read_patterns(*output);
-    }
-    if (const auto never = mapping.take("never")) {
-        expect.never = read_patterns(*never);
-    }
-    if (const auto card = mapping.take("card")) {
-        expect.card = read_card(*card);
-    }
-    if (const auto invariants = mapping.take("invariants")) {
-        expect.invariants = read_invariants(*invariants);
-    }
-    mapping.finish();
-    return expect;
-}
-
-/// The keys that the scenario itself and each further run have in common. `before` is the run before it, if
-/// any.
-ScenarioRun read_run(YamlMapping& mapping, const ScenarioRun* before) {
+/// The keys that the scenario itself and each further run have in common.
+ScenarioRun read_run(YamlMapping& mapping, const Scenario& scenario) {
+    const auto [earlier, moved] = before(scenario);
     ScenarioRun run;
     const auto client = mapping.take("client");
     if (client) {
-        run.client = read_client(*client);
-    } else if (before != nullptr) {
-        run.client = before->client;
+        run.client = read_client(*client, scenario);
+    } else if (earlier != nullptr) {
+        run.client = earlier->client;
     } else {
         mapping.refuse("'client' is missing");
     }
     if (const auto answers = mapping.take("answers")) {
         run.answers = read_answers(*answers);
-    } else if (before != nullptr) {
-        run.answers = before->answers;
+    } else if (earlier != nullptr) {
+        run.answers = earlier->answers;
     }
+    // What acts have moved on purpose stays as they left it, and so does a first card that began outside.
+    const bool begins_in = std::ranges::find(scenario.readers, std::optional<std::size_t>(0),
+                                             &ScenarioReader::card) != scenario.readers.end();
+    run.card_in = moved || !begins_in ? CardIn::as_it_is : CardIn::yes;
     if (const auto card_in = mapping.take("card-in")) {
-        run.card_in = card_in->boolean();
+        run.card_in = read_card_in(*card_in);
     }
     if (const auto fault = mapping.take("fault")) {
         for (const YamlValue& one : one_or_more(*fault)) {
-            run.faults.push_back(read_fault(one));
+            std::ranges::move(read_fault(one, scenario), std::back_inserter(run.faults));
         }
     }
-    run.expect = read_expectation(mapping.require("expect"));
+    run.expect = read_expectation(mapping.require("expect"), scenario);
     return run;
 }
 
-void read_card_choice(const YamlValue& value, Scenario& scenario) {
-    YamlMapping mapping = value.mapping();
-    scenario.profile = written(mapping.require("profile"));
-    if (const auto set = mapping.take("set")) {
-        YamlMapping changes = set->mapping();
-        for (const std::string& key : changes.keys()) {
-            scenario.set[key] = changes.require(key).text();
+Act read_one_act(const YamlValue& value, const Scenario& scenario) {
+    Act act;
+    act.place = value.place();
+    if (value.is_scalar()) {
+        if (value.text() != "reinsert") {
+            act.effect = read_act(value, scenario);
         }
+        return act;
     }
+    YamlMapping mapping = value.mapping();
+    const YamlValue body = mapping.require("run");
     mapping.finish();
+    YamlMapping run_mapping = body.mapping();
+    act.run = read_run(run_mapping, scenario);
+    run_mapping.finish();
+    act.run->place = body.place();
+    return act;
 }
 
 void read_acts(const YamlValue& value, Scenario& scenario) {
     if (!value.is_sequence()) {
-        value.refuse("'then' is a list of acts: reinsert, run");
+        value.refuse("'then' is a list of acts: reinsert, a verb (remove, swap card NAME, ...), run");
     }
     for (const YamlValue& act : value.sequence()) {
-        if (act.is_scalar()) {
-            static_cast<void>(act.word({"reinsert"}));
-            scenario.acts.push_back({});
-            continue;
-        }
-        const ScenarioRun* before = nullptr;
-        for (const Act& earlier : scenario.acts) {
-            before = earlier.run ? &*earlier.run : before;
-        }
-        YamlMapping mapping = act.mapping();
-        const YamlValue body = mapping.require("run");
-        mapping.finish();
-        YamlMapping run_mapping = body.mapping();
-        ScenarioRun run = read_run(run_mapping, before);
-        run_mapping.finish();
-        run.place = body.place();
-        scenario.acts.push_back({std::move(run)});
+        scenario.acts.push_back(read_one_act(act, scenario));
     }
 }
 
 /// A window is closed by a later run in which the promise holds.
-void check_windows(const Scenario& scenario) {
-    for (std::size_t i = 0; i < scenario.acts.size(); ++i) {
-        if (!scenario.acts[i].run) {
-            continue;
-        }
-        for (const auto& [id, state] : scenario.acts[i].run->expect.invariants) {
-            const auto closes = [&id = id](const Act& act) {
-                return act.run && (!act.run->expect.invariants.contains(id) ||
-                                   act.run->expect.invariants.at(id) == PromiseState::holds);
-            };
-            const auto later = scenario.acts.begin() + static_cast<std::ptrdiff_t>(i) + 1;
-            if (state == PromiseState::window && std::none_of(later, scenario.acts.end(), closes)) {
-                throw RequestError(
-                    fmt::format("{}: {} is a window here, and no later run closes it (is it 'broken'?)",
-                                scenario.acts[i].run->place, id));
+void check_windows_of(const Scenario& scenario, std::size_t card, std::size_t act) {
+    const ScenarioRun& run = *scenario.acts[act].run;
+    for (const auto& [id, state] : run.expect.cards[card].invariants) {
+        const auto closes = [&id = id, card](const Act& later) {
+            if (!later.run) {
+                return false;
             }
+            const auto& said = later.run->expect.cards[card].invariants;
+            return !said.contains(id) || said.at(id) == PromiseState::holds;
+        };
+        const auto later = scenario.acts.begin() + static_cast<std::ptrdiff_t>(act) + 1;
+        if (state == PromiseState::window && std::none_of(later, scenario.acts.end(), closes)) {
+            throw RequestError(fmt::format(
+                "{}: {} is a window here, and no later run closes it (is it 'broken'?)", run.place, id));
+        }
+    }
+}
+
+void check_windows(const Scenario& scenario) {
+    for (std::size_t act = 0; act < scenario.acts.size(); ++act) {
+        for (std::size_t card = 0; scenario.acts[act].run && card < scenario.cards.size(); ++card) {
+            check_windows_of(scenario, card, act);
         }
     }
 }
@@ -351,10 +194,12 @@ Scenario parse_scenario(std::string_view text, const std::string& file) {
         title.refuse("a title is one line");
     }
     scenario.shows = written(mapping.require("shows"));
-    read_card_choice(mapping.require("card"), scenario);
-    ScenarioRun first = read_run(mapping, nullptr);
+    read_cards_and_readers(mapping, scenario);
+    Act first;
+    first.run = read_run(mapping, scenario);
     first.place = root.place();
-    scenario.acts.push_back({std::move(first)});
+    first.run->place = first.place;
+    scenario.acts.push_back(std::move(first));
     if (const auto then = mapping.take("then")) {
         read_acts(*then, scenario);
     }

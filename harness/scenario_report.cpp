@@ -29,7 +29,7 @@ Verdict verdict_from(const std::string& text) {
     throw RequestError(fmt::format("'{}' is no verdict", text));
 }
 
-void append_block(std::string& text, const char* heading, const std::vector<std::string>& lines) {
+void append_block(std::string& text, const std::string& heading, const std::vector<std::string>& lines) {
     if (lines.empty()) {
         return;
     }
@@ -65,19 +65,24 @@ nlohmann::json ScenarioReport::summary() const {
                         {"title", title},
                         {"verdict", word(verdict)},
                         {"seconds", seconds},
+                        {"reader", reader},
                         {"message", message},
                         {"windows", windows},
                         {"last_apdus", last_apdus},
                         {"last_output", last_output},
-                        {"difference", difference},
+                        {"cards", nlohmann::json::array()},
                         {"notices", notices},
                         {"reproduce", reproduce},
                         {"shortfalls", nlohmann::json::array()}};
     for (const Shortfall& shortfall : shortfalls) {
         json["shortfalls"].push_back({{"act", shortfall.act},
+                                      {"card", shortfall.card},
                                       {"what", shortfall.what},
                                       {"expected", shortfall.expected},
                                       {"there", shortfall.there}});
+    }
+    for (const CardCourse& card : cards) {
+        json["cards"].push_back({{"name", card.name}, {"difference", card.difference}});
     }
     return json;
 }
@@ -97,16 +102,19 @@ ScenarioReport ScenarioReport::from_json(const nlohmann::json& json) {
     report.title = json.at("title");
     report.verdict = verdict_from(json.at("verdict"));
     report.seconds = json.at("seconds");
+    report.reader = json.at("reader");
     report.message = json.at("message");
     report.windows = json.at("windows").get<std::vector<std::string>>();
     report.last_apdus = json.at("last_apdus").get<std::vector<std::string>>();
     report.last_output = json.at("last_output").get<std::vector<std::string>>();
-    report.difference = json.at("difference");
+    for (const auto& card : json.at("cards")) {
+        report.cards.push_back({card.at("name"), card.at("difference")});
+    }
     report.notices = json.at("notices").get<std::vector<std::string>>();
     report.reproduce = json.at("reproduce");
     for (const auto& shortfall : json.at("shortfalls")) {
-        report.shortfalls.push_back(
-            {shortfall.at("act"), shortfall.at("what"), shortfall.at("expected"), shortfall.at("there")});
+        report.shortfalls.push_back({shortfall.at("act"), shortfall.at("card"), shortfall.at("what"),
+                                     shortfall.at("expected"), shortfall.at("there")});
     }
     for (const auto& event : json.at("events")) {
         report.events.push_back(TraceEvent::from_json(event));
@@ -115,7 +123,7 @@ ScenarioReport ScenarioReport::from_json(const nlohmann::json& json) {
 }
 
 std::string ScenarioReport::text() const {
-    std::string text = fmt::format("{} ({}): {}\n", title, file, word(verdict));
+    std::string text = fmt::format("{} ({}, reader {}): {}\n", title, file, reader, word(verdict));
     if (!message.empty()) {
         text += fmt::format("  {}\n", message);
     }
@@ -125,12 +133,16 @@ std::string ScenarioReport::text() const {
             act = shortfall.act;
             text += fmt::format("  {}\n", act);
         }
-        text += fmt::format("    {}\n      expected  {}\n      there     {}\n", shortfall.what,
+        const std::string card = shortfall.card.empty() ? "" : fmt::format("card {}: ", shortfall.card);
+        text += fmt::format("    {}{}\n      expected  {}\n      there     {}\n", card, shortfall.what,
                             shortfall.expected, shortfall.there);
     }
     append_block(text, "last APDUs", last_apdus);
     append_block(text, "the client's last lines", last_output);
-    append_block(text, "the card, from the scenario's beginning to its end", lines_of(difference));
+    for (const CardCourse& card : cards) {
+        const std::string which = cards.size() == 1 ? "the card" : "card " + card.name;
+        append_block(text, which + ", from the scenario's beginning to its end", lines_of(card.difference));
+    }
     append_block(text, "notices", notices);
     text += fmt::format("  again with\n    {}\n", reproduce);
     return text;

@@ -15,9 +15,16 @@ namespace cardrig::harness {
 /// Something that did not hold.
 struct Shortfall {
     std::string act;      ///< "run 1 (FILE:LINE:COLUMN)"
+    std::string card;     ///< its name, where it is about one of several
     std::string what;     ///< "exit status", "authentication certificate", "I4"
     std::string expected; ///< in words
     std::string there;    ///< in words
+};
+
+/// What became of a card, from the scenario's beginning to its end.
+struct CardCourse {
+    std::string name;
+    std::string difference; ///< lines
 };
 
 enum class Verdict : std::uint8_t {
@@ -36,14 +43,16 @@ struct ScenarioReport {
     std::string title;
     Verdict verdict = Verdict::passed;
     double seconds = 0;
+    std::string reader;  ///< the kind: "rig" or "vpcd"
     std::string message; ///< for the last four verdicts: why
     std::vector<Shortfall> shortfalls;
     std::vector<std::string> windows;     ///< "run 1: I4: how it was broken, closed by run 2"
     std::vector<std::string> last_apdus;  ///< decoded
     std::vector<std::string> last_output; ///< the client's, secrets taken out
-    std::string difference;               ///< the card, from the scenario's beginning to its end
-    std::vector<std::string> notices;     ///< the rig's
-    std::string reproduce;                ///< one command
+    std::vector<CardCourse> cards;
+    /// The rig's, and what this kind of reader could not show as it was asked for.
+    std::vector<std::string> notices;
+    std::string reproduce; ///< one command
     std::vector<TraceEvent> events;
 
     /// For a pipe between two processes of one version: with every event.

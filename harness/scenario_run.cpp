@@ -1,12 +1,15 @@
 #include "harness/scenario_run.h"
 
-#include "harness/card_diff.h"
 #include "harness/client_output.h"
 #include "harness/errors.h"
 #include "harness/expectations.h"
 #include "harness/files.h"
+#include "harness/hand/control_server.h"
+#include "harness/hand/hand.h"
+#include "harness/relax.h"
 #include "harness/rig.h"
-#include "harness/rigged_card.h"
+#include "harness/scenario_cards.h"
+#include "harness/scenario_judge.h"
 #include "harness/signal_watch.h"
 #include "harness/system_clock.h"
 #include "harness/trace_file.h"
@@ -14,8 +17,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
-
-#include <sys/stat.h>
+#include <set>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -27,6 +29,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::size_t apdus_shown = 8;
+constexpr std::chrono::seconds settling_limit{10};
 constexpr std::size_t report_bytes = 24; ///< of a command or an answer
 
 /// A word as a shell reads it back.
@@ -61,25 +64,25 @@ std::string describe_end(const ClientResult& result, const std::string& program,
     return fmt::format("ended by signal {}", result.signal);
 }
 
-/// The card is in from the start where the first run wants it in: that is quicker than inserting it.
-std::vector<RigReaderPlan> rig_readers(const Scenario& scenario, ReaderCard& card) {
-    const ScenarioRun& first = *scenario.acts.front().run;
-    return {{{}, first.card_in ? &card : nullptr}};
-}
-
 RigOptions rig_options(const RunOptions& options) {
-    return {options.kind, options.signals};
+    RigOptions rig;
+    rig.kind = options.kind;
+    rig.signals = options.signals;
+    return rig;
 }
 
 /// One scenario on its way.
 class ScenarioRunner {
 public:
     ScenarioRunner(const Scenario& scenario, const RunOptions& options)
-        : scenario_(scenario), options_(options), made_(make_scenario_card(scenario, clock_.now())),
-          card_(0, made_.image, options.seed, trace_),
-          rig_(rig_readers(scenario, card_), rig_options(options)) {
-        if (rig_.inserted(0)) {
-            trace_.add("reader", 0, {{"event", "inserted"}});
+        : scenario_(scenario), options_(options), cards_(scenario, options.seed, clock_.now(), trace_),
+          rig_(cards_.readers(), rig_options(options)), hand_(hand_options(), trace_),
+          judge_(scenario, cards_, report_) {
+        for (std::size_t i = 0; i < rig_.size(); ++i) {
+            if (rig_.inserted(i)) {
+                trace_.add("reader", static_cast<int>(i),
+                           {{"event", "inserted"}, {"card", cards_.name(*scenario.readers[i].card)}});
+            }
         }
     }
 
@@ -89,209 +92,339 @@ public:
             act_out();
         } catch (const HostError& error) {
             // What happened until then is worth as much as the message.
-            report_.verdict = Verdict::host_cannot;
-            report_.message = error.what();
+            end_with(Verdict::host_cannot, error.what());
+        } catch (const RequestError& error) {
+            end_with(Verdict::wrong_request, error.what());
         } catch (const Interrupted& error) {
-            report_.verdict = Verdict::timed_out;
-            report_.message = fmt::format("ended by signal {}", error.signal());
+            end_with(Verdict::timed_out, fmt::format("ended by signal {}", error.signal()));
         }
         finish(std::chrono::steady_clock::now() - begin);
         return std::move(report_);
     }
 
 private:
-    void act_out() {
-        write_authority();
-        std::size_t number = 0;
-        for (const Act& act : scenario_.acts) {
-            if (act.run) {
-                run_client(*act.run, ++number);
-            } else {
-                take_out();
-                put_in();
-            }
-        }
-    }
+    [[nodiscard]] HandOptions hand_options();
+    void open_control();
+    void end_with(Verdict verdict, std::string message);
 
-    void write_authority() {
-        authority_ = rig_.folder() + "/authority";
-        if (::mkdir(authority_.c_str(), 0700) != 0) {
-            throw HostError(fmt::format("{}: cannot make this folder", authority_));
-        }
-        write_file(authority_ + "/ca.crt", std::string_view(made_.issuer_certificate_pem));
-        write_file(authority_ + "/ca.key", std::string_view(made_.issuer_key_pem));
-    }
+    [[nodiscard]] std::size_t first_home() const;
+    void act_out();
+    void move(const Effect& effect, const std::string& place);
+    void move_card(Verb verb, std::size_t reader, const std::string& place);
+    [[nodiscard]] std::optional<std::size_t> reader_of_first();
+    [[nodiscard]] bool cuts_first(const Effect& effect, const std::string& place_card) const;
+    void put_in(const std::string& place);
+    void take_out(const std::string& place);
+    void settle(const std::string& place);
+    void prepare(const ScenarioRun& run);
 
-    void put_in() {
-        if (rig_.inserted(0)) {
-            return;
-        }
-        trace_.add("reader", 0, {{"event", "inserted"}});
-        // False where a planned fault cut it off while it started: the client then meets an empty reader.
-        static_cast<void>(rig_.insert(0, card_));
-    }
+    [[nodiscard]] ClientCommand command_for(const ScenarioRun& run) const;
+    [[nodiscard]] std::set<std::uint64_t> plan(const ScenarioRun& run);
+    [[nodiscard]] std::vector<Fault> not_happened(const ScenarioRun& run,
+                                                  const std::set<std::uint64_t>& planned);
+    void run_client(const ScenarioRun& run, std::size_t number);
+    void add_notice(const std::string& notice);
 
-    void take_out() {
-        if (rig_.inserted(0)) {
-            trace_.add("reader", 0, {{"event", "removed"}});
-            rig_.remove(0);
-        }
-    }
-
-    [[nodiscard]] ClientCommand command_for(const ScenarioRun& run) const {
-        const std::map<std::string, std::string> values{{"scenarios", scenario_.library},
-                                                        {"folder", scenario_.folder},
-                                                        {"authority", authority_},
-                                                        {"reader", rig_.reader_name(0)},
-                                                        {"management-key", made_.management_key}};
-        ClientCommand command;
-        for (const std::string& word : options_.client.empty() ? run.client.command : options_.client) {
-            command.argv.push_back(fill_placeholders(word, values));
-        }
-        for (const auto& [name, value] : run.client.environment) {
-            command.environment[name] = fill_placeholders(value, values);
-        }
-        for (const std::string& answer : run.answers) {
-            command.input += answer + "\n";
-        }
-        command.limit = run.client.limit;
-        return command;
-    }
-
-    [[nodiscard]] std::vector<std::string> secrets() const {
-        std::vector<std::string> secrets = scenario_.passcodes();
-        secrets.insert(secrets.end(), {made_.passcode, made_.unblocking_code, made_.management_key});
-        return secrets;
-    }
-
-    void run_client(const ScenarioRun& run, std::size_t number) {
-        const emulator::CardImage before = card_.image();
-        const std::size_t first_event = trace_.events().size();
-        card_.plan(run.faults);
-        if (run.card_in) {
-            put_in();
-        } else {
-            take_out();
-        }
-        ClientOutput output(trace_, secrets());
-        ClientCommand command = command_for(run);
-        command.on_output = [&output](std::string_view chunk) { output.add(chunk); };
-        const ClientResult result = rig_.run(command);
-        output.finish();
-        const std::string act = fmt::format("run {} ({})", number, run.place);
-        report_.last_output = output.last_lines();
-        if (result.stopped_by != 0) {
-            output_ += fmt::format("--- {}: ended with the scenario\n{}\n", act, output.text());
-            throw Interrupted(result.stopped_by);
-        }
-
-        const RunOutcome outcome{result.timed_out ? std::nullopt : result.exit_status,
-                                 describe_end(result, command.argv.front(), run.client.limit), output.text(),
-                                 output.cut(), card_.pending_faults()};
-        card_.plan({});
-        output_ += fmt::format("--- {}: {}\n{}\n", act, outcome.ending, output.text());
-        if (result.left_processes) {
-            report_.notices.push_back(act + ": the client left processes behind, which were ended");
-        }
-        watch_windows(run, number, judge(run, act, outcome, before, first_event));
-    }
-
-    std::vector<Promise> judge(const ScenarioRun& run, const std::string& act, const RunOutcome& outcome,
-                               const emulator::CardImage& before, std::size_t first_event) {
-        const emulator::CardImage after = card_.image();
-        const std::vector<TraceEvent> all = trace_.events();
-        const std::vector<TraceEvent> events(all.begin() + static_cast<std::ptrdiff_t>(first_event),
-                                             all.end());
-        std::vector<std::string> passcodes = scenario_.passcodes();
-        passcodes.push_back(made_.passcode);
-        const std::vector<Promise> promises =
-            check_invariants({made_.image, before, after, events, passcodes, clock_.now()});
-
-        std::vector<Shortfall> found = check_outcome(run.expect, outcome);
-        if (run.expect.card) {
-            const bool since_run = run.expect.card->since_run || run.expect.card->unchanged;
-            std::ranges::move(
-                check_card(*run.expect.card, since_run ? before : made_.image, after, clock_.now()),
-                std::back_inserter(found));
-        }
-        std::ranges::move(check_promises(run.expect, promises), std::back_inserter(found));
-        for (Shortfall& shortfall : found) {
-            shortfall.act = act;
-            report_.shortfalls.push_back(std::move(shortfall));
-        }
-        return promises;
-    }
-
-    /// A run opens windows as it says, and closes those of earlier runs whose promise holds again.
-    void watch_windows(const ScenarioRun& run, std::size_t number, const std::vector<Promise>& promises) {
-        for (const Promise& promise : promises) {
-            if (!promise.broken) {
-                for (const std::size_t window : open_windows_[promise.id]) {
-                    report_.windows[window] += fmt::format(", closed by run {}", number);
-                }
-                open_windows_[promise.id].clear();
-                continue;
-            }
-            const auto said = run.expect.invariants.find(promise.id);
-            if (said != run.expect.invariants.end() && said->second == PromiseState::window) {
-                open_windows_[promise.id].push_back(report_.windows.size());
-                report_.windows.push_back(fmt::format("run {}: {}: {}", number, promise.id, *promise.broken));
-            }
-        }
-    }
-
-    void finish(std::chrono::duration<double> took) {
-        report_.file = scenario_.file;
-        report_.title = scenario_.title;
-        report_.seconds = took.count();
-        if (report_.verdict == Verdict::passed && !report_.shortfalls.empty()) {
-            report_.verdict = Verdict::failed;
-        }
-        std::ranges::move(rig_.notices(), std::back_inserter(report_.notices));
-        report_.events = trace_.events();
-        for (auto event = report_.events.rbegin();
-             event != report_.events.rend() && report_.last_apdus.size() < apdus_shown; ++event) {
-            if (event->kind == "apdu" || event->kind == "fault") {
-                report_.last_apdus.insert(report_.last_apdus.begin(), readable(*event, report_bytes));
-            }
-        }
-        report_.difference = difference();
-        report_.reproduce = reproduction(scenario_, options_);
-        if (!options_.keep.empty()) {
-            try {
-                keep();
-            } catch (const RequestError& error) {
-                // What came of the scenario is worth more than the folder.
-                report_.verdict = Verdict::wrong_request;
-                report_.message = error.what();
-            }
-        }
-    }
-
-    [[nodiscard]] std::string difference() const;
+    void finish(std::chrono::duration<double> took);
     void keep() const;
 
     const Scenario& scenario_;
     const RunOptions& options_;
     SystemClock clock_;
     Trace trace_;
-    MadeCard made_;
-    RiggedCard card_;
-    Rig rig_;
-    std::string authority_;
-    std::string output_;
     ScenarioReport report_;
-    std::map<std::string, std::vector<std::size_t>> open_windows_; ///< by promise; places in the report
+    ScenarioCards cards_;
+    Rig rig_;
+    Hand hand_;
+    std::optional<ControlServer> control_; ///< where some run's client may move the cards itself
+    ScenarioJudge judge_;
+    std::map<std::string, std::string> handed_out_; ///< placeholders
+    std::string output_;
+    /// Where the first card is, or was last.
+    std::size_t home_ = 0;
+    /// The first card lost its power where it is, and is silent until it gets it again.
+    bool power_cut_ = false;
 };
 
-std::string ScenarioRunner::difference() const {
-    const auto before = emulator::inspect(made_.image);
-    const auto after = emulator::inspect(card_.image());
-    if (!before || !after) {
-        return "it cannot be read: " + (before ? after.error().message : before.error().message);
+HandOptions ScenarioRunner::hand_options() {
+    HandOptions options;
+    for (std::size_t i = 0; i < rig_.size(); ++i) {
+        options.readers.push_back({rig_.reader_name(i), &rig_.reader(i)});
     }
-    const std::vector<std::string> lines = card_differences(*before, *after);
-    return lines.empty() ? "none" : fmt::format("{}", fmt::join(lines, "\n"));
+    options.cards = cards_.for_hand();
+    options.kind = options_.kind;
+    options.kill_client = [this] { rig_.kill_client(); };
+    options.keep_waiting = [this] { rig_.check(); };
+    return options;
+}
+
+/// Its address is told to those clients alone that may use it.
+void ScenarioRunner::open_control() {
+    if (std::ranges::any_of(scenario_.acts,
+                            [](const Act& act) { return act.run && act.run->client.control; })) {
+        control_.emplace(rig_.folder() + "/control", answers_of(hand_));
+    }
+}
+
+void ScenarioRunner::end_with(Verdict verdict, std::string message) {
+    report_.verdict = verdict;
+    report_.message = std::move(message);
+}
+
+/// The reader that the first card is in from the start, else the first one that is empty.
+std::size_t ScenarioRunner::first_home() const {
+    for (const std::optional<std::size_t> wanted :
+         {std::optional<std::size_t>(0), std::optional<std::size_t>()}) {
+        const auto found = std::ranges::find(scenario_.readers, wanted, &ScenarioReader::card);
+        if (found != scenario_.readers.end()) {
+            return static_cast<std::size_t>(found - scenario_.readers.begin());
+        }
+    }
+    return 0;
+}
+
+void ScenarioRunner::act_out() {
+    handed_out_ = cards_.hand_out(rig_.folder());
+    open_control();
+    home_ = first_home();
+    std::size_t number = 0;
+    for (const Act& act : scenario_.acts) {
+        if (act.run) {
+            run_client(*act.run, ++number);
+        } else if (act.effect) {
+            move(*act.effect, act.place);
+        } else {
+            take_out(act.place);
+            put_in(act.place);
+        }
+        home_ = reader_of_first().value_or(home_);
+    }
+}
+
+// --- moving
+// ----------------------------------------------------------------------------------------------------
+
+void ScenarioRunner::move(const Effect& effect, const std::string& place) {
+    power_cut_ |= cuts_first(effect, "");
+    try {
+        add_notice(hand_.act(effect));
+    } catch (const RequestError& error) {
+        throw RequestError(fmt::format("{}: {}", place, error.what()));
+    } catch (const HostError& error) {
+        throw HostError(fmt::format("{}: {}", place, error.what()));
+    }
+}
+
+/// Of the first card and its reader.
+void ScenarioRunner::move_card(Verb verb, std::size_t reader, const std::string& place) {
+    Effect effect;
+    effect.verb = verb;
+    effect.card = verb == Verb::insert ? cards_.name(0) : std::string();
+    effect.reader = static_cast<std::uint32_t>(reader + 1);
+    move(effect, place);
+}
+
+std::optional<std::size_t> ScenarioRunner::reader_of_first() {
+    for (std::size_t i = 0; i < rig_.size(); ++i) {
+        if (rig_.reader(i).card() == &cards_.card(0)) {
+            return i;
+        }
+    }
+    return std::nullopt;
+}
+
+/// Whether an effect takes the first card's power, at a place of the card that is named, or now.
+bool ScenarioRunner::cuts_first(const Effect& effect, const std::string& place_card) const {
+    if (effect.verb != Verb::cut_power) {
+        return false;
+    }
+    if (effect.reader) {
+        return *effect.reader == home_ + 1;
+    }
+    return place_card.empty() || place_card == cards_.name(0);
+}
+
+void ScenarioRunner::put_in(const std::string& place) {
+    if (!rig_.reader(home_).plugged()) {
+        move_card(Verb::plug, home_, place);
+    }
+    if (const auto in = reader_of_first(); in && power_cut_) {
+        move_card(Verb::remove, *in, place);
+    }
+    if (!reader_of_first()) {
+        move_card(Verb::insert, home_, place);
+    }
+    power_cut_ = false;
+}
+
+void ScenarioRunner::take_out(const std::string& place) {
+    if (const auto in = reader_of_first()) {
+        move_card(Verb::remove, *in, place);
+    }
+}
+
+/// A run begins when clients can have seen all that faults have moved in the one before.
+void ScenarioRunner::settle(const std::string& place) {
+    for (std::size_t i = 0; i < rig_.size(); ++i) {
+        if (!rig_.reader(i).settle(settling_limit, [this] { rig_.check(); })) {
+            throw HostError(fmt::format("{}: {}: what was moved in it cannot be seen after {} seconds", place,
+                                        rig_.reader_name(i), settling_limit.count()));
+        }
+    }
+}
+
+void ScenarioRunner::prepare(const ScenarioRun& run) {
+    settle(run.place);
+    switch (run.card_in) {
+    case CardIn::yes:
+        put_in(run.place);
+        break;
+    case CardIn::no:
+        take_out(run.place);
+        break;
+    case CardIn::as_it_is:
+        // vpcd has taken out what should have stayed in without power (relax.h said so).
+        if (power_cut_ && options_.kind == ReaderKind::vpcd) {
+            put_in(run.place);
+        }
+        break;
+    }
+}
+
+// --- the client
+// -----------------------------------------------------------------------------------------------
+
+ClientCommand ScenarioRunner::command_for(const ScenarioRun& run) const {
+    std::map<std::string, std::string> values = handed_out_;
+    values["scenarios"] = scenario_.library;
+    values["folder"] = scenario_.folder;
+    for (std::size_t i = 0; i < rig_.size(); ++i) {
+        values[i == 0 ? "reader" : fmt::format("reader-{}", i + 1)] = rig_.reader_name(i);
+    }
+    ClientCommand command;
+    for (const std::string& word : options_.client.empty() ? run.client.command : options_.client) {
+        command.argv.push_back(fill_placeholders(word, values));
+    }
+    for (const auto& [name, value] : run.client.environment) {
+        command.environment[name] = fill_placeholders(value, values);
+    }
+    if (run.client.control) {
+        command.environment["CARDRIG_CONTROL"] = control_->path();
+    }
+    for (const std::string& answer : run.answers) {
+        command.input += answer + "\n";
+    }
+    command.limit = run.client.limit;
+    return command;
+}
+
+std::set<std::uint64_t> ScenarioRunner::plan(const ScenarioRun& run) {
+    std::set<std::uint64_t> ids;
+    for (const Fault& fault : run.faults) {
+        ids.insert(hand_.plan(fault));
+        add_notice(relax(fault, options_.kind).notice);
+    }
+    return ids;
+}
+
+/// The plan is empty afterwards. What the client planned itself is its own affair.
+std::vector<Fault> ScenarioRunner::not_happened(const ScenarioRun& run,
+                                                const std::set<std::uint64_t>& planned) {
+    std::vector<Fault> left = hand_.forget();
+    std::erase_if(left, [&](const Fault& fault) { return !planned.contains(fault.id); });
+    for (const Fault& fault : run.faults) {
+        const bool happened = std::ranges::none_of(left, [&](const Fault& other) {
+            return other.place == fault.place && other.effect.text() == fault.effect.text();
+        });
+        power_cut_ |= happened && cuts_first(fault.effect, fault.place.card);
+    }
+    return left;
+}
+
+/// What the hand says of a fault that it could not carry out, as when it reached for a card that was not
+/// there.
+std::vector<std::string> undone_in(const std::vector<TraceEvent>& events,
+                                   const std::set<std::uint64_t>& planned) {
+    std::vector<std::string> undone;
+    for (const TraceEvent& event : events) {
+        if (event.kind == "note" && event.fields.contains("fault") &&
+            planned.contains(event.fields.at("fault").get<std::uint64_t>())) {
+            undone.push_back(event.fields.value("text", ""));
+        }
+    }
+    return undone;
+}
+
+void ScenarioRunner::run_client(const ScenarioRun& run, std::size_t number) {
+    const std::vector<emulator::CardImage> before = cards_.images();
+    const std::size_t first_event = trace_.events().size();
+    const std::set<std::uint64_t> planned = plan(run);
+    prepare(run);
+    ClientOutput output(trace_, cards_.secrets());
+    ClientCommand command = command_for(run);
+    command.on_output = [&output](std::string_view chunk) { output.add(chunk); };
+    const ClientResult result = rig_.run(command);
+    output.finish();
+    const std::string act = fmt::format("run {} ({})", number, run.place);
+    report_.last_output = output.last_lines();
+    if (result.stopped_by != 0) {
+        output_ += fmt::format("--- {}: ended with the scenario\n{}\n", act, output.text());
+        throw Interrupted(result.stopped_by);
+    }
+
+    std::vector<TraceEvent> events = trace_.events();
+    events.erase(events.begin(), events.begin() + static_cast<std::ptrdiff_t>(first_event));
+    RunOutcome outcome;
+    outcome.undone = undone_in(events, planned);
+    outcome.exit_status = result.timed_out ? std::nullopt : result.exit_status;
+    outcome.killed = result.signal != 0 && !result.timed_out;
+    outcome.ending = describe_end(result, command.argv.front(), run.client.limit);
+    outcome.output = output.text();
+    outcome.output_cut = output.cut();
+    outcome.pending = not_happened(run, planned);
+    output_ += fmt::format("--- {}: {}\n{}\n", act, outcome.ending, output.text());
+    if (result.left_processes) {
+        add_notice(act + ": the client left processes behind, which were ended");
+    }
+    judge_.judge({run, number, act, outcome, before, std::move(events), clock_.now()});
+}
+
+// --- the end
+// -------------------------------------------------------------------------------------------------
+
+/// Each once, however often it holds.
+void ScenarioRunner::add_notice(const std::string& notice) {
+    if (!notice.empty() && std::ranges::find(report_.notices, notice) == report_.notices.end()) {
+        report_.notices.push_back(notice);
+    }
+}
+
+void ScenarioRunner::finish(std::chrono::duration<double> took) {
+    report_.file = scenario_.file;
+    report_.title = scenario_.title;
+    report_.reader = word(options_.kind);
+    report_.seconds = took.count();
+    if (report_.verdict == Verdict::passed && !report_.shortfalls.empty()) {
+        report_.verdict = Verdict::failed;
+    }
+    std::ranges::for_each(rig_.notices(), [this](const std::string& notice) { add_notice(notice); });
+    report_.events = trace_.events();
+    for (auto event = report_.events.rbegin();
+         event != report_.events.rend() && report_.last_apdus.size() < apdus_shown; ++event) {
+        if (event->kind == "apdu" || event->kind == "fault") {
+            report_.last_apdus.insert(report_.last_apdus.begin(), readable(*event, report_bytes));
+        }
+    }
+    report_.cards = cards_.courses();
+    report_.reproduce = reproduction(scenario_, options_);
+    if (!options_.keep.empty()) {
+        try {
+            keep();
+        } catch (const RequestError& error) {
+            // What came of the scenario is worth more than the folder.
+            end_with(Verdict::wrong_request, error.what());
+        }
+    }
 }
 
 void ScenarioRunner::keep() const {
@@ -304,9 +437,8 @@ void ScenarioRunner::keep() const {
         throw RequestError(fmt::format("{}: {}", folder.string(), error.message()));
     }
     fs::permissions(folder, fs::perms::owner_all, error);
-    write_file((folder / "start.card").string(), made_.image.serialize());
-    write_file((folder / "end.card").string(), card_.image().serialize());
-    write_file((folder / "output.txt").string(), without_secrets(output_, secrets()));
+    cards_.keep(folder.string());
+    write_file((folder / "output.txt").string(), without_secrets(output_, cards_.secrets()));
     write_file((folder / "report.txt").string(), report_.text());
     TraceFile file((folder / "trace.jsonl").string());
     for (const TraceEvent& event : report_.events) {
@@ -315,21 +447,6 @@ void ScenarioRunner::keep() const {
 }
 
 } // namespace
-
-MadeCard make_scenario_card(const Scenario& scenario, std::chrono::sys_seconds now) {
-    MakeOptions options;
-    options.overrides = scenario.set;
-    options.now = now;
-    try {
-        return make_card(scenario.profile, options);
-    } catch (const RequestError& error) {
-        // Overrides have no line of their own there.
-        const std::string message = error.what();
-        throw RequestError(message.starts_with("override ")
-                               ? fmt::format("{}: {}", scenario.file, message)
-                               : fmt::format("{}: card: {}", scenario.file, message));
-    }
-}
 
 std::string reproduction(const Scenario& scenario, const RunOptions& options) {
     std::vector<std::string> words = options.reproduce;

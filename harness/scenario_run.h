@@ -5,7 +5,6 @@
 #include "harness/scenario.h"
 #include "harness/scenario_report.h"
 
-#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -23,9 +22,6 @@ struct RunOptions {
     std::vector<std::string> reproduce;   ///< words of the command line that runs it again, without the file
     const SignalWatch* signals = nullptr; ///< one of its signals ends the scenario
 };
-
-/// Makes the card, as the run will: throws RequestError where that cannot be done.
-[[nodiscard]] MadeCard make_scenario_card(const Scenario& scenario, std::chrono::sys_seconds now);
 
 /// The command line that runs it again, for a shell.
 [[nodiscard]] std::string reproduction(const Scenario& scenario, const RunOptions& options);

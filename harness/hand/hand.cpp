@@ -81,7 +81,8 @@ bool Hand::Parts::happen(RiggedCard& card, const Fault& fault) {
         return happen_to(*index, fault);
     } catch (const RequestError& error) { // as when somebody reaches for a card that is not there
         trace.add("note", -1,
-                  {{"text", fmt::format("'{}' at {} could not be done: {}", fault.effect.text(),
+                  {{"fault", fault.id},
+                   {"text", fmt::format("'{}' at {} could not be done: {}", fault.effect.text(),
                                         fault.place.text(), error.what())}});
         return false;
     }

@@ -28,8 +28,10 @@ struct Part {
 };
 
 constexpr std::array parts{
-    Part{"in-process", in_process},         Part{"round-trip", round_trips}, Part{"signature", signatures},
-    Part{"key-generation", key_generation}, Part{"exec", exec_start},        Part{"serve", serve_start},
+    Part{"in-process", in_process}, Part{"round-trip", round_trips},
+    Part{"signature", signatures},  Part{"key-generation", key_generation},
+    Part{"exec", exec_start},       Part{"serve", serve_start},
+    Part{"readers", readers},
 };
 
 std::string first_line_with(const char* file, std::string_view begin) {

@@ -49,6 +49,22 @@ apdu::Bytes PcscClient::Connection::transmit(apdu::ByteView command) const {
     return {answer.begin(), answer.end()};
 }
 
+void PcscClient::Connection::reset() const {
+    DWORD protocol = 0;
+    check(SCardReconnect(card_, SCARD_SHARE_SHARED, t0_ ? SCARD_PROTOCOL_T0 : SCARD_PROTOCOL_T1,
+                         SCARD_RESET_CARD, &protocol));
+}
+
+void PcscClient::wait_for_card(const std::string& reader, bool present) const {
+    SCARD_READERSTATE state{};
+    state.szReader = reader.c_str();
+    state.dwEventState = SCARD_STATE_UNAWARE;
+    do {
+        state.dwCurrentState = state.dwEventState;
+        check(SCardGetStatusChange(context_, INFINITE, &state, 1));
+    } while (((state.dwEventState & SCARD_STATE_PRESENT) != 0) != present);
+}
+
 std::vector<apdu::Bytes> send_all(const PcscClient::Connection& connection,
                                   const std::vector<apdu::Bytes>& commands) {
     std::vector<apdu::Bytes> answers;

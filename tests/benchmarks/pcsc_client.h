@@ -20,6 +20,8 @@ public:
     class Connection {
     public:
         [[nodiscard]] apdu::Bytes transmit(apdu::ByteView command) const;
+        /// SCardReconnect with a warm reset.
+        void reset() const;
 
     private:
         friend class PcscClient;
@@ -28,6 +30,8 @@ public:
         bool t0_;
     };
     [[nodiscard]] Connection connect(const std::string& reader);
+    /// Waits in SCardGetStatusChange until a card is in this reader, or none.
+    void wait_for_card(const std::string& reader, bool present) const;
 
 private:
     long context_ = 0;

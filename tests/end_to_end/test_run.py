@@ -116,6 +116,149 @@ def test_a_replaced_answer_reaches_the_client_and_not_the_card(tmp_path):
     assert result.returncode == 0, result.stdout + result.stderr
 
 
+TWO_CARDS = """\
+title: {title}
+shows: Two cards.
+cards:
+  holder: {{profile: piv-staff}}
+  agent: {{profile: piv-staff, set: {{passcode.value: "765432"}}}}
+readers: {readers}
+client: {{command: [sh, -c, '{client}'], limit: 60 seconds{control}}}
+{fault}
+expect:
+  exit: {exit}
+  {expect}
+{then}
+"""
+
+
+def write_two(folder, name, client, **changes):
+    values = dict(title=name, client=client, readers="[holder, agent]", fault="", exit="success", expect="", then="",
+                  control="")
+    values.update(changes)
+    path = folder / f"{name}.yaml"
+    path.write_text(TWO_CARDS.format(**values))
+    return path
+
+
+def verify(code, reader="CARDRIG_READER"):
+    return f'yubico-piv-tool -r "${reader}" -a verify-pin -P {code} 2>&1'
+
+
+def test_each_card_is_in_its_reader_and_each_reader_has_its_name(tmp_path):
+    path = write_two(tmp_path, "named", f"{verify(765432, 'CARDRIG_READER_2')}; "
+                                        f"{verify(123456)}; test \"$CARDRIG_READER_2\" = \"{{reader-2}}\"",
+                     expect="card: unchanged")
+    result = run(path, "--json", tmp_path / "run.json")
+    assert result.returncode == 0, result.stdout + result.stderr
+    report, = json.loads((tmp_path / "run.json").read_text())["scenarios"]
+    assert report["reader"] == KIND and report["notices"] == []
+    assert report["cards"] == [{"name": "holder", "difference": "none"}, {"name": "agent", "difference": "none"}]
+
+
+def test_a_card_of_which_nothing_is_said_must_be_left_alone(tmp_path):
+    wrong = write_two(tmp_path, "wrong-card", verify(999999, "CARDRIG_READER_2"), exit="failure")
+    result = run(wrong, "--keep", tmp_path / "kept")
+    assert result.returncode == 1
+    for part in ("card agent: card", "expected  unchanged", "there     passcode tries: 3 -> 2",
+                 "card holder, from the scenario's beginning to its end"):
+        assert part in result.stdout, result.stdout
+    kept, = (tmp_path / "kept").iterdir()
+    assert {"start-holder.card", "start-agent.card", "end-holder.card", "end-agent.card"} <= {
+        path.name for path in kept.iterdir()}
+    for said in ("cards: {agent: any}", "cards: {agent: {passcode-tries: 2}}"):
+        allowed = write_two(tmp_path, "allowed", verify(999999, "CARDRIG_READER_2"), exit="failure", expect=said)
+        result = run(allowed)
+        assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_acts_move_cards_between_runs_and_stay_done(tmp_path):
+    then = f"""\
+then:
+  - swap card agent
+  - run: {{client: {{command: [sh, -c, '{verify(765432)}']}}, expect: {{exit: success}}}}
+  - remove
+  - run: {{expect: {{exit: failure}}}}
+  - reinsert
+  - run: {{expect: {{exit: success}}, client: {{command: [sh, -c, '{verify(123456)}']}}}}
+"""
+    path = write_two(tmp_path, "moved", verify(123456), readers="[holder]", then=then)
+    result = run(path)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_an_act_that_makes_no_sense_is_told_with_its_place(tmp_path):
+    path = write_two(tmp_path, "twice", verify(123456), then="then: [insert card agent]")
+    result = run(path)
+    assert result.returncode == 2, result.stdout + result.stderr
+    line = path.read_text().splitlines().index("then: [insert card agent]") + 1
+    assert f"{path}:{line}:8" in result.stdout and "reader 1" in result.stdout
+
+
+def test_several_effects_at_one_place_are_done_in_order(tmp_path):
+    # vpcd shows the second card some time later.
+    client = f"{verify(123456)}; until {verify(765432)} | grep -q Success; do :; done"
+    path = write_two(tmp_path, "ordered", client, readers="[holder]",
+                     fault="fault: {at: verify passcode before, do: [remove, insert card agent]}",
+                     expect="cards: {agent: unchanged}")
+    result = run(path, "--trace", tmp_path / "run.jsonl")
+    assert result.returncode == 0, result.stdout + result.stderr
+    events = [json.loads(line) for line in (tmp_path / "run.jsonl").read_text().splitlines()]
+    moves = [(event["event"], event["card"]) for event in events if event["kind"] == "reader"]
+    assert moves == [("inserted", "holder"), ("removed", "holder"), ("inserted", "agent")]
+
+
+def test_a_killed_client_is_told_from_one_that_ends(tmp_path):
+    killed = "fault: {at: verify passcode after, do: kill-client}"
+    client = f"{VERIFY}; exec tail -f {tmp_path}/killed.yaml"
+    path = write(tmp_path, "killed", client=client, fault=killed, exit="killed", output=".*")
+    path.write_text(path.read_text().replace("  output: '.*'\n", ""))
+    result = run(path)
+    assert result.returncode == 0, result.stdout + result.stderr
+    unkilled = run(write(tmp_path, "unkilled", exit="killed"))
+    assert unkilled.returncode == 1 and "expected  killed (ended by a signal)" in unkilled.stdout
+    assert not mentioning(str(tmp_path))
+
+
+def test_what_vpcd_cannot_show_is_relaxed_and_said(tmp_path):
+    path = write(tmp_path, "cut", fault="fault: {at: verify passcode before, do: cut-power}", exit="failure",
+                 output="[Ff]ailed|[Ee]rror",
+                 then="then: [run: {card-in: as-it-is, expect: {exit: success, card: {passcode-tries: 3}}}]")
+    result = run(path, "--json", tmp_path / "run.json", "--junit", tmp_path / "junit.xml")
+    assert result.returncode == 0, result.stdout + result.stderr
+    report, = json.loads((tmp_path / "run.json").read_text())["scenarios"]
+    properties = [(one.get("name"), one.get("value"))
+                  for one in xml.etree.ElementTree.parse(tmp_path / "junit.xml").getroot().iter("property")]
+    assert properties[0] == ("reader", KIND)
+    notices = [value for name, value in properties if name == "notice"]
+    assert notices == report["notices"]
+    if KIND == "rig":
+        assert notices == []
+    else:
+        assert any("without power" in notice for notice in notices)
+        assert all(f"notice: {notice}" in result.stdout for notice in notices)
+
+
+def test_more_readers_than_there_can_be_are_refused_before_anything_runs(tmp_path):
+    listing = 'opensc-tool -l; test "$(opensc-tool -l | grep -c "Vendor")" = 1'
+    path = write_two(tmp_path, "many", listing,
+                     readers="[holder, agent, {name: Vendor, card: empty}]")
+    result = run(path)
+    if KIND == "rig":
+        assert result.returncode == 0, result.stdout + result.stderr
+        return
+    assert result.returncode == 2
+    assert f"{path}: readers: 3 readers" in result.stderr and result.stdout == ""
+
+
+def test_only_a_client_that_may_control_gets_the_socket(tmp_path):
+    path = write_two(tmp_path, "controlled", 'test -S "$CARDRIG_CONTROL"', control=", control: true",
+                     then="then: [run: {expect: {exit: failure}, client: "
+                          "{command: [sh, -c, 'test -n \"$CARDRIG_CONTROL\"']}}]")
+    result = run(path)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
 def test_a_fault_that_never_happens_fails_the_run(tmp_path):
     result = run(write(tmp_path, "unstruck", fault="fault: {at: 'put-data #9 before', do: remove}"))
     assert result.returncode == 1

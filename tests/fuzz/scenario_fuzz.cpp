@@ -1,15 +1,44 @@
 // Any text is a scenario or is refused at a place; a scenario that was read can be run.
+#include "harness/reader_kind.h"
 #include "harness/scenario.h"
 #include "tests/fuzz/input.h"
 #include "tests/fuzz/refusal.h"
 
+#include <algorithm>
 #include <regex>
+#include <string>
 
 namespace harness = cardrig::harness;
 
 namespace {
 
-void check(const harness::ScenarioRun& run) {
+bool known(const std::string& card, const harness::Scenario& scenario) {
+    return card.empty() || std::ranges::count(scenario.cards, card, &harness::ScenarioCard::name) == 1;
+}
+
+void check(const harness::Effect& effect, const harness::Scenario& scenario) {
+    fuzz::require(known(effect.card, scenario), "an effect's card exists");
+    fuzz::require(!effect.reader || (*effect.reader >= 1 && *effect.reader <= scenario.readers.size()),
+                  "an effect's reader exists");
+}
+
+/// Names that can be told apart, and no card in two readers.
+void check_places(const harness::Scenario& scenario) {
+    fuzz::require(!scenario.cards.empty() && !scenario.readers.empty(), "there are cards and readers");
+    fuzz::require(scenario.readers.size() <= harness::most_rig_readers, "there can be so many readers");
+    for (const harness::ScenarioCard& card : scenario.cards) {
+        fuzz::require(!card.profile.empty() && known(card.name, scenario), "a card has a profile and a name");
+    }
+    for (const harness::ScenarioReader& reader : scenario.readers) {
+        fuzz::require(!reader.card || *reader.card < scenario.cards.size(), "what is in a reader exists");
+        fuzz::require(!reader.card || std::ranges::count(scenario.readers, reader.card,
+                                                         &harness::ScenarioReader::card) == 1,
+                      "a card is in one reader");
+    }
+}
+
+void check(const harness::ScenarioRun& run, const harness::Scenario& scenario) {
+    fuzz::require(run.expect.cards.size() == scenario.cards.size(), "something is expected of each card");
     fuzz::require(!run.client.command.empty() && !run.client.command.front().empty(),
                   "a client has a program");
     fuzz::require(run.place.starts_with("fuzz.yaml:"), "a run has a place");
@@ -18,6 +47,8 @@ void check(const harness::ScenarioRun& run) {
         fuzz::require(harness::Place::parse(fault.place.text()) == fault.place, "a place can be written");
         const auto effect = harness::Effect::parse(fault.effect.text());
         fuzz::require(effect && effect->text() == fault.effect.text(), "an effect can be written");
+        fuzz::require(known(fault.place.card, scenario), "a place's card exists");
+        check(fault.effect, scenario);
     }
     for (const auto* patterns : {&run.expect.output, &run.expect.never}) {
         for (const std::string& pattern : *patterns) {
@@ -31,12 +62,15 @@ void check(const harness::ScenarioRun& run) {
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     fuzz::read_or_refuse("fuzz.yaml:", [&] {
         const harness::Scenario scenario = harness::parse_scenario(fuzz::text({data, size}), "fuzz.yaml");
-        fuzz::require(!scenario.title.empty() && !scenario.shows.empty() && !scenario.profile.empty(),
-                      "what must be there is there");
+        fuzz::require(!scenario.title.empty() && !scenario.shows.empty(), "what must be there is there");
+        check_places(scenario);
         fuzz::require(!scenario.acts.empty() && scenario.acts.front().run, "the first act is a run");
         for (const harness::Act& act : scenario.acts) {
             if (act.run) {
-                check(*act.run);
+                check(*act.run, scenario);
+            }
+            if (act.effect) {
+                check(*act.effect, scenario);
             }
         }
         static_cast<void>(scenario.passcodes());

@@ -65,10 +65,52 @@ BOOST_AUTO_TEST_CASE(output_that_was_cut_fails_the_run) {
     BOOST_TEST(output.text() == most);
     Expectation expect;
     expect.never = {"Success"};
-    BOOST_TEST(check_outcome(expect, {0, "0", "whole", false, {}}).empty());
-    const auto shortfalls = check_outcome(expect, {0, "0", "cut", true, {}});
+    BOOST_TEST(check_outcome(expect, {0, false, "0", "whole", false, {}, {}}).empty());
+    const auto shortfalls = check_outcome(expect, {0, false, "0", "cut", true, {}, {}});
     BOOST_TEST_REQUIRE(shortfalls.size() == 1U);
     BOOST_TEST(shortfalls[0].there.find("cut") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(each_way_to_end_is_told_from_the_others) {
+    using Kind = ExitExpectation::Kind;
+    struct Row {
+        ExitExpectation expected;
+        std::optional<int> exit_status;
+        bool killed;
+        bool met;
+    };
+    for (const Row& row : std::vector<Row>{{{Kind::success, 0}, 0, false, true},
+                                           {{Kind::success, 0}, 1, false, false},
+                                           {{Kind::success, 0}, std::nullopt, true, false},
+                                           {{Kind::failure, 0}, 1, false, true},
+                                           {{Kind::failure, 0}, 0, false, false},
+                                           {{Kind::failure, 0}, std::nullopt, true, false},
+                                           {{Kind::status, 7}, 7, false, true},
+                                           {{Kind::status, 0}, std::nullopt, false, false},
+                                           {{Kind::killed, 0}, std::nullopt, true, true},
+                                           {{Kind::killed, 0}, std::nullopt, false, false}, // the limit
+                                           {{Kind::killed, 0}, 137, false, false}}) {
+        Expectation expect;
+        expect.exit = row.expected;
+        RunOutcome outcome;
+        outcome.exit_status = row.exit_status;
+        outcome.killed = row.killed;
+        BOOST_TEST(check_outcome(expect, outcome).empty() == row.met, row.expected.text());
+    }
+}
+
+BOOST_AUTO_TEST_CASE(faults_that_did_not_happen_or_could_not_be_done_fail_the_run) {
+    RunOutcome outcome;
+    outcome.exit_status = 0;
+    outcome.undone = {"'swap card agent' at any before could not be done: it is in reader 2"};
+    const auto shortfalls = check_outcome({}, outcome);
+    BOOST_TEST_REQUIRE(shortfalls.size() == 1U);
+    BOOST_TEST(shortfalls[0].what == "fault");
+    BOOST_TEST(shortfalls[0].there == outcome.undone[0]);
+    outcome.undone.clear();
+    outcome.pending.push_back({*Place::parse("verify before"), *Effect::parse("remove")});
+    BOOST_TEST_REQUIRE(check_outcome({}, outcome).size() == 1U);
+    BOOST_TEST(check_outcome({}, outcome)[0].expected == "remove at verify before");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -242,6 +242,53 @@ BOOST_AUTO_TEST_CASE(a_thousand_removals_in_commands_leave_no_thread_and_no_answ
     BOOST_TEST(pcscd.seen().size() == 2001U);
 }
 
+BOOST_AUTO_TEST_CASE(whoever_moves_cards_at_once_the_reader_ends_as_it_was_left) {
+    testing::ScriptedCard card;
+    {
+        const DriverRig rig(1);
+        const PollingThread pcscd(rig.driver());
+        rig.settle();
+        std::atomic<bool> enough = false;
+        auto client = std::async(std::launch::async, [&] {
+            std::size_t answered = 0;
+            while (!enough) {
+                answered += rig.driver().transmit(command).code == IFD_SUCCESS ? 1 : 0;
+            }
+            return answered;
+        });
+        const auto move = [&rig, &card](int which) {
+            for (int i = 0; i < 500; ++i) {
+                if ((i + which) % 4 == 0) {
+                    rig.reader().insert(card);
+                } else if ((i + which) % 4 == 1) {
+                    rig.reader().unplug();
+                } else if ((i + which) % 4 == 2) {
+                    rig.reader().plug();
+                } else {
+                    rig.reader().remove();
+                }
+                if (i % 50 == 0) {
+                    rig.settle();
+                }
+            }
+        };
+        auto one = std::async(std::launch::async, move, 0);
+        auto other = std::async(std::launch::async, move, 2);
+        one.get();
+        other.get();
+        rig.reader().plug();
+        rig.reader().insert(card);
+        rig.settle();
+        enough = true;
+        client.get();
+        BOOST_TEST(pcscd.seen().back().presence == IFD_ICC_PRESENT);
+        BOOST_TEST(rig.driver().transmit(command).data == command);
+    }
+    // Each power-on has its power-off; nothing came in between.
+    BOOST_TEST(!card.powered);
+    BOOST_TEST(card.log.find("off off") == std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(a_slow_card_leaves_the_other_readers_alone) {
     SlowCard slow;
     testing::ScriptedCard quick;

@@ -23,7 +23,9 @@ BOOST_AUTO_TEST_CASE(each_verdict_is_counted_where_it_belongs) {
     reports[0].title = "one <&> \"two\"";
     reports[1].title = "failed";
     reports[1].verdict = Verdict::failed;
-    reports[1].shortfalls = {{"run 1", "exit status", "success (0)", "1"}};
+    reports[1].shortfalls = {{"run 1", "", "exit status", "success (0)", "1"}};
+    reports[1].reader = "vpcd";
+    reports[1].notices = {"one & two", "three"};
     reports[1].last_output = {"line \x1B[31m", "]]> more"};
     reports[2].title = "crashed";
     reports[2].verdict = Verdict::crashed;
@@ -41,6 +43,11 @@ BOOST_AUTO_TEST_CASE(each_verdict_is_counted_where_it_belongs) {
     BOOST_TEST(std::string(second.child("failure").attribute("message").as_string()).find("exit status") ==
                0U);
     BOOST_TEST(std::string(second.child("system-out").text().as_string()) == "line ?[31m\n]]> more");
+    const pugi::xml_node property = second.child("properties").child("property");
+    BOOST_TEST(std::string(property.attribute("name").as_string()) == "reader");
+    BOOST_TEST(std::string(property.attribute("value").as_string()) == "vpcd");
+    BOOST_TEST(std::string(property.next_sibling().attribute("name").as_string()) == "notice");
+    BOOST_TEST(std::string(property.next_sibling().attribute("value").as_string()) == "one & two");
     const pugi::xml_node third = second.next_sibling("testcase");
     BOOST_TEST(third.child("error").attribute("message").as_string() == std::string("signal 11"));
 }
@@ -50,8 +57,11 @@ BOOST_AUTO_TEST_CASE(a_report_survives_the_way_between_two_processes) {
     report.file = "a.yaml";
     report.title = "t";
     report.verdict = Verdict::timed_out;
-    report.shortfalls = {{"run 1", "what", "this", "that"}};
+    report.shortfalls = {{"run 1", "agent", "what", "this", "that"}};
     report.windows = {"I4"};
+    report.reader = "vpcd";
+    report.cards = {{"holder", "none"}, {"agent", "passcode tries: 3 -> 2"}};
+    report.notices = {"shown otherwise"};
     TraceEvent event;
     event.number = 3;
     event.kind = "apdu";
@@ -61,7 +71,12 @@ BOOST_AUTO_TEST_CASE(a_report_survives_the_way_between_two_processes) {
     const ScenarioReport read = ScenarioReport::from_json(report.to_json());
     BOOST_TEST(read.to_json() == report.to_json());
     BOOST_TEST(!report.summary().contains("events"));
-    BOOST_TEST(report.text().find("expected  this") != std::string::npos);
+    BOOST_TEST(read.cards[1].difference == "passcode tries: 3 -> 2");
+    BOOST_TEST(read.reader == "vpcd");
+    for (const char* part : {"card agent: what", "expected  this", "card holder, from", "card agent, from",
+                             "3 -> 2", "shown otherwise", "reader vpcd"}) {
+        BOOST_TEST(report.text().find(part) != std::string::npos, part);
+    }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

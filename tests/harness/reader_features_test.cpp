@@ -118,6 +118,10 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(the_attributes_are_those_of_card_and_reader, On, B
     PcscCard client;
     BOOST_TEST_REQUIRE(result_name(client.connect(context, rig.reader_name(0))) == "ok");
     Bytes value;
+    if (On::kind == ReaderKind::vpcd) { // version 3.3 has none
+        BOOST_TEST(result_name(client.attribute(SCARD_ATTR_ATR_STRING, value)) == "E_UNSUPPORTED_FEATURE");
+        return;
+    }
     BOOST_TEST(result_name(client.attribute(SCARD_ATTR_ATR_STRING, value)) == "ok");
     BOOST_TEST(value == card.atr());
     BOOST_TEST(result_name(client.attribute(SCARD_ATTR_DEVICE_FRIENDLY_NAME_A, value)) == "ok");

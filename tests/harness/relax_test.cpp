@@ -97,6 +97,16 @@ BOOST_AUTO_TEST_CASE(vpcd_does_what_it_can_and_says_so) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(a_card_that_resets_itself_at_a_memory_write_leaves_vpcd) {
+    Effect reset;
+    reset.verb = Verb::reset;
+    check_notice(
+        cardrig::harness::relax(Fault{*Place::parse("put-data write #3"), reset}, ReaderKind::vpcd).notice,
+        "the card is out");
+    check_notice(
+        cardrig::harness::relax(Fault{*Place::parse("put-data after"), reset}, ReaderKind::vpcd).notice, "");
+}
+
 BOOST_AUTO_TEST_CASE(the_rigs_own_reader_does_all_as_asked) {
     for (const Row& row : rows()) {
         const Relaxed now = cardrig::harness::relax(effect_of(row), ReaderKind::rig);

@@ -592,9 +592,13 @@ BOOST_AUTO_TEST_CASE(power_may_fail_at_any_moment_of_many_commands) {
 }
 
 BOOST_AUTO_TEST_CASE(a_filled_memory_refuses_objects_and_leaves_the_card_as_it_is) {
-    for (const char* protection : {"none", "journal", "shadow"}) {
-        BOOST_TEST_CONTEXT("protection " << protection) {
-            Fixture rig(cardrig::test::staff_card_with({{"memory.protection", protection}}).image);
+    const std::vector<ProfileOverrides> cards{{{"memory.protection", "none"}},
+                                              {{"memory.protection", "journal"}},
+                                              {{"memory.protection", "shadow"}},
+                                              {{"memory.protection", "none"}, {"put-data", "streamed"}}};
+    for (const ProfileOverrides& card : cards) {
+        BOOST_TEST_CONTEXT("protection " << card.at("memory.protection") << ", " << card.size()) {
+            Fixture rig(cardrig::test::staff_card_with(card).image);
             authenticate(rig);
             BOOST_TEST(rig.status(right_passcode) == "9000");
             BOOST_TEST(put(rig, 1000) == "9000");

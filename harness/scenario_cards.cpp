@@ -1,0 +1,147 @@
+#include "harness/scenario_cards.h"
+
+#include "emulator/inspection.h"
+#include "harness/card_diff.h"
+#include "harness/errors.h"
+#include "harness/files.h"
+#include "harness/relax.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include <sys/stat.h>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace cardrig::harness {
+
+namespace {
+
+/// What differs between the card that was made and the one that is left.
+std::string difference(const emulator::CardImage& from, const emulator::CardImage& to) {
+    const auto before = emulator::inspect(from);
+    const auto after = emulator::inspect(to);
+    if (!before || !after) {
+        return "it cannot be read: " + (before ? after.error().message : before.error().message);
+    }
+    const std::vector<std::string> lines = card_differences(*before, *after);
+    return lines.empty() ? "none" : fmt::format("{}", fmt::join(lines, "\n"));
+}
+
+/// Two cards with one seed would draw the same keys.
+std::optional<std::uint64_t> seed_of(std::optional<std::uint64_t> seed, std::size_t index) {
+    return seed ? std::optional(*seed + index) : std::nullopt;
+}
+
+} // namespace
+
+std::vector<MadeCard> make_scenario_cards(const Scenario& scenario, std::chrono::sys_seconds now) {
+    std::vector<MadeCard> made;
+    for (const ScenarioCard& card : scenario.cards) {
+        MakeOptions options;
+        options.overrides = card.set;
+        options.now = now;
+        try {
+            made.push_back(make_card(card.profile, options));
+        } catch (const RequestError& error) {
+            // Overrides have no line of their own there.
+            const std::string message = error.what();
+            const std::string which = scenario.cards.size() == 1 ? "card" : "card " + card.name;
+            throw RequestError(message.starts_with("override ")
+                                   ? fmt::format("{}: {}", scenario.file, message)
+                                   : fmt::format("{}: {}: {}", scenario.file, which, message));
+        }
+    }
+    return made;
+}
+
+void check_scenario_readers(const Scenario& scenario, ReaderKind kind) {
+    std::vector<std::string> names;
+    std::ranges::transform(scenario.readers, std::back_inserter(names), &ScenarioReader::name);
+    try {
+        check_readers(names, kind);
+    } catch (const RequestError& error) {
+        throw RequestError(fmt::format("{}: readers: {}", scenario.file, error.what()));
+    }
+}
+
+ScenarioCards::ScenarioCards(const Scenario& scenario, std::optional<std::uint64_t> seed,
+                             std::chrono::sys_seconds now, Trace& trace)
+    : scenario_(scenario), made_(make_scenario_cards(scenario, now)) {
+    for (std::size_t i = 0; i < made_.size(); ++i) {
+        rigged_.push_back(
+            std::make_unique<RiggedCard>(static_cast<int>(i), made_[i].image, seed_of(seed, i), trace));
+    }
+}
+
+std::string ScenarioCards::shown_name(std::size_t index) const {
+    return size() == 1 ? std::string() : name(index);
+}
+
+std::vector<emulator::CardImage> ScenarioCards::images() const {
+    std::vector<emulator::CardImage> images;
+    std::ranges::transform(rigged_, std::back_inserter(images),
+                           [](const auto& card) { return card->image(); });
+    return images;
+}
+
+std::vector<RigReaderPlan> ScenarioCards::readers() const {
+    const bool first_is_out = scenario_.acts.front().run->card_in == CardIn::no;
+    std::vector<RigReaderPlan> plans;
+    for (const ScenarioReader& reader : scenario_.readers) {
+        const bool occupied = reader.card && !(first_is_out && *reader.card == 0);
+        plans.push_back({reader.name, occupied ? &card(*reader.card) : nullptr});
+    }
+    return plans;
+}
+
+std::vector<HandCard> ScenarioCards::for_hand() const {
+    std::vector<HandCard> cards;
+    for (std::size_t i = 0; i < size(); ++i) {
+        cards.push_back({name(i), rigged_[i].get()});
+    }
+    return cards;
+}
+
+std::vector<std::string> ScenarioCards::secrets() const {
+    std::vector<std::string> secrets = scenario_.passcodes();
+    for (const MadeCard& made : made_) {
+        secrets.insert(secrets.end(), {made.passcode, made.unblocking_code, made.management_key});
+    }
+    return secrets;
+}
+
+std::map<std::string, std::string> ScenarioCards::hand_out(const std::string& folder) const {
+    std::map<std::string, std::string> values;
+    for (std::size_t i = 0; i < size(); ++i) {
+        const std::string suffix = i == 0 ? std::string() : "-" + name(i);
+        const std::string authority = folder + "/authority" + suffix;
+        if (::mkdir(authority.c_str(), 0700) != 0) {
+            throw HostError(fmt::format("{}: cannot make this folder", authority));
+        }
+        write_file(authority + "/ca.crt", std::string_view(made_[i].issuer_certificate_pem));
+        write_file(authority + "/ca.key", std::string_view(made_[i].issuer_key_pem));
+        values["authority" + suffix] = authority;
+        values["management-key" + suffix] = made_[i].management_key;
+    }
+    return values;
+}
+
+std::vector<CardCourse> ScenarioCards::courses() const {
+    std::vector<CardCourse> courses;
+    for (std::size_t i = 0; i < size(); ++i) {
+        courses.push_back({name(i), difference(made_[i].image, rigged_[i]->image())});
+    }
+    return courses;
+}
+
+void ScenarioCards::keep(const std::string& folder) const {
+    for (std::size_t i = 0; i < size(); ++i) {
+        const std::string suffix = size() == 1 ? std::string() : "-" + name(i);
+        write_file(fmt::format("{}/start{}.card", folder, suffix), made_[i].image.serialize());
+        write_file(fmt::format("{}/end{}.card", folder, suffix), rigged_[i]->image().serialize());
+    }
+}
+
+} // namespace cardrig::harness
