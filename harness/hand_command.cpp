@@ -242,7 +242,7 @@ void add_hand_command(CLI::App& app, int& status) {
                      "insert, remove, swap, reset, cut-power, unplug, plug, answer, truncate, extend, flip, "
                      "delay, fill-memory, kill-client, each with what it takes; status; wait PLACE; wait "
                      "fault N; forget")
-        ->type_name("VERB ...");
+        ->type_name("WORDS");
     command->add_option("--at", options->at, "Not now, but when a card comes to this place")
         ->type_name("PLACE")
         ->check(not_empty());
@@ -267,7 +267,7 @@ void add_hand_command(CLI::App& app, int& status) {
         "  cardrig hand remove; cardrig hand insert\n"
         "  cardrig hand swap card 2\n"
         "  cardrig hand answer 6A80\n"
-        "  cardrig hand remove --at 'put-data certificate #2 block 2 before'\n"
+        "  cardrig hand remove --at 'put-data signature-certificate block 2 before'\n"
         "  cardrig hand cut-power prefix half --at 'put-data signature-certificate write #5' --wait --limit "
         "20\n"
         "  cardrig hand wait 'verify passcode before'");

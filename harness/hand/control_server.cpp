@@ -29,6 +29,7 @@ namespace {
 
 /// Somebody who does not take an answer is left after this.
 constexpr int time_to_take_ms = 10'000;
+constexpr int pause_ms = 100;
 
 /// The rig ends, or whoever asked is gone.
 class NobodyWaits final : public std::runtime_error {
@@ -216,7 +217,12 @@ void ControlServer::Parts::serve() {
 
 void ControlServer::Parts::welcome(UniqueFd connection) {
     if (!connection) {
-        return; // gone again
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            // Whoever waits there goes on waiting, until somebody leaves or others close what they have open.
+            std::array<pollfd, 2> waits{{{ending.descriptor(), POLLIN, 0}, {left.descriptor(), POLLIN, 0}}};
+            static_cast<void>(poll(waits.data(), waits.size(), pause_ms));
+        }
+        return;
     }
     const auto refuse = [&](const std::string& why) {
         const std::string line = refusal("host", why).dump() + "\n";

@@ -57,7 +57,7 @@ public:
 /// Locks, in the order in which a thread may take them:
 ///   1. `moving`, by act() alone: one move at a time, until clients can have seen it. Never taken on a card's
 ///      thread, so that no card ever waits for what a client does.
-///   2. a card's own lock, which that card holds while a command runs, also when it comes here with a fault.
+///   2. a card's own locks, which that card holds while a command runs, also when it comes here with a fault.
 ///      No function here takes one, but for act() with `reset` or `fill-memory`, holding no other.
 ///   3. `state`: which card was where, and the plan; for moments only. Under it are called: Reader's
 ///   functions

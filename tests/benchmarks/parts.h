@@ -9,9 +9,9 @@ namespace cardrig::benchmarks {
 
 /// Simple commands on a card in this process.
 [[nodiscard]] std::vector<Figure> in_process(const Effort& effort);
-/// Commands through pcscd and vpcd, against a card that answers at once.
+/// Commands through pcscd and the rig's reader, against a card that answers at once.
 [[nodiscard]] std::vector<Figure> round_trips(const Effort& effort);
-/// Signatures through pcscd and vpcd, against `openssl speed` and such a card.
+/// Signatures through pcscd and the rig's reader, against `openssl speed` and such a card.
 [[nodiscard]] std::vector<Figure> signatures(const Effort& effort);
 /// GENERATE ASYMMETRIC KEY PAIR against OpenSSL's key generation with the same random numbers.
 [[nodiscard]] std::vector<Figure> key_generation(const Effort& effort);

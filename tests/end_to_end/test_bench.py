@@ -43,6 +43,13 @@ FIGURES = [
     ("serve", "start to first ATR, card image", True, True),
     ("serve", "start to first ATR, profile", True, True),
     ("serve", "resident memory", False, True),
+    ("readers", "insertion until a waiting client is told", True, True),
+    ("readers", "removal until a waiting client is told", True, True),
+    ("readers", "round trip of an APDU", True, True),
+    ("readers", "reset, SCardReconnect", True, False),
+    ("readers", "start to a card that clients see", True, False),
+    ("readers", "cardrig exec of opensc-tool -n", True, True),
+    ("readers", "cardrig run of a renewal", True, True),
 ]
 
 
