@@ -135,6 +135,7 @@ private:
 
     static Result<Effect> unknown_verb(std::string_view word) {
         std::vector<std::string> words;
+        words.reserve(verb_rows.size());
         for (const VerbRow& row : verb_rows) {
             words.emplace_back(row.word);
         }

@@ -132,14 +132,16 @@ Rig::Parts::Parts(std::vector<RigReaderPlan> given_plans, const RigOptions& give
     : plans(std::move(given_plans)), options(given_options) {
     check_readers(names_of(plans), options.kind);
     const PcscHost host = find_pcsc_host([this] { check_signals(); });
-    folder = make_rig_folder();
+    folder = rig_folder();
+    readers =
+        options.kind == ReaderKind::rig ? make_driver_readers(plans, folder) : make_vpcd_readers(plans, host);
+    keeper = std::make_unique<Keeper>(host, readers->daemon_readers(), folder, client_mask(options.signals),
+                                      readers->first());
+    make_rig_folder(folder);
     try {
-        readers = options.kind == ReaderKind::rig ? make_driver_readers(plans, folder)
-                                                  : make_vpcd_readers(plans, host);
         make_folder(folder + "/readers");
-        UniqueFd listener = listen_at(socket_path(folder));
-        keeper = std::make_unique<Keeper>(host, readers->daemon_readers(), folder, std::move(listener),
-                                          client_mask(options.signals), readers->first());
+        readers->prepare();
+        keeper->start_daemon(listen_at(socket_path(folder)));
     } catch (const std::exception&) {
         remove_folder(folder);
         throw;

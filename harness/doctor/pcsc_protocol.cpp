@@ -70,7 +70,8 @@ std::string greeting_at(int listener) {
 } // namespace
 
 std::string pcsc_protocol() {
-    const std::string folder = make_rig_folder();
+    const std::string folder = rig_folder();
+    make_rig_folder(folder);
     const std::string path = folder + "/protocol";
     sockaddr_un address{};
     address.sun_family = AF_UNIX;

@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -15,49 +16,55 @@ namespace {
 /// `-r Virtual` names the readers of both kinds.
 constexpr const char* usual_name = "Cardrig Virtual Reader";
 
-/// Wherever the driver is, pcscd's configuration can name it: not every path can be written there.
-std::string link_to_driver(const std::string& folder) {
-    std::string link = folder + "/libifdcardrig.so";
-    if (symlink(find_driver().c_str(), link.c_str()) != 0) {
-        throw HostError(fmt::format("cannot make {}: {}", link, std::strerror(errno)));
-    }
-    return link;
-}
-
 class DriverReaders final : public ReaderSet {
 public:
-    DriverReaders(const std::vector<RigReaderPlan>& plans, const std::string& folder)
-        : server_(folder + "/cards", plans.size()) {
-        for (const RigReaderPlan& plan : plans) {
+    DriverReaders(std::vector<RigReaderPlan> plans, const std::string& folder)
+        : plans_(std::move(plans)), driver_(find_driver()), link_(folder + "/libifdcardrig.so"),
+          socket_(folder + "/cards") {
+        for (const RigReaderPlan& plan : plans_) {
             names_.push_back(plan.name.empty() ? usual_name : plan.name);
         }
-        configuration_ = reader_configuration(link_to_driver(folder), folder + "/cards", names_);
-        for (std::size_t i = 0; i < plans.size(); ++i) {
-            if (plans[i].card != nullptr) {
-                server_.reader(i).insert(*plans[i].card);
-            }
-        }
+        configuration_ = reader_configuration(link_, socket_, names_);
     }
 
     [[nodiscard]] std::string name(std::size_t index) const override {
         return reader_name(names_.at(index), index);
     }
-    [[nodiscard]] Reader& reader(std::size_t index) override { return server_.reader(index); }
+    [[nodiscard]] Reader& reader(std::size_t index) override { return server_->reader(index); }
     [[nodiscard]] DaemonReaders daemon_readers() const override {
         return {[text = configuration_](std::uint16_t) { return text; }, false};
     }
+
+    void prepare() override {
+        // Wherever the driver is, pcscd's configuration can name the link: not every path can be written
+        // there.
+        if (symlink(driver_.c_str(), link_.c_str()) != 0) {
+            throw HostError(fmt::format("cannot make {}: {}", link_, std::strerror(errno)));
+        }
+        server_.emplace(socket_, plans_.size());
+        for (std::size_t i = 0; i < plans_.size(); ++i) {
+            if (plans_[i].card != nullptr) {
+                server_->reader(i).insert(*plans_[i].card);
+            }
+        }
+    }
+
     [[nodiscard]] ConnectionRequest first() const override { return {}; }
-    void start(Keeper& /*keeper*/) override { server_.start(); }
+    void start(Keeper& /*keeper*/) override { server_->start(); }
     void wait_until_open(std::chrono::milliseconds limit,
                          const std::function<void()>& keep_waiting) override {
-        server_.wait_until_open(limit, keep_waiting);
+        server_->wait_until_open(limit, keep_waiting);
     }
     void stop() override {} // the daemon's end is that of its connections
 
 private:
-    ReaderServer server_;
+    const std::vector<RigReaderPlan> plans_;
+    const std::string driver_;
+    const std::string link_;
+    const std::string socket_;
     std::vector<std::string> names_;
     std::string configuration_;
+    std::optional<ReaderServer> server_;
 };
 
 } // namespace

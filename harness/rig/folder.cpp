@@ -53,17 +53,19 @@ std::uint64_t random_number() {
 
 } // namespace
 
-std::string make_rig_folder() {
+std::string rig_folder() {
     static const std::uint64_t token = random_number();
     static const std::string parent = parent_folder();
-    const std::string path = fmt::format("{}/cardrig-{}-{:016x}", parent, getpid(), token);
+    return fmt::format("{}/cardrig-{}-{:016x}", parent, getpid(), token);
+}
+
+void make_rig_folder(const std::string& path) {
     if (mkdir(path.c_str(), 0700) != 0) {
         throw HostError(
             errno == EEXIST
                 ? std::string("there is a rig in this process already: a process can have one at a time")
                 : fmt::format("cannot make the folder {}: {}", path, std::strerror(errno)));
     }
-    return path;
 }
 
 void remove_folder(const std::string& path) {

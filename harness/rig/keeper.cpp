@@ -23,12 +23,12 @@ constexpr std::chrono::milliseconds slice{100};
 } // namespace
 
 Keeper::Keeper(const PcscHost& host, const DaemonReaders& readers, const std::string& folder,
-               UniqueFd listener, const sigset_t& client_mask, const ConnectionRequest& first) {
+               const sigset_t& client_mask, const ConnectionRequest& first) {
     auto [mine, its] = message_pair();
     auto [requests, guardians] = message_pair();
     line_ = std::move(mine);
     guardian_ = std::move(requests);
-    const KeeperPlan plan{{host, readers, folder, listener.get(), guardians.get(), geteuid(), getegid()},
+    const KeeperPlan plan{{host, readers, folder, -1, guardians.get(), geteuid(), getegid()},
                           its.get(),
                           SignalState::current(client_mask)};
     if (first.slots != 0) {
@@ -74,6 +74,12 @@ Message Keeper::receive() {
     }
     note(*message);
     return std::move(*message);
+}
+
+void Keeper::start_daemon(UniqueFd listener) {
+    if (!send_message(line_.get(), {MessageKind::start_daemon, 0, 0, {}, {}}, {listener.get()})) {
+        throw HostError("the rig's keeper process is gone");
+    }
 }
 
 std::string Keeper::wait_for_daemon() {

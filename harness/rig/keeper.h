@@ -24,10 +24,11 @@ struct ConnectionRequest {
 
 class Keeper final {
 public:
-    /// Makes the keeper's process, which owns `folder` from now on, and the daemon that serves `listener`.
+    /// Makes the keeper's process. Nothing of the rig is on the host before: from now on the keeper removes
+    /// `folder`, whatever happens to us, unless it is ended before it has started the daemon.
     /// `client_mask`: signals that clients have blocked. `first`: connections that are requested before the
     /// daemon starts, so that vpcd finds those cards when it looks first.
-    Keeper(const PcscHost& host, const DaemonReaders& readers, const std::string& folder, UniqueFd listener,
+    Keeper(const PcscHost& host, const DaemonReaders& readers, const std::string& folder,
            const sigset_t& client_mask, const ConnectionRequest& first);
     Keeper(const Keeper&) = delete;
     Keeper& operator=(const Keeper&) = delete;
@@ -35,7 +36,9 @@ public:
     /// Ends it, and waits until nothing is left. Threads that wait for connections get an error.
     void end();
 
-    /// Waits for the daemon's start; returns things worth telling the user. Throws HostError.
+    /// Lets the daemon start, which serves `listener`.
+    void start_daemon(UniqueFd listener);
+    /// Waits until it has; returns things worth telling the user. Throws HostError.
     [[nodiscard]] std::string wait_for_daemon();
     /// The daemon answers.
     void ready();

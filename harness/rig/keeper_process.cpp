@@ -51,7 +51,7 @@ enum class ClientPhase { none, running, settling, asked_to_stop, being_killed };
 
 class KeeperProcess final {
 public:
-    explicit KeeperProcess(const KeeperPlan& plan) : plan_(plan) {}
+    explicit KeeperProcess(KeeperPlan plan) : plan_(std::move(plan)) {}
     void run();
 
 private:
@@ -81,7 +81,7 @@ private:
         ino_t number;
     };
 
-    const KeeperPlan& plan_;
+    KeeperPlan plan_;
     std::vector<Socket> sockets_; ///< elsewhere than in the rig's folder
     UniqueFd signals_;
     UniqueFd guardian_line_;
@@ -113,14 +113,21 @@ void KeeperProcess::run() {
     sigaddset(&watched, SIGCHLD);
     sigprocmask(SIG_SETMASK, &watched, nullptr);
     signals_ = UniqueFd(signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK));
-    close_descriptors({signals_.get(), plan_.rig, plan_.daemon.listener, plan_.daemon.requests}, true);
-    if (start_daemon()) {
-        close(plan_.daemon.listener);
-        close(plan_.daemon.requests);
-        serve();
+    close_descriptors({signals_.get(), plan_.rig, plan_.daemon.requests}, true);
+    std::optional<Message> message = receive_message(plan_.rig);
+    if (message && (message->kind != MessageKind::start_daemon || message->files.empty())) {
+        return; // the rig has come to nothing, and removes what it made
     }
-    end_daemon();
-    remove_sockets();
+    if (message) {
+        plan_.daemon.listener = message->files.front().get();
+        if (start_daemon()) {
+            message.reset(); // closed here, it is the daemon's alone
+            close(plan_.daemon.requests);
+            serve();
+        }
+        end_daemon();
+        remove_sockets();
+    }
     remove_folder(plan_.daemon.folder);
 }
 

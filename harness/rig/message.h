@@ -20,6 +20,7 @@ enum class MessageKind : std::int32_t {
     // from the process that becomes the daemon to the guardian
     listen_held, ///< files: what hold_listen() returned
     // from the rig to the keeper
+    start_daemon,  ///< files: the listening socket that it serves
     start_client,  ///< files: the request (launch.h), standard input, output and error
     stop_client,   ///< value: signal to begin with
     kill_client,   ///< and all below it

@@ -23,10 +23,12 @@ public:
     /// PC/SC's name for one.
     [[nodiscard]] virtual std::string name(std::size_t index) const = 0;
     [[nodiscard]] virtual Reader& reader(std::size_t index) = 0;
-    /// For the daemon.
+    /// For the daemon, before anything of it is there.
     [[nodiscard]] virtual DaemonReaders daemon_readers() const = 0;
     /// What has to be asked for before it starts.
     [[nodiscard]] virtual ConnectionRequest first() const = 0;
+    /// In the rig's folder, before the daemon starts. Only then there are readers. Throws HostError.
+    virtual void prepare() = 0;
     /// From now on it has threads.
     virtual void start(Keeper& keeper) = 0;
     /// Until PC/SC clients can see the readers, and the cards that are in from the start. Throws HostError.

@@ -40,6 +40,8 @@ public:
 
     [[nodiscard]] ConnectionRequest first() const override { return first_; }
 
+    void prepare() override {} // it is the daemon that listens
+
     void start(Keeper& keeper) override {
         for (const auto& reader : readers_) {
             reader->start(keeper);

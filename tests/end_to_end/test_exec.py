@@ -7,6 +7,7 @@ import shutil
 import signal
 import stat
 import subprocess
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -386,6 +387,19 @@ def test_nothing_is_left_when_the_rig_is_killed():
         rig.process.kill()
         rig.end()
         rig.assert_nothing_left()
+
+
+def test_nothing_is_left_when_the_rig_is_killed_as_soon_as_something_is_there():
+    words = exec_words("cat")
+    with tempfile.TemporaryDirectory() as folder:  # the test's own name is too long for a socket's path
+        for _ in range(20):
+            with subprocess.Popen(words, stdin=subprocess.PIPE, env={**os.environ, "TMPDIR": folder}) as rig:
+                until = time.monotonic() + LIMIT
+                while not os.listdir(folder):
+                    assert rig.poll() is None and time.monotonic() < until
+                rig.kill()
+            wait_until(lambda: not os.listdir(folder), "the rig's folder is gone")
+        wait_until(lambda: not mentioning(folder), "its processes are gone")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])

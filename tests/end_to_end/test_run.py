@@ -208,6 +208,13 @@ def test_several_effects_at_one_place_are_done_in_order(tmp_path):
     assert moves == [("inserted", "holder"), ("removed", "holder"), ("inserted", "agent")]
 
 
+def test_a_fault_that_cannot_be_done_fails_the_run_and_says_why(tmp_path):
+    path = write_two(tmp_path, "undone", verify(123456), fault="fault: {at: verify passcode before, do: swap card agent}")
+    result = run(path)
+    assert result.returncode == 1, result.stdout + result.stderr
+    assert "'swap card agent' at verify passcode before could not be done: card agent is in reader 2" in result.stdout
+
+
 def test_a_killed_client_is_told_from_one_that_ends(tmp_path):
     killed = "fault: {at: verify passcode after, do: kill-client}"
     client = f"{VERIFY}; exec tail -f {tmp_path}/killed.yaml"

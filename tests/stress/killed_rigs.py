@@ -79,7 +79,8 @@ class World:
     def left(self):
         """What is there of rigs: processes, and anything in the temporary folder."""
         return [*(f"process {pid} ({name})" for pid, name in processes_with(str(self.folder)).items()),
-                *(str(path) for path in self.temporary.rglob("*"))]
+                *(os.path.join(folder, name) for folder, *names in os.walk(self.temporary)  # which may go meanwhile
+                  for name in sum(names, []))]
 
     def remove(self):
         shutil.rmtree(self.folder, ignore_errors=True)
