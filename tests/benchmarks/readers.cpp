@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <random>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
@@ -24,6 +25,14 @@ using harness::ReaderKind;
 
 constexpr const char* renewal = CARDRIG_SOURCE_DIR "/scenarios/in-window.yaml";
 
+/// The same card, and a client that does nothing.
+constexpr const char* idle_scenario = R"(title: Nothing
+shows: what the rig itself takes
+card: {profile: piv-staff, set: {certificates.9A.expires: 30 days, certificates.9C.expires: 30 days}}
+client: {command: ["true"]}
+expect: {exit: success}
+)";
+
 struct Measured {
     std::vector<double> insertion; ///< milliseconds
     std::vector<double> removal;
@@ -32,6 +41,7 @@ struct Measured {
     std::vector<double> start; ///< milliseconds
     std::vector<double> exec;
     std::vector<double> run;
+    std::vector<double> idle_run;
 };
 
 /// Lets some time pass, so that a client really waits, and so that what comes then comes at any moment of
@@ -105,6 +115,8 @@ std::vector<Figure> readers(const Effort& effort) {
     const Folder folder;
     const std::string image = folder.file("card.image");
     harness::write_file(image, staff_card().serialize());
+    const std::string idle = folder.file("idle.yaml");
+    harness::write_file(idle, std::string_view(idle_scenario));
     std::minstd_rand chance(1);
     Measured rig;
     Measured vpcd;
@@ -117,9 +129,13 @@ std::vector<Figure> readers(const Effort& effort) {
                 static_cast<void>(output_of(
                     {effort.command, "exec", "--reader", name, "--card", image, "--", "opensc-tool", "-n"}));
             }));
-            measured.run.push_back(timed([&] {
-                static_cast<void>(output_of({effort.command, "run", "--reader", name, renewal}));
-            }));
+            const auto run = [&](const std::string& scenario) {
+                return timed([&] {
+                    static_cast<void>(output_of({effort.command, "run", "--reader", name, scenario}));
+                });
+            };
+            measured.run.push_back(run(renewal));
+            measured.idle_run.push_back(run(idle));
         }
     }
     const auto at_most = [](double value, Aim::Of of = Aim::Of::value) {
@@ -136,6 +152,8 @@ std::vector<Figure> readers(const Effort& effort) {
         figure("cardrig exec of opensc-tool -n", "ms", rig.exec, vpcd.exec, at_most(120), "all of it"),
         figure("cardrig run of a renewal", "ms", rig.run, vpcd.run, at_most(500),
                "in-window.yaml, all of it"),
+        figure("of that: the rig itself", "ms", rig.idle_run, vpcd.idle_run, std::nullopt,
+               "a client that does nothing"),
     };
 }
 

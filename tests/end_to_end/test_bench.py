@@ -50,6 +50,7 @@ FIGURES = [
     ("readers", "start to a card that clients see", True, False),
     ("readers", "cardrig exec of opensc-tool -n", True, True),
     ("readers", "cardrig run of a renewal", True, True),
+    ("readers", "of that: the rig itself", True, False),
 ]
 
 

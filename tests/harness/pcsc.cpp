@@ -56,6 +56,7 @@ std::string result_name(LONG result) {
         {SCARD_W_UNPOWERED_CARD, "W_UNPOWERED_CARD"},
         {SCARD_W_RESET_CARD, "W_RESET_CARD"},
         {SCARD_W_REMOVED_CARD, "W_REMOVED_CARD"},
+        {SCARD_W_SECURITY_VIOLATION, "W_SECURITY_VIOLATION"},
     };
     const auto found = names.find(result);
     return found != names.end() ? std::string(found->second)

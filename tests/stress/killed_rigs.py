@@ -18,6 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 CARDRIG = os.environ.get("CARDRIG") or str(ROOT / "build/bin/cardrig")
+KIND = os.environ.get("CARDRIG_TEST_READER") or "rig"  # of readers
 LIMIT = 60  # seconds, for whatever is waited for
 
 # What the rig runs: clients at the card, and one that would stay for ever in a session of its own.
@@ -72,7 +73,7 @@ class World:
                        capture_output=True, timeout=LIMIT)
 
     def start(self, client):
-        return subprocess.Popen([CARDRIG, "exec", "--card", self.image, "--", "sh", "-c", client],
+        return subprocess.Popen([CARDRIG, "exec", "--reader", KIND, "--card", self.image, "--", "sh", "-c", client],
                                 env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                 stderr=subprocess.STDOUT, start_new_session=True)
 
