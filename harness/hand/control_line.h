@@ -17,8 +17,8 @@ public:
 
     /// The next whole line, without its newline; empty ones are passed over.
     [[nodiscard]] std::optional<std::string> next() {
-        for (std::size_t end = waiting_.find('\n'); end != std::string::npos && end <= longest_control_line;
-             end = waiting_.find('\n')) {
+        // Where there is no newline, `end` is larger than any line.
+        for (std::size_t end = waiting_.find('\n'); end <= longest_control_line; end = waiting_.find('\n')) {
             std::string line = waiting_.substr(0, end);
             waiting_.erase(0, end + 1);
             if (line.ends_with('\r')) {

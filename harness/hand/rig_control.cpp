@@ -37,6 +37,7 @@ ControlOption control_option(const std::string& value) {
 
 std::vector<HandCard> numbered(const std::vector<std::unique_ptr<RiggedCard>>& cards) {
     std::vector<HandCard> named;
+    named.reserve(cards.size());
     for (const auto& card : cards) {
         named.push_back({std::to_string(named.size() + 1), card.get()});
     }
@@ -45,6 +46,7 @@ std::vector<HandCard> numbered(const std::vector<std::unique_ptr<RiggedCard>>& c
 
 std::vector<HandReader> hand_readers(Rig& rig) {
     std::vector<HandReader> readers;
+    readers.reserve(rig.size());
     for (std::size_t i = 0; i < rig.size(); ++i) {
         readers.push_back({rig.reader_name(i), &rig.reader(i)});
     }

@@ -60,13 +60,14 @@ public:
     void reset() override {}
     Bytes atr() override { return cardrig::apdu::from_hex("3B8B0180F9A0000003080000100048").value(); }
     Answer transmit(ByteView /*command*/) override {
-        reader->remove();
-        reader->insert(*other);
+        Reader& in = *reader;
+        in.remove();
+        in.insert(*other);
         return tl::make_unexpected(NoAnswer::removed);
     }
 
-    Reader* reader = nullptr;
-    ReaderCard* other = nullptr;
+    std::atomic<Reader*> reader = nullptr;
+    std::atomic<ReaderCard*> other = nullptr;
 };
 
 struct Run {
