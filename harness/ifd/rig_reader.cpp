@@ -332,7 +332,6 @@ bool RigReader::handle(const CommandLine& line, const ifd::Request& request) {
             return true;
         }
         job->stay = stay_;
-        job->stay->used = true;
         job->turn = turns_.ask(stay_->card);
         job_ = job;
     }
@@ -411,6 +410,11 @@ RigReader::Result RigReader::run(Job& job, const ifd::Request& request) {
     job.has_turn = turns_.wait(stay.card, job.turn, job.given_up);
     if (!job.has_turn) {
         return {};
+    }
+    {
+        // Not before: a card that another command still holds up is not to be switched off by this reader.
+        const std::lock_guard lock(mutex_);
+        stay.used = true;
     }
     Result result;
     try {

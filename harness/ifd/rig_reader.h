@@ -55,7 +55,7 @@ private:
     struct Stay {
         explicit Stay(ReaderCard& in) : card(in) {}
         ReaderCard& card;
-        bool used = false;     ///< a command of this reader has reached it
+        bool used = false;     ///< a command of this reader has had its turn with it
         int given_up_jobs = 0; ///< that still run: the last of them switches it off
         // Of whoever has the card's turn:
         bool on = false;

@@ -156,6 +156,37 @@ BOOST_AUTO_TEST_CASE(a_reader_that_waits_for_a_card_is_still_told_that_it_left_a
     card.go_on.release();
 }
 
+BOOST_AUTO_TEST_CASE(a_card_that_never_had_its_turn_again_does_not_hold_up_the_next_one) {
+    SlowCard slow;
+    slow.deaf = true;
+    testing::ScriptedCard next;
+    {
+        const DriverRig rig(1, [&](ReaderServer& server) { server.reader(0).insert(slow); });
+        const PollingThread pcscd(rig.driver());
+        rig.settle();
+        Running running(rig.driver());
+        slow.wait_until_running();
+        rig.reader().remove();
+        BOOST_TEST(running.code() == IFD_ICC_NOT_PRESENT);
+        rig.settle();
+        rig.reader().insert(slow);
+        // Its power-up waits for the end of the old command: pcscd has not gone on to wait.
+        BOOST_TEST(!rig.reader().settle(std::chrono::milliseconds(50), {}));
+        rig.reader().unplug();
+        rig.settle();
+        rig.reader().remove();
+        rig.reader().insert(next);
+        rig.reader().plug();
+        BOOST_TEST(rig.reader().settle(ample / 4, {}));
+        auto answer = std::async(std::launch::async, [&rig] { return rig.driver().transmit(command); });
+        BOOST_TEST((answer.wait_for(ample / 4) == std::future_status::ready));
+        slow.go_on.release();
+        BOOST_TEST(answer.get().data == command);
+    }
+    BOOST_TEST(slow.log() == "on begin lost lost lost end off ");
+    BOOST_TEST(next.log == "on off ");
+}
+
 BOOST_AUTO_TEST_CASE(an_unplugged_reader_aborts_the_command_with_a_communication_error) {
     SlowCard card;
     {
