@@ -26,11 +26,12 @@ constexpr auto slice = 50ms;
 /// Those that are over are remembered for whoever asks later, as long as there is room.
 constexpr std::size_t most_planned = 4096;
 
-enum class Course : std::uint8_t { planned, happened, forgotten };
+enum class Course : std::uint8_t { planned, happened, failed, forgotten };
 
 struct Planned {
     Fault fault;
     Course course = Course::planned;
+    std::string failure{};  ///< why it could not be done
     bool abandoned = false; ///< whoever waited for this place does so no more
 };
 
@@ -46,7 +47,7 @@ struct Hand::Parts final : public World {
 
     bool happen(RiggedCard& card, const Fault& fault) override;
     [[nodiscard]] bool happen_to(std::size_t card, const Fault& fault);
-    void happened(std::uint64_t id);
+    void settle(std::uint64_t id, Course course, std::string failure = {});
 
     void keep(const KeepWaiting& keep_waiting) const;
     void do_now(const Effect& effect);
@@ -78,12 +79,15 @@ bool Hand::Parts::happen(RiggedCard& card, const Fault& fault) {
         return false;
     }
     try {
-        return happen_to(*index, fault);
+        const bool befell = happen_to(*index, fault);
+        // Nobody can ask before this, but clients may have seen it already: not left to the card to tell.
+        settle(fault.id, Course::happened);
+        return befell;
     } catch (const RequestError& error) { // as when somebody reaches for a card that is not there
-        trace.add("note", -1,
-                  {{"fault", fault.id},
-                   {"text", fmt::format("'{}' at {} could not be done: {}", fault.effect.text(),
-                                        fault.place.text(), error.what())}});
+        const std::string failure = fmt::format("'{}' at {} could not be done: {}", fault.effect.text(),
+                                                fault.place.text(), error.what());
+        trace.add("note", -1, {{"fault", fault.id}, {"text", failure}});
+        settle(fault.id, Course::failed, failure);
         return false;
     }
 }
@@ -107,10 +111,12 @@ bool Hand::Parts::happen_to(std::size_t card, const Fault& fault) {
     return interrupts(effect.verb) && reader == where;
 }
 
-void Hand::Parts::happened(std::uint64_t id) {
-    const std::scoped_lock lock(state);
-    if (Planned* const planned = find(id)) {
-        planned->course = Course::happened;
+/// What has become of a fault, under the lock; the first who knows it is right.
+void Hand::Parts::settle(std::uint64_t id, Course course, std::string failure) {
+    Planned* const planned = find(id);
+    if (planned != nullptr && planned->course == Course::planned) {
+        planned->course = course;
+        planned->failure = std::move(failure);
         changed.notify_all();
     }
 }
@@ -310,6 +316,13 @@ std::vector<Fault> Hand::pending() const {
     return faults;
 }
 
+std::optional<std::string> Hand::failure(std::uint64_t fault) const {
+    const std::scoped_lock lock(parts_->state);
+    const Planned* const planned = parts_->find(fault);
+    return planned != nullptr && planned->course == Course::failed ? std::optional(planned->failure)
+                                                                   : std::nullopt;
+}
+
 bool Hand::wait(std::uint64_t fault, std::chrono::milliseconds limit, const KeepWaiting& keep_waiting) const {
     const auto until = Clock::now() + limit;
     std::unique_lock lock(parts_->state);
@@ -320,6 +333,9 @@ bool Hand::wait(std::uint64_t fault, std::chrono::milliseconds limit, const Keep
         }
         if (planned->course == Course::forgotten) {
             throw RequestError(fmt::format("fault {} was forgotten", fault));
+        }
+        if (planned->course == Course::failed) {
+            throw RequestError(fmt::format("fault {}: {}", fault, planned->failure));
         }
         if (planned->course == Course::happened || Clock::now() >= until) {
             return planned->course == Course::happened;
@@ -357,7 +373,10 @@ bool Hand::wait(const Place& place, std::chrono::milliseconds limit, const KeepW
 Hand::Hand(HandOptions options, Trace& trace) : parts_(std::make_unique<Parts>(std::move(options), trace)) {
     for (const HandCard& card : parts_->options.cards) {
         card.card->set_world(parts_.get());
-        card.card->set_on_fault([parts = parts_.get()](const Fault& fault) { parts->happened(fault.id); });
+        card.card->set_on_fault([parts = parts_.get()](const Fault& fault) {
+            const std::scoped_lock lock(parts->state);
+            parts->settle(fault.id, Course::happened);
+        });
     }
 }
 
@@ -392,10 +411,14 @@ nlohmann::json Hand::status() const {
     }
     for (const Planned& planned : parts_->plan) {
         if (planned.course != Course::forgotten && !planned.abandoned) {
-            faults.push_back({{"fault", planned.fault.id},
-                              {"at", planned.fault.place.text()},
-                              {"do", planned.fault.effect.text()},
-                              {"happened", planned.course == Course::happened}});
+            nlohmann::json shown{{"fault", planned.fault.id},
+                                 {"at", planned.fault.place.text()},
+                                 {"do", planned.fault.effect.text()},
+                                 {"happened", planned.course == Course::happened}};
+            if (planned.course == Course::failed) {
+                shown["failed"] = planned.failure;
+            }
+            faults.push_back(std::move(shown));
         }
     }
     return {{"readers", std::move(readers)}, {"cards", std::move(cards)}, {"faults", std::move(faults)}};

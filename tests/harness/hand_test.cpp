@@ -8,6 +8,7 @@
 #include <future>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -368,10 +369,33 @@ BOOST_AUTO_TEST_CASE(a_client_is_killed_at_a_place) {
 
 BOOST_AUTO_TEST_CASE(a_fault_that_finds_nothing_to_move_is_noted_and_the_command_goes_on) {
     Fixture rig;
-    rig.plan("remove reader 2", "verify passcode before");
+    const std::uint64_t id = rig.plan("remove reader 2", "verify passcode before");
+    BOOST_TEST(!rig.hand->failure(id));
     BOOST_TEST(rig.status(wrong_passcode) == "63C2");
     BOOST_TEST(mentions(rig.notes(), "'remove reader 2' at verify passcode"));
     BOOST_TEST(mentions(rig.notes(), "no card is in reader 2"));
+    BOOST_TEST(rig.hand->failure(id).value_or("") == rig.notes());
+    BOOST_CHECK_EXCEPTION(static_cast<void>(rig.hand->wait(id, limit)), RequestError,
+                          [](const auto& error) { return mentions(error.what(), "no card is in reader 2"); });
+    const auto fault = rig.hand->status().at("faults").at(0);
+    BOOST_TEST(fault.at("happened") == false);
+    BOOST_TEST(fault.at("failed") == rig.notes());
+    BOOST_TEST(rig.hand->pending().empty());
+}
+
+/// A client hears of it from the reader, before the card comes to tell anybody.
+BOOST_AUTO_TEST_CASE(what_moved_has_happened_when_a_client_can_see_it) {
+    Fixture rig;
+    const std::uint64_t id = rig.plan("remove", "verify passcode before");
+    std::optional<bool> happened;
+    rig.trace.set_listener([&](const TraceEvent& event) {
+        if (event.kind == "apdu") {
+            happened = rig.hand->wait(id, 0ms);
+        }
+    });
+    BOOST_TEST(rig.status(wrong_passcode) == "none");
+    BOOST_TEST(happened.value_or(false));
+    rig.trace.set_listener({});
 }
 
 BOOST_AUTO_TEST_CASE(plans_that_name_what_is_not_there_are_refused) {
