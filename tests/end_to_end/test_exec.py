@@ -399,15 +399,17 @@ def test_nothing_is_left_when_the_rig_is_killed():
         rig.assert_nothing_left()
 
 
-def test_nothing_is_left_when_the_rig_is_killed_as_soon_as_something_is_there():
+@pytest.mark.parametrize("whole_group", [False, True])
+def test_nothing_is_left_when_the_rig_is_killed_as_soon_as_something_is_there(whole_group):
     words = exec_words("cat")
     with tempfile.TemporaryDirectory() as folder:  # the test's own name is too long for a socket's path
         for _ in range(20):
-            with subprocess.Popen(words, stdin=subprocess.PIPE, env={**os.environ, "TMPDIR": folder}) as rig:
+            with subprocess.Popen(words, stdin=subprocess.PIPE, env={**os.environ, "TMPDIR": folder},
+                                  start_new_session=True) as rig:
                 until = time.monotonic() + LIMIT
                 while not os.listdir(folder):
                     assert rig.poll() is None and time.monotonic() < until
-                rig.kill()
+                os.killpg(rig.pid, signal.SIGKILL) if whole_group else rig.kill()
             wait_until(lambda: not os.listdir(folder), "the rig's folder is gone")
         wait_until(lambda: not mentioning(folder), "its processes are gone")
 
