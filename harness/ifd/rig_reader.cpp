@@ -47,6 +47,10 @@ void RigReader::insert(ReaderCard& card) {
 
 void RigReader::remove() {
     std::unique_lock lock(mutex_);
+    take_out(lock);
+}
+
+void RigReader::take_out(std::unique_lock<std::mutex>& lock) {
     const StayPtr stay = std::exchange(stay_, nullptr);
     if (!stay) {
         return;
@@ -376,11 +380,14 @@ std::optional<RigReader::Result> RigReader::answer_without_card(Ask ask) const {
 
 /// Answers, unless somebody else did: false then.
 bool RigReader::finish(Job& job, const Result& result, const CommandLine& line, Ask ask) {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     if (result.error && !error_) {
         error_ = result.error;
     }
     if (job.given_up) {
+        if (result.left && stay_ == job.stay) {
+            take_out(lock); // by itself, which is no less true where nobody waits for the answer
+        }
         return false;
     }
     job_.reset();

@@ -121,6 +121,7 @@ private:
     [[nodiscard]] bool wait_for(std::chrono::steady_clock::time_point deadline,
                                 const std::function<void()>& keep_waiting,
                                 const std::function<bool()>& reached);
+    void take_out(std::unique_lock<std::mutex>& lock);
     void take_power(const StayPtr& stay, ifd::Outcome why, std::unique_lock<std::mutex>& lock);
     void note();
     [[nodiscard]] News news() const;

@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <fcntl.h>
@@ -77,6 +78,21 @@ private:
     std::optional<Clock::time_point> kill_at_;
 };
 
+/// The user's settings are for the system's daemon: PCSCLITE_FILTER_* would rename the rig's readers, or hide
+/// them.
+void forget_pcsclite_settings() {
+    std::vector<std::string> names;
+    for (char** entry = environ; *entry != nullptr; ++entry) {
+        const std::string_view text(*entry);
+        if (text.starts_with("PCSCLITE_")) {
+            names.emplace_back(text.substr(0, text.find('=')));
+        }
+    }
+    for (const std::string& name : names) {
+        unsetenv(name.c_str());
+    }
+}
+
 /// reader.conf(5)
 void Guardian::write_configuration() const {
     const std::string path = plan_.folder + "/readers/cardrig";
@@ -115,6 +131,7 @@ void Guardian::become_daemon(int failure, int hold) const {
     dup2(log, STDERR_FILENO);
     dup2(listener, first_listen_fd);
     syscall(SYS_close_range, first_listen_fd + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+    forget_pcsclite_settings();
     setenv("LISTEN_FDS", "1", 1);
     setenv("LISTEN_PID", fmt::format("{}", getpid()).c_str(), 1);
     const std::string readers = plan_.folder + "/readers";

@@ -41,6 +41,9 @@ Keeper::Keeper(const PcscHost& host, const DaemonReaders& readers, const std::st
     if (process_ == 0) {
         keep(plan);
     }
+    // It does so itself; here, too, so that it is done before there is anything for it to clean up: whoever
+    // kills our whole group must not take it along.
+    setpgid(process_, process_);
 }
 
 Keeper::~Keeper() {

@@ -134,6 +134,16 @@ def test_commands_and_answers_of_extended_length_pass_whole(tmp_path):
     assert long in trace.read_text()
 
 
+def test_the_users_settings_of_pcsclite_are_not_the_private_daemons():
+    # pcscd(8): the one would have it ignore the readers, the other call them something else.
+    script = f'"{OPENSC_TOOL}" -l; "{OPENSC_TOOL}" -r "$CARDRIG_READER" -a'
+    ignored = " ".join(word for word in reader_name().split() if word.isalpha())
+    got = run_exec("sh", "-c", script, env={**os.environ, "PCSCLITE_FILTER_IGNORE_READER_NAMES": ignored,
+                                            "PCSCLITE_FILTER_EXTEND_READER_NAMES": " on my desk"})
+    assert got.returncode == 0, got.stderr
+    assert f"{reader_name()}\n" in got.stdout and "desk" not in got.stdout
+
+
 @pytest.mark.parametrize("status", [0, 1, 2, 77, 125, 255])
 def test_the_commands_own_status_is_given_back(status):
     assert run_exec("sh", "-c", f"exit {status}").returncode == status
@@ -389,15 +399,17 @@ def test_nothing_is_left_when_the_rig_is_killed():
         rig.assert_nothing_left()
 
 
-def test_nothing_is_left_when_the_rig_is_killed_as_soon_as_something_is_there():
+@pytest.mark.parametrize("whole_group", [False, True])
+def test_nothing_is_left_when_the_rig_is_killed_as_soon_as_something_is_there(whole_group):
     words = exec_words("cat")
     with tempfile.TemporaryDirectory() as folder:  # the test's own name is too long for a socket's path
         for _ in range(20):
-            with subprocess.Popen(words, stdin=subprocess.PIPE, env={**os.environ, "TMPDIR": folder}) as rig:
+            with subprocess.Popen(words, stdin=subprocess.PIPE, env={**os.environ, "TMPDIR": folder},
+                                  start_new_session=True) as rig:
                 until = time.monotonic() + LIMIT
                 while not os.listdir(folder):
                     assert rig.poll() is None and time.monotonic() < until
-                rig.kill()
+                os.killpg(rig.pid, signal.SIGKILL) if whole_group else rig.kill()
             wait_until(lambda: not os.listdir(folder), "the rig's folder is gone")
         wait_until(lambda: not mentioning(folder), "its processes are gone")
 

@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from rig_processes import need, reader_name, run_exec
+from rig_processes import CARDRIG, need, reader_name, run_exec
 
 CLIENT = r"""
 import json
@@ -84,3 +84,24 @@ def test_the_longest_commands_reach_the_card(found):
     result, answer = found["long"]
     assert result == 0 and len(answer) == 2
     assert found["too long"] != 0
+
+
+# By a client that connects to the reader alone, after its card has gone.
+DIRECT_CLIENT = r"""
+import json, subprocess, sys
+from smartcard.scard import *
+subprocess.run([sys.argv[1], "hand", "remove"], check=True, stdout=subprocess.DEVNULL)
+context = SCardEstablishContext(SCARD_SCOPE_SYSTEM)[1]
+reader = SCardListReaders(context, [])[1][0]
+result, card, protocol = SCardConnect(context, reader, SCARD_SHARE_DIRECT, 0)
+assert result == 0, SCardGetErrorMessage(result)
+print(json.dumps([SCardGetAttrib(card, a) for a in
+                  (SCARD_ATTR_ATR_STRING, SCARD_ATTR_ICC_PRESENCE, SCARD_ATTR_ICC_INTERFACE_STATUS)]))
+"""
+
+
+def test_an_empty_reader_has_no_atr_of_the_card_that_was_in_it():
+    run = run_exec("/usr/bin/python3", "-c", DIRECT_CLIENT, CARDRIG, options=("--control",), kind="rig")
+    assert run.returncode == 0, run.stderr + "\nis the package python3-pyscard installed?"
+    (_, atr), (_, presence), (_, contacts) = json.loads(run.stdout)
+    assert (atr, presence, contacts) == ([], [0], [0])

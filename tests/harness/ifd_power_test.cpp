@@ -193,6 +193,29 @@ BOOST_AUTO_TEST_CASE(the_reader_tells_what_it_is) {
     BOOST_TEST(driver.capability(0x12345678).code == IFD_ERROR_TAG);
 }
 
+BOOST_AUTO_TEST_CASE(a_reader_whose_card_is_gone_has_no_atr) {
+    for (const bool pulled_out : {false, true}) {
+        WithCard with;
+        const testing::PollingThread pcscd(with.driver());
+        with.rig.settle();
+        BOOST_TEST(with.driver().capability(SCARD_ATTR_ATR_STRING).data == (Bytes{0x3B, 0x00}));
+        if (pulled_out) {
+            with.rig.reader().unplug();
+        } else {
+            with.rig.reader().remove();
+        }
+        with.rig.settle();
+        BOOST_TEST(with.driver().capability(SCARD_ATTR_ATR_STRING).data.empty());
+        BOOST_TEST(with.driver().capability(SCARD_ATTR_ICC_PRESENCE).data == Bytes{0});
+        BOOST_TEST(with.driver().capability(SCARD_ATTR_ICC_INTERFACE_STATUS).data == Bytes{0});
+        BOOST_TEST(with.driver().protocol(SCARD_PROTOCOL_T0) == IFD_COMMUNICATION_ERROR);
+        with.rig.reader().plug();
+        with.rig.reader().insert(with.card);
+        with.rig.settle();
+        BOOST_TEST(with.driver().capability(SCARD_ATTR_ATR_STRING).data == (Bytes{0x3B, 0x00}));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(part_10_offers_properties_and_no_pin_pad) {
     WithCard with;
     const auto features = with.driver().control(CM_IOCTL_GET_FEATURE_REQUEST);

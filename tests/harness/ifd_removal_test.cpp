@@ -205,6 +205,47 @@ BOOST_AUTO_TEST_CASE(an_unplugged_reader_aborts_the_command_with_a_communication
     BOOST_TEST(card.log() == "on begin lost end off on off ");
 }
 
+BOOST_AUTO_TEST_CASE(a_card_that_leaves_or_throws_in_a_reader_that_was_pulled_out_is_not_in_it_again) {
+    for (const bool throws : {false, true}) {
+        for (const bool plugged_before : {false, true}) {
+            testing::ScriptedCard card;
+            std::promise<void> runs;
+            std::promise<void> go_on;
+            card.answer = [&](ByteView) -> Answer {
+                runs.set_value();
+                go_on.get_future().wait();
+                if (throws) {
+                    throw std::runtime_error("out of order");
+                }
+                return tl::make_unexpected(NoAnswer::removed);
+            };
+            const DriverRig rig(1, [&](ReaderServer& server) { server.reader(0).insert(card); });
+            const PollingThread pcscd(rig.driver());
+            rig.settle();
+            Running running(rig.driver());
+            runs.get_future().wait();
+            rig.reader().unplug();
+            BOOST_TEST(running.code() == IFD_COMMUNICATION_ERROR);
+            rig.settle();
+            if (plugged_before) {
+                rig.reader().plug();
+                // Its power-up waits for the command.
+                BOOST_TEST(!rig.reader().settle(std::chrono::milliseconds(50), {}));
+            }
+            go_on.set_value();
+            const auto deadline = std::chrono::steady_clock::now() + ample;
+            while (rig.reader().card() != nullptr && std::chrono::steady_clock::now() < deadline) {
+                std::this_thread::yield();
+            }
+            rig.reader().plug();
+            rig.settle();
+            BOOST_TEST(rig.reader().card() == nullptr);
+            BOOST_TEST(pcscd.seen().back().presence == IFD_ICC_NOT_PRESENT);
+            BOOST_TEST(static_cast<bool>(rig.reader().error()) == throws);
+        }
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_card_exchanged_in_an_unplugged_reader_leaves_the_next_one_alone) {
     SlowCard slow;
     slow.deaf = true;

@@ -160,7 +160,11 @@ void Channel::take_transition() {
     if (!transition) {
         rig_is_gone_ = true;
         latch_ = Presence::unplugged;
+        forget_atr();
         return;
+    }
+    if (transition->presence != Presence::present) {
+        forget_atr();
     }
     latch_ = transition->presence;
     number_ = transition->number;
@@ -208,11 +212,23 @@ void Channel::close() {
     shutdown(events_.get(), SHUT_RDWR);
 }
 
+/// Whatever was in is out, or without power.
+void Channel::forget_atr() {
+    const std::lock_guard lock(atr_mutex_);
+    atr_.clear();
+    ++forgotten_;
+}
+
 Channel::Answer Channel::power_up(Ask how, std::span<std::uint8_t> buffer) {
+    std::uint64_t before = 0;
+    {
+        const std::lock_guard lock(atr_mutex_);
+        before = forgotten_;
+    }
     const Answer answer = ask(how, {}, buffer);
     const std::lock_guard lock(atr_mutex_);
     atr_.clear();
-    if (answer.outcome == Outcome::done && answer.fits) {
+    if (answer.outcome == Outcome::done && answer.fits && forgotten_ == before) {
         const auto atr = buffer.first(answer.size);
         atr_.assign(atr.begin(), atr.end());
     }

@@ -54,6 +54,7 @@ public:
 private:
     Channel(UniqueFd commands, UniqueFd events, UniqueFd wakeup, Transition first);
     void take_transition();
+    void forget_atr();
     void acknowledge();
 
     UniqueFd commands_;
@@ -71,6 +72,7 @@ private:
 
     mutable std::mutex atr_mutex_;
     Bytes atr_;
+    std::uint64_t forgotten_ = 0; ///< so many times a transition took it away
 };
 
 } // namespace cardrig::harness::ifd
