@@ -50,7 +50,9 @@ struct Hand::Parts final : public World {
     void settle(std::uint64_t id, Course course, std::string failure = {});
 
     void keep(const KeepWaiting& keep_waiting) const;
-    void do_now(const Effect& effect);
+    void do_now(const Effect& effect, Clock::time_point until, const KeepWaiting& keep_waiting);
+    void when_idle(const Effect& effect, Clock::time_point until, const KeepWaiting& keep_waiting,
+                   const std::function<bool(std::chrono::milliseconds)>& attempt) const;
     void kill_client() const;
     void move_now(const Effect& effect, Clock::time_point until, const KeepWaiting& keep_waiting);
     [[nodiscard]] std::unique_lock<std::timed_mutex> turn(Clock::time_point until,
@@ -173,8 +175,20 @@ void Hand::Parts::kill_client() const {
     options.kill_client();
 }
 
+/// Waits for a command that runs.
+void Hand::Parts::when_idle(const Effect& effect, Clock::time_point until, const KeepWaiting& keep_waiting,
+                            const std::function<bool(std::chrono::milliseconds)>& attempt) const {
+    while (!attempt(std::min<std::chrono::milliseconds>(slice, left_until(until)))) {
+        keep(keep_waiting);
+        if (Clock::now() >= until) {
+            throw NotInTime(
+                fmt::format("'{}' was not done: a command of the card still runs", effect.text()));
+        }
+    }
+}
+
 /// What no client waits for, and no other move is in the way of.
-void Hand::Parts::do_now(const Effect& effect) {
+void Hand::Parts::do_now(const Effect& effect, Clock::time_point until, const KeepWaiting& keep_waiting) {
     if (effect.verb == Verb::kill_client) {
         kill_client();
         return;
@@ -185,11 +199,12 @@ void Hand::Parts::do_now(const Effect& effect) {
         card = options.cards[moves.card_meant(effect, std::nullopt)].card;
     }
     if (effect.verb == Verb::fill_memory) {
-        card->fill_memory(effect.count);
+        when_idle(effect, until, keep_waiting,
+                  [&](auto limit) { return card->fill_memory(effect.count, limit); });
     } else if (effect.verb == Verb::cut_power) {
         card->lose_power();
-    } else if (card->powered()) { // else there is nothing that a reset could make it forget
-        card->reset();
+    } else {
+        when_idle(effect, until, keep_waiting, [&](auto limit) { return card->reset_powered(limit); });
     }
 }
 
@@ -225,7 +240,7 @@ std::string Hand::act(const Effect& effect, std::chrono::milliseconds limit,
         const auto turn = parts_->turn(until, keep_waiting);
         parts_->move_now(relaxed.effect, until, keep_waiting);
     } else {
-        parts_->do_now(relaxed.effect);
+        parts_->do_now(relaxed.effect, until, keep_waiting);
     }
     return relaxed.notice;
 }

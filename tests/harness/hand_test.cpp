@@ -518,6 +518,33 @@ BOOST_AUTO_TEST_CASE(a_card_is_moved_and_looked_at_while_its_command_waits) {
     BOOST_TEST(command.get() == "none");
 }
 
+BOOST_AUTO_TEST_CASE(what_waits_for_a_command_waits_so_long_and_no_longer) {
+    Fixture rig;
+    const std::uint64_t begun = rig.plan("wait", "any before");
+    rig.act("delay 30 minutes");
+    auto command = std::async(std::launch::async, [&] { return rig.status(select_piv); });
+    BOOST_TEST(rig.hand->wait(begun, limit));
+    for (const char* const effect : {"reset", "fill-memory leaving 100 bytes"}) {
+        BOOST_CHECK_THROW(rig.hand->act(Effect::parse(effect).value(), 30ms), NotInTime);
+        struct Enough {};
+        BOOST_CHECK_THROW(rig.hand->act(Effect::parse(effect).value(), limit, [] { throw Enough{}; }),
+                          Enough);
+    }
+    rig.act("remove");
+    BOOST_TEST(command.get() == "none");
+}
+
+BOOST_AUTO_TEST_CASE(a_reset_by_hand_gives_nobody_power) {
+    Fixture rig;
+    rig.act("cut-power");
+    rig.act("reset");
+    BOOST_TEST(!rig.cards[0].powered());
+    BOOST_TEST(rig.cards[0].reset_powered(limit)); // decided by the card, whatever was known before
+    BOOST_TEST(!rig.cards[0].powered());
+    rig.cards[0].reset(); // by its reader
+    BOOST_TEST(rig.cards[0].powered());
+}
+
 BOOST_AUTO_TEST_CASE(the_status_tells_where_everything_is) {
     Fixture rig;
     const std::uint64_t id = rig.plan("remove", "verify passcode before");
