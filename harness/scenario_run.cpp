@@ -155,7 +155,7 @@ HandOptions ScenarioRunner::hand_options() {
     options.cards = cards_.for_hand();
     options.kind = options_.kind;
     options.kill_client = [this] { rig_.kill_client(); };
-    options.keep_waiting = [this] { rig_.check(); };
+    options.keep_waiting = [this] { rig_.check_host(); };
     return options;
 }
 
@@ -208,7 +208,7 @@ void ScenarioRunner::act_out() {
 void ScenarioRunner::move(const Effect& effect, const std::string& place) {
     power_cut_ |= cuts_first(effect, "");
     try {
-        add_notice(hand_.act(effect));
+        add_notice(hand_.act(effect, settling_limit, [this] { rig_.check(); }));
     } catch (const RequestError& error) {
         throw RequestError(fmt::format("{}: {}", place, error.what()));
     } catch (const HostError& error) {
