@@ -60,18 +60,21 @@ void check_images(const ExecCardsRequest& request) {
 ExecCards::ExecCards(ExecCardsRequest request, Trace& trace)
     : request_(std::move(request)), reader_count_(count_readers(request_)) {
     check_images(request_);
-    for (const std::vector<std::string>& origins : {request_.cards, request_.spares}) {
-        for (const std::string& origin : origins) {
-            make(origin, trace);
-        }
+    for (const std::string& origin : request_.cards) {
+        make(origin, static_cast<int>(cards_.size()), trace);
+    }
+    for (const std::string& origin : request_.spares) {
+        make(origin, -1, trace);
     }
 }
 
-void ExecCards::make(const std::string& origin, Trace& trace) {
+void ExecCards::make(const std::string& origin, int reader, Trace& trace) {
     MakeOptions options;
     options.now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-    cards_.push_back(std::make_unique<RiggedCard>(static_cast<int>(cards_.size()), open_card(origin, options),
-                                                  request_.seed, trace));
+    const bool one_of_many = request_.cards.size() + request_.spares.size() > 1;
+    cards_.push_back(
+        std::make_unique<RiggedCard>(reader, open_card(origin, options), request_.seed, trace,
+                                     one_of_many ? std::to_string(cards_.size() + 1) : std::string()));
 }
 
 std::vector<RigReaderPlan> ExecCards::readers() const {

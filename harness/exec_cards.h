@@ -37,7 +37,7 @@ public:
     void save() const;
 
 private:
-    void make(const std::string& origin, Trace& trace);
+    void make(const std::string& origin, int reader, Trace& trace);
 
     ExecCardsRequest request_;
     std::size_t reader_count_ = 0;

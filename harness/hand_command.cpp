@@ -25,11 +25,14 @@ namespace {
 
 using namespace std::chrono_literals;
 using nlohmann::json;
+using Asked = ControlRequest::Asked;
 
 constexpr const char* variable = "CARDRIG_CONTROL";
 /// For the rig to answer, beyond what it waits for on our behalf.
 constexpr std::chrono::milliseconds time_to_answer = 30s;
 constexpr std::chrono::milliseconds usual_limit = 60s;
+/// For a rig that is about to start.
+constexpr std::chrono::milliseconds usual_limit_of_rig = 10s;
 
 struct HandCommand {
     std::vector<std::string> words;
@@ -80,10 +83,15 @@ ControlRequest first_request(const HandCommand& command) {
         }
         request["at"] = command.at;
     }
-    if (command.limit && !command.wait) {
+    ControlRequest first = checked(request);
+    const bool takes_time =
+        first.asked == Asked::wait || (first.asked == Asked::act && !first.at.has_value());
+    // With --socket it may be meant for the rig to come, and nothing else.
+    if (command.limit && !command.wait && (takes_time || command.socket.empty())) {
         request["limit"] = *command.limit;
+        first = checked(request);
     }
-    return checked(request);
+    return first;
 }
 
 ControlRequest request_to_wait(const HandCommand& command, const json& planned) {
@@ -92,6 +100,10 @@ ControlRequest request_to_wait(const HandCommand& command, const json& planned) 
         request["limit"] = *command.limit;
     }
     return checked(request);
+}
+
+std::chrono::milliseconds milliseconds(double seconds) {
+    return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
 }
 
 std::string socket_path(const HandCommand& command) {
@@ -105,6 +117,12 @@ std::string socket_path(const HandCommand& command) {
                         variable));
     }
     return path;
+}
+
+/// CARDRIG_CONTROL is told when the socket is there; whoever chooses its place may be quicker than the rig.
+ControlClient connect(const HandCommand& command) {
+    const auto limit = command.limit ? milliseconds(*command.limit) : usual_limit_of_rig;
+    return ControlClient(socket_path(command), command.socket.empty() ? 0ms : limit);
 }
 
 // --- for people
@@ -191,7 +209,7 @@ int report(const HandCommand& command, const ControlRequest& request, const json
     if (answer.contains("notice")) {
         fmt::print(stderr, "cardrig hand: {}\n", field(answer, "notice"));
     }
-    if (request.asked == ControlRequest::Asked::status) {
+    if (request.asked == Asked::status) {
         print_status(answer);
     } else if (answer.contains("fault")) {
         fmt::print("{}\n", field(answer, "fault"));
@@ -207,13 +225,11 @@ int hand(const HandCommand& command) {
         throw RequestError("--wait waits for what is planned with --at");
     }
     const std::chrono::milliseconds limit =
-        (command.limit ? std::chrono::milliseconds(static_cast<std::int64_t>(*command.limit * 1000))
-                       : usual_limit) +
-        time_to_answer;
-    ControlClient client(socket_path(command));
+        (command.limit ? milliseconds(*command.limit) : usual_limit) + time_to_answer;
+    ControlClient client = connect(command);
     const json answer = client.ask(request, limit);
     const int status = report(command, request, answer);
-    if (status != 0 || !command.wait || request.asked != ControlRequest::Asked::act) {
+    if (status != 0 || !command.wait || request.asked != Asked::act) {
         return status;
     }
     std::fflush(stdout); // the number is there while it is waited for
@@ -248,8 +264,10 @@ void add_hand_command(CLI::App& app, int& status) {
         ->check(not_empty());
     command->add_flag("--wait", options->wait, "With --at: return when it has happened");
     command
-        ->add_option("--limit", options->limit,
-                     "So long at most (a move, 10; waiting, 60); status 1 when it is over")
+        ->add_option(
+            "--limit", options->limit,
+            "So long at most (a move, 10; waiting, 60); status 1 when it is over. With --socket also for the "
+            "rig to start (10); status 3 then")
         ->type_name("SECONDS")
         ->check(seconds());
     command->add_option("--socket", options->socket, "The rig's control socket, in place of CARDRIG_CONTROL")

@@ -38,10 +38,15 @@ private:
     const std::scoped_lock<std::recursive_mutex> lock_;
 };
 
-RiggedCard::RiggedCard(int index, emulator::CardImage image, std::optional<std::uint64_t> seed, Trace& trace)
-    : parts_(std::make_unique<Parts>(*this, index, std::move(image), seed, trace)) {}
+RiggedCard::RiggedCard(int reader, emulator::CardImage image, std::optional<std::uint64_t> seed, Trace& trace,
+                       std::string name)
+    : parts_(std::make_unique<Parts>(*this, reader, std::move(image), seed, trace, std::move(name))) {}
 
 RiggedCard::~RiggedCard() = default;
+
+void RiggedCard::set_reader(int index) {
+    parts_->next_reader = index;
+}
 
 void RiggedCard::set_world(World* world) {
     const std::scoped_lock lock(parts_->callbacks_mutex);
@@ -84,6 +89,7 @@ void RiggedCard::fill_memory(std::uint32_t leaving) {
 void RiggedCard::power_on() {
     Entry entry(*parts_);
     entry.alone();
+    parts_->reader = parts_->next_reader;
     parts_->start();
 }
 

@@ -43,10 +43,16 @@ struct Mute {
 /// name; `insert`, `plug` and `kill-client` do nothing.
 class RiggedCard final : public ReaderCard {
 public:
-    /// `index` is the reader's, for the trace, which outlives the card. With a seed, keys and random numbers
-    /// are reproducible.
-    RiggedCard(int index, emulator::CardImage image, std::optional<std::uint64_t> seed, Trace& trace);
+    /// In the trace, which outlives the card, its events bear the index of its reader, `reader` at first (-1:
+    /// it is in none yet), and its `name`, which is empty where nobody has to be told which card is meant.
+    /// With a seed, keys and random numbers are reproducible.
+    RiggedCard(int reader, emulator::CardImage image, std::optional<std::uint64_t> seed, Trace& trace,
+               std::string name = {});
     ~RiggedCard() override;
+
+    /// For whoever puts it into a reader, before it is powered on there: what it does is that reader's from
+    /// its next power-on on. From any thread, also while a command runs.
+    void set_reader(int index);
 
     /// Whom it turns to for faults that move something; none: nullptr. When it returns, the former one is
     /// called no more. Not from within World::happen() or an on_fault function.

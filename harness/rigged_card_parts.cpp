@@ -67,11 +67,12 @@ private:
 
 } // namespace
 
-RiggedCard::Parts::Parts(RiggedCard& owner, int reader, emulator::CardImage image,
-                         std::optional<std::uint64_t> seed, Trace& events)
-    : self(owner), index(reader), config(std::move(image.config)),
+RiggedCard::Parts::Parts(RiggedCard& owner, int first_reader, emulator::CardImage image,
+                         std::optional<std::uint64_t> seed, Trace& events, std::string shown_name)
+    : self(owner), config(std::move(image.config)),
       memory(config.geometry, std::move(image.memory), std::move(image.weak)), nvm(memory), crypto(seed),
-      entropy(crypto), keys(key_source(seed)), trace(events) {
+      entropy(crypto), keys(key_source(seed)), trace(events), name(std::move(shown_name)),
+      next_reader(first_reader), reader(first_reader) {
     nvm.set_observer([this](std::uint64_t write, std::uint32_t offset, ByteView bytes) {
         on_write(write, offset, bytes.size());
     });
@@ -105,7 +106,7 @@ void RiggedCard::Parts::settle() {
 
 void RiggedCard::Parts::lose_volatile() {
     if (card) {
-        trace.add("power", index, {{"event", "off"}});
+        trace_event("power", {{"event", "off"}});
     }
     alive = false;
     card.reset();
@@ -160,7 +161,7 @@ bool RiggedCard::Parts::start_once(By by) {
         mute = Mute{course.cut, trouble};
         fields["mute"] = trouble;
     }
-    trace.add("power", index, std::move(fields));
+    trace_event("power", std::move(fields));
     tell();
     if (card && fill_later) {
         fill(*std::exchange(fill_later, std::nullopt));
@@ -176,7 +177,7 @@ void RiggedCard::Parts::reset() {
         return;
     }
     course = {};
-    trace.add("power", index, {{"event", "reset"}});
+    trace_event("power", {{"event", "reset"}});
     reset_card();
     trace_faults();
     if (is_out()) {
@@ -202,7 +203,7 @@ NoAnswer RiggedCard::Parts::go_out() {
     // Else the world tells what became of the reader.
     const std::scoped_lock lock(callbacks_mutex);
     if (why == NoAnswer::removed && world == nullptr) {
-        trace.add("reader", index, {{"event", "removed"}});
+        trace_event("reader", {{"event", "removed"}});
     }
     return why;
 }
@@ -220,7 +221,7 @@ bool RiggedCard::Parts::befalls_this(const Fault& fault) {
 
 void RiggedCard::Parts::on_write(std::uint64_t write, std::uint32_t offset, std::size_t length) {
     if (trace.wanted()) {
-        trace.add("memory-write", index, {{"write", write}, {"offset", offset}, {"length", length}});
+        trace_event("memory-write", {{"write", write}, {"offset", offset}, {"length", length}});
     }
     if (nvm.failing()) {
         return; // it is this write that the power's failing cuts
@@ -310,9 +311,16 @@ void RiggedCard::Parts::befall_all(Exchange& exchange, const std::vector<Fault>&
     }
 }
 
+void RiggedCard::Parts::trace_event(const char* kind, nlohmann::json fields) {
+    if (!name.empty()) {
+        fields["card"] = name;
+    }
+    trace.add(kind, reader, std::move(fields));
+}
+
 void RiggedCard::Parts::trace_faults() {
     for (const Fault& fault : course.happened) {
-        trace.add("fault", index, {{"place", fault.place.text()}, {"effect", fault.effect.text()}});
+        trace_event("fault", {{"place", fault.place.text()}, {"effect", fault.effect.text()}});
     }
 }
 
@@ -392,7 +400,7 @@ void RiggedCard::Parts::trace_exchange(const Exchange& exchange, double millisec
             event["meaning"] = apdu::describe(*status);
         }
     }
-    trace.add("apdu", index, std::move(event));
+    trace_event("apdu", std::move(event));
 }
 
 Answer RiggedCard::Parts::transmit(ByteView command) {

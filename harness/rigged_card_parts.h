@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace cardrig::harness {
@@ -35,7 +36,6 @@ struct RiggedCard::Parts {
     };
 
     RiggedCard& self;
-    const int index;
     const emulator::CardConfig config;
     emulator::MemoryNvm memory;
     FaultyNvm nvm; ///< failing() while the power is gone, from whatever thread
@@ -44,12 +44,15 @@ struct RiggedCard::Parts {
     std::unique_ptr<emulator::KeySource> keys;
     SystemClock clock;
     Trace& trace;
-    FaultPlan faults; ///< has its own lock, so that faults are planned while a command runs
+    const std::string name;       ///< in the trace, if it has one there
+    std::atomic<int> next_reader; ///< told by whoever puts it in
+    FaultPlan faults;             ///< has its own lock, so that faults are planned while a command runs
 
     /// Held while the card does something. Recursive, so that a function that a fault calls may look at the
     /// card.
     std::recursive_mutex mutex;
     int depth = 0; ///< of calls under the mutex
+    int reader;    ///< that it was powered on in last, for the trace
     apdu::Decoder decoder;
     /// The volatile half: there while the card has power, and gone with it.
     std::unique_ptr<emulator::Card> card;
@@ -64,8 +67,8 @@ struct RiggedCard::Parts {
     World* world = nullptr;
     std::function<void(const Fault&)> on_fault;
 
-    Parts(RiggedCard& owner, int reader, emulator::CardImage image, std::optional<std::uint64_t> seed,
-          Trace& events);
+    Parts(RiggedCard& owner, int first_reader, emulator::CardImage image, std::optional<std::uint64_t> seed,
+          Trace& events, std::string shown_name);
 
     /// Who starts the card: a reader gives it power again, whatever became of it before; by itself it starts
     /// only with the power that it has.
@@ -95,6 +98,7 @@ private:
     void befall_all(Exchange& exchange, const std::vector<Fault>& due);
     void reset_card();
     [[nodiscard]] bool is_out() const { return course.out || course.cut || nvm.failing(); }
+    void trace_event(const char* kind, nlohmann::json fields);
     void trace_exchange(const Exchange& exchange, double milliseconds);
     void trace_faults();
     void tell();

@@ -70,13 +70,15 @@ ScenarioCards::ScenarioCards(const Scenario& scenario, std::optional<std::uint64
                              std::chrono::sys_seconds now, Trace& trace)
     : scenario_(scenario), made_(make_scenario_cards(scenario, now)) {
     for (std::size_t i = 0; i < made_.size(); ++i) {
-        rigged_.push_back(
-            std::make_unique<RiggedCard>(static_cast<int>(i), made_[i].image, seed_of(seed, i), trace));
+        const auto home = std::ranges::find(scenario.readers, std::optional(i), &ScenarioReader::card);
+        const auto reader = home == scenario.readers.end() ? -1 : home - scenario.readers.begin();
+        rigged_.push_back(std::make_unique<RiggedCard>(static_cast<int>(reader), made_[i].image,
+                                                       seed_of(seed, i), trace, shown_name(i)));
     }
 }
 
 std::string ScenarioCards::shown_name(std::size_t index) const {
-    return size() == 1 ? std::string() : name(index);
+    return made_.size() == 1 ? std::string() : name(index);
 }
 
 std::vector<emulator::CardImage> ScenarioCards::images() const {

@@ -9,11 +9,11 @@ namespace cardrig::harness {
 
 namespace {
 
-/// Of one card's commands: a card's events bear its number, wherever it is.
-std::vector<TraceEvent> events_of(const std::vector<TraceEvent>& events, std::size_t card) {
+/// Of one card's commands, wherever it was: where there are several cards, their events bear their names.
+std::vector<TraceEvent> commands_of(const std::vector<TraceEvent>& events, const std::string& card) {
     std::vector<TraceEvent> found;
-    std::ranges::copy_if(events, std::back_inserter(found), [card](const TraceEvent& event) {
-        return event.kind == "apdu" && event.reader == static_cast<int>(card);
+    std::ranges::copy_if(events, std::back_inserter(found), [&card](const TraceEvent& event) {
+        return event.kind == "apdu" && event.fields.value("card", "") == card;
     });
     return found;
 }
@@ -51,7 +51,7 @@ void ScenarioJudge::judge_card(const FinishedRun& finished, std::size_t card,
 
     std::vector<std::string> passcodes = scenario_.passcodes();
     passcodes.push_back(made.passcode);
-    const std::vector<TraceEvent> events = events_of(finished.events, card);
+    const std::vector<TraceEvent> events = commands_of(finished.events, cards_.shown_name(card));
     const std::vector<Promise> promises =
         check_invariants({made.image, before, after, events, passcodes, finished.now});
     std::ranges::move(check_promises(expect, promises), std::back_inserter(found));

@@ -202,8 +202,11 @@ std::unique_ptr<RiggedCard> start_card(const std::string& origin, const ServeOpt
                                        std::size_t index, Trace& trace) {
     MakeOptions make;
     make.now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-    auto card =
-        std::make_unique<RiggedCard>(static_cast<int>(index), open_card(origin, make), options.seed, trace);
+    const std::size_t in_readers = options.cards.size();
+    const bool one_of_many = in_readers + options.spares.size() > 1;
+    auto card = std::make_unique<RiggedCard>(index < in_readers ? static_cast<int>(index) : -1,
+                                             open_card(origin, make), options.seed, trace,
+                                             one_of_many ? std::to_string(index + 1) : std::string());
     card->power_on();
     if (const auto mute = card->mute()) {
         throw RequestError(fmt::format("{}: this card does not start: {}", origin, mute->reason));

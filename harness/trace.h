@@ -19,7 +19,7 @@ struct TraceEvent {
     std::uint64_t number = 0; ///< from 1
     double seconds = 0;       ///< since the trace began
     std::string kind;         ///< apdu, memory-write, power, reader, client, fault, note
-    int reader = -1;          ///< index of the card's reader, from 0; -1 where none is meant
+    int reader = -1;          ///< index of the reader, from 0; -1 where none is meant
     nlohmann::json fields;    ///< an object
 
     [[nodiscard]] nlohmann::json to_json() const;

@@ -96,6 +96,9 @@ std::optional<NormalisedEvent> normalised(const TraceEvent& event) {
         result.what = fmt::format("fault {} at {}", field(event, "effect"), field(event, "place"));
     } else if (event.kind == "reader") {
         result.what = "card " + field(event, "event");
+        if (const std::string card = field(event, "card"); !card.empty()) {
+            result.what += fmt::format(" ({})", card);
+        }
     } else if (event.kind == "power" && event.fields.contains("mute")) {
         result.what = fmt::format("the card stays mute: {}", field(event, "mute"));
     } else {

@@ -2,9 +2,9 @@
 //
 // Normalised, a trace is for each reader the row of its commands (meaning, object, block, length of the
 // data), of their answers (status word, length, whether the card was reached), of faults, of cards that were
-// put in, left or stayed mute. Times, random numbers, memory writes, what the client printed, and power
-// events, which depend on when the daemon finds a card idle, are left aside; so is in what order two readers
-// were used.
+// put in (which one, where that is said), left or stayed mute. Times, random numbers, memory writes, what the
+// client printed, and power events, which depend on when the daemon finds a card idle, are left aside; so is
+// in what order two readers were used.
 #pragma once
 
 #include "harness/trace.h"

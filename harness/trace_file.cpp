@@ -5,6 +5,7 @@
 #include "harness/files.h"
 #include "harness/rig/unique_fd.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -22,6 +23,8 @@ namespace {
 
 /// Our own events are less deep by far; copying and writing very deep ones would exhaust the stack.
 constexpr int deepest = 32;
+/// What cards do, and not what is done to them.
+constexpr std::array<std::string_view, 4> kinds_of_cards{"apdu", "fault", "memory-write", "power"};
 
 [[noreturn]] void refuse(const std::string& path, const char* doing) {
     throw RequestError(fmt::format("{}: cannot {} the trace: {}", path, doing, std::strerror(errno)));
@@ -70,7 +73,7 @@ std::string readable_rest(const TraceEvent& event) {
     return text;
 }
 
-std::string meaning(const TraceEvent& event, std::size_t most_bytes) {
+std::string meaning_beside_card(const TraceEvent& event, std::size_t most_bytes) {
     if (event.kind == "apdu") {
         return readable_apdu(event, most_bytes);
     }
@@ -92,6 +95,18 @@ std::string meaning(const TraceEvent& event, std::size_t most_bytes) {
         return field(event, "line");
     }
     return readable_rest(event);
+}
+
+/// With the card that is meant, where the event names one.
+std::string meaning(const TraceEvent& event, std::size_t most_bytes) {
+    std::string text = meaning_beside_card(event, most_bytes);
+    const std::string card = field(event, "card");
+    if (!card.empty() && event.kind == "reader") {
+        text += fmt::format(", card {}", card);
+    } else if (!card.empty() && std::ranges::find(kinds_of_cards, event.kind) != kinds_of_cards.end()) {
+        text.insert(0, fmt::format("card {}: ", card));
+    }
+    return text;
 }
 
 /// In words of ours: the JSON library's are for programmers.

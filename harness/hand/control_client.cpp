@@ -22,7 +22,8 @@ constexpr std::size_t longest_answer = 16UL << 20U;
 
 } // namespace
 
-ControlClient::ControlClient(const std::string& path) : socket_(connect_to_control(path)) {}
+ControlClient::ControlClient(const std::string& path, std::chrono::milliseconds limit)
+    : socket_(connect_to_control(path, limit)) {}
 
 nlohmann::json ControlClient::ask(const ControlRequest& request, std::chrono::milliseconds limit) {
     const std::string line = request.to_json().dump() + "\n";

@@ -13,8 +13,9 @@ namespace cardrig::harness {
 
 class ControlClient final {
 public:
-    /// Throws HostError where no rig is there.
-    explicit ControlClient(const std::string& path);
+    /// Throws HostError where no rig is there, nor comes within `limit`.
+    explicit ControlClient(const std::string& path,
+                           std::chrono::milliseconds limit = std::chrono::milliseconds(0));
 
     /// The answer, an object with "ok". Throws HostError where none comes within `limit`, or none that could
     /// be understood.

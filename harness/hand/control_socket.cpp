@@ -2,6 +2,8 @@
 
 #include "harness/errors.h"
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -9,6 +11,8 @@
 #include <system_error>
 #include <utility>
 
+#include <poll.h>
+#include <sys/inotify.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -69,6 +73,30 @@ bool bind_to(int socket, const sockaddr_un& address) {
     return bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
 }
 
+/// Notices what comes into a folder, from the moment that it is made.
+class FolderWatch final {
+public:
+    explicit FolderWatch(const std::string& folder) : events_(inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) {
+        if (!events_ || inotify_add_watch(events_.get(), folder.c_str(), IN_CREATE | IN_MOVED_TO) < 0) {
+            throw HostError(
+                fmt::format("cannot wait for anything to come into {}: {}", folder, std::strerror(errno)));
+        }
+    }
+
+    void wait_until(std::chrono::steady_clock::time_point until) const {
+        const auto left =
+            std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+        pollfd wait{events_.get(), POLLIN, 0};
+        poll(&wait, 1, static_cast<int>(std::max<std::int64_t>(0, left.count())));
+        std::array<char, 4096> passed{}; // what came is looked at by whoever waits
+        while (read(events_.get(), passed.data(), passed.size()) > 0) {
+        }
+    }
+
+private:
+    UniqueFd events_;
+};
+
 } // namespace
 
 ControlSocket::ControlSocket(std::string path) : path_(std::move(path)) {
@@ -110,16 +138,29 @@ ControlSocket::~ControlSocket() {
     }
 }
 
-UniqueFd connect_to_control(const std::string& path) {
+UniqueFd connect_to_control(const std::string& path, std::chrono::milliseconds limit) {
+    const auto until = std::chrono::steady_clock::now() + limit;
     const auto address = address_of(path);
     if (!address) {
         throw HostError(fmt::format("no rig is at {}: no socket can have that path", path));
     }
-    UniqueFd socket = unix_socket(0);
-    if (const int error = try_to_connect(socket.get(), *address); error != 0) {
-        throw HostError(fmt::format("no rig is at {}: {}", path, std::strerror(error)));
+    std::optional<FolderWatch> watch;
+    while (true) {
+        UniqueFd socket = unix_socket(0);
+        const int error = try_to_connect(socket.get(), *address);
+        if (error == 0) {
+            return socket;
+        }
+        const bool may_come = error == ENOENT || error == ECONNREFUSED; // refused: what a killed one left
+        if (!may_come || std::chrono::steady_clock::now() >= until) {
+            throw HostError(fmt::format("no rig is at {}: {}", path, std::strerror(error)));
+        }
+        if (watch) {
+            watch->wait_until(until);
+        } else { // and once more: what has come meanwhile is not told
+            watch.emplace(std::filesystem::absolute(path).parent_path().string());
+        }
     }
-    return socket;
 }
 
 } // namespace cardrig::harness

@@ -3,6 +3,7 @@
 
 #include "harness/rig/unique_fd.h"
 
+#include <chrono>
 #include <string>
 
 #include <sys/types.h>
@@ -30,7 +31,9 @@ private:
     ino_t number_ = 0;
 };
 
-/// Whoever asks: a connection to the socket at `path`. HostError where no rig is there.
-[[nodiscard]] UniqueFd connect_to_control(const std::string& path);
+/// Whoever asks: a connection to the socket at `path`. HostError where no rig is there, nor comes within
+/// `limit`.
+[[nodiscard]] UniqueFd connect_to_control(const std::string& path,
+                                          std::chrono::milliseconds limit = std::chrono::milliseconds(0));
 
 } // namespace cardrig::harness

@@ -171,6 +171,7 @@ void Moves::insert(std::size_t where, std::size_t card) {
             fmt::format("card {} is in reader {}: take it out first", card_name(card), number_of(*other)));
     }
     trace("inserted", where, card);
+    options_.cards[card].card->set_reader(static_cast<int>(where));
     reader(where).insert(*options_.cards[card].card);
     last_[where] = card;
 }

@@ -316,8 +316,20 @@ def test_without_a_rig_it_says_how_to_start_one(tmp_path):
     environment = {name: value for name, value in os.environ.items() if name != "CARDRIG_CONTROL"}
     got = subprocess.run([CARDRIG, "hand", "status"], capture_output=True, text=True, env=environment)
     assert got.returncode == 3 and "--control" in got.stderr
-    got = hand(tmp_path / "control", "status")
-    assert got.returncode == 3 and "no rig is at" in got.stderr
+    for words in ["status", "--limit", "0"], ["remove", "--limit", "0.05"]:
+        got = hand(tmp_path / "control", *words)
+        assert got.returncode == 3 and "no rig is at" in got.stderr
+    got = hand(tmp_path / "missing" / "control", "status")
+    assert got.returncode == 3 and "No such file or directory" in got.stderr
+
+
+def test_a_rig_that_is_about_to_start_is_waited_for(tmp_path):
+    words = ["--socket", tmp_path / "control", "wait", "verify passcode after", "--limit", str(LIMIT)]
+    with subprocess.Popen([CARDRIG, "hand", *words]) as asking, \
+         Rig(tmp_path, "sh", "-c", f"read go; exec {PIV_TOOL} -r Virtual -a verify-pin -P {PASSCODE}") as rig:
+        wait_until(lambda: status(rig.socket)["faults"], "the one who was there before the rig has asked")
+        rig.process.stdin.write(b"\n")
+        assert asking.wait(LIMIT) == 0
 
 
 def test_the_socket_is_in_the_rigs_own_folder_and_its_owners_alone():

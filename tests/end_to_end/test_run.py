@@ -206,6 +206,10 @@ def test_several_effects_at_one_place_are_done_in_order(tmp_path):
     events = [json.loads(line) for line in (tmp_path / "run.jsonl").read_text().splitlines()]
     moves = [(event["event"], event["card"]) for event in events if event["kind"] == "reader"]
     assert moves == [("inserted", "holder"), ("removed", "holder"), ("inserted", "agent")]
+    used = {(event["card"], event["reader"]) for event in events if event["kind"] in ("apdu", "memory-write", "fault")}
+    assert used == {("holder", 0), ("agent", 0)}  # one after the other, in the same reader
+    shown = subprocess.run([CARDRIG, "trace", "show", tmp_path / "run.jsonl"], capture_output=True, text=True, check=True)
+    assert " inserted, card agent\n" in shown.stdout and " card agent: verify passcode" in shown.stdout
 
 
 def test_a_fault_that_cannot_be_done_fails_the_run_and_says_why(tmp_path):

@@ -129,6 +129,15 @@ struct Fixture {
     std::unique_ptr<ControlServer> server;
 };
 
+/// Bound, and closed without being removed: what SIGKILL leaves.
+void leave_dead_socket(const std::string& path) {
+    const UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path.copy(address.sun_path, sizeof address.sun_path - 1);
+    BOOST_TEST_REQUIRE(bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+}
+
 constexpr const char* ask_status = R"({"do": "status"})";
 constexpr const char* wait_for_fault = R"({"do": "wait", "fault": 1})";
 
@@ -296,13 +305,7 @@ BOOST_AUTO_TEST_CASE(another_user_is_refused) {
 BOOST_AUTO_TEST_CASE(a_dead_socket_is_replaced_and_nothing_else_is) {
     const cardrig::test::TemporaryFolder folder;
     const std::string path = folder.file("control");
-    { // bound, and closed without being removed: what SIGKILL leaves
-        const UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-        sockaddr_un address{};
-        address.sun_family = AF_UNIX;
-        path.copy(address.sun_path, sizeof address.sun_path - 1);
-        BOOST_TEST_REQUIRE(bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
-    }
+    leave_dead_socket(path);
     {
         const ControlSocket socket(path);
         BOOST_CHECK_THROW(ControlSocket{path}, RequestError);
@@ -329,6 +332,18 @@ BOOST_AUTO_TEST_CASE(a_socket_that_took_its_place_is_left_alone) {
 BOOST_AUTO_TEST_CASE(a_client_is_told_where_no_rig_is) {
     const cardrig::test::TemporaryFolder folder;
     BOOST_CHECK_THROW(ControlClient{folder.file("control")}, HostError);
+}
+
+BOOST_AUTO_TEST_CASE(a_rig_that_is_about_to_start_is_waited_for) {
+    const cardrig::test::TemporaryFolder folder;
+    const std::string path = folder.file("control");
+    leave_dead_socket(path);
+    auto client = std::async(std::launch::async, [&] { return ControlClient(path, 20s).ask({}, 20s); });
+    BOOST_TEST((client.wait_for(50ms) == std::future_status::timeout));
+    const ControlServer server(path, [](const ControlRequest&, const auto&) { return json{{"ok", true}}; });
+    BOOST_TEST(client.get().at("ok") == true);
+    BOOST_CHECK_THROW(static_cast<void>(ControlClient(folder.file("missing/control"), 20s)), HostError);
+    BOOST_CHECK_THROW(static_cast<void>(ControlClient(folder.file("nobody"), 20ms)), HostError);
 }
 
 BOOST_AUTO_TEST_CASE(a_client_hears_the_end_of_the_rig) {

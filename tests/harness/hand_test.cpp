@@ -141,9 +141,9 @@ struct Fixture {
     }
 
     Trace trace;
-    std::array<RiggedCard, 3> cards{RiggedCard{0, cardrig::test::staff_card().image, 1, trace},
-                                    RiggedCard{1, cardrig::test::staff_card().image, 2, trace},
-                                    RiggedCard{2, cardrig::test::staff_card().image, 3, trace}};
+    std::array<RiggedCard, 3> cards{RiggedCard{0, cardrig::test::staff_card().image, 1, trace, "1"},
+                                    RiggedCard{-1, cardrig::test::staff_card().image, 2, trace, "2"},
+                                    RiggedCard{-1, cardrig::test::staff_card().image, 3, trace, "agent"}};
     std::array<ReaderDouble, 2> readers;
     std::atomic<int> killed = 0;
     std::unique_ptr<Hand> hand;
@@ -178,6 +178,22 @@ BOOST_AUTO_TEST_CASE(another_card_takes_the_place_of_one) {
     BOOST_TEST(rig.in(1, 3));
     BOOST_TEST(rig.readers[0].log() == "insert remove insert settle remove insert settle ");
     BOOST_TEST(rig.told() == "removed0 inserted0 removed0 inserted0 ");
+}
+
+BOOST_AUTO_TEST_CASE(what_a_card_does_is_said_of_the_reader_that_it_was_put_into) {
+    Fixture rig;
+    rig.power(1);
+    rig.act("swap card 2");
+    rig.power(2);
+    rig.act("insert card 1 reader 2");
+    rig.power(1);
+    std::vector<std::pair<std::string, int>> powered; // with the card's name
+    for (const TraceEvent& event : rig.trace.events()) {
+        if (event.kind == "power" && event.fields.at("event") == "on") {
+            powered.emplace_back(event.fields.at("card"), event.reader);
+        }
+    }
+    BOOST_TEST((powered == std::vector<std::pair<std::string, int>>{{"1", 0}, {"2", 0}, {"1", 1}}));
 }
 
 BOOST_AUTO_TEST_CASE(insert_without_a_card_means_the_last_one_there_then_any_that_is_in_none) {

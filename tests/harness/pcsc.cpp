@@ -229,6 +229,12 @@ bool EventWatch::wait_for(std::size_t events, std::chrono::milliseconds limit) c
     return changed_.wait_for(lock, limit, [&] { return events_.size() >= events; });
 }
 
+bool EventWatch::wait_until_out(std::chrono::milliseconds limit) const {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, limit,
+                             [&] { return !(events_.empty() ? first_ : events_.back()).present(); });
+}
+
 std::vector<EventWatch::Event> EventWatch::finish() {
     {
         const std::scoped_lock lock(mutex_);

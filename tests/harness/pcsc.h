@@ -93,6 +93,8 @@ public:
     [[nodiscard]] std::vector<Event> events() const;
     /// Waits until it has seen at least so many events; false after `limit`.
     [[nodiscard]] bool wait_for(std::size_t events, std::chrono::milliseconds limit) const;
+    /// Waits until it has seen that no card is in; false after `limit`.
+    [[nodiscard]] bool wait_until_out(std::chrono::milliseconds limit) const;
     /// Looks a last time, and ends; what it has seen by then.
     [[nodiscard]] std::vector<Event> finish();
 

@@ -123,8 +123,17 @@ void ReaderStage::reset_by_another() {
     static_cast<void>(other.reconnect(SCARD_RESET_CARD));
 }
 
+/// A card that says nothing any more leaves vpcd by itself; only pcscd knows when that has been seen.
+void ReaderStage::wait_where_it_leaves(Situation situation) {
+    if (rig_.kind() == ReaderKind::vpcd &&
+        (situation == Situation::unresponsive || situation == Situation::mute_at_reset)) {
+        require(EventWatch(reader_name()).wait_until_out(limit), "vpcd sees that the card is gone");
+    }
+}
+
 void ReaderStage::bring_about(Situation situation) {
     begin(situation);
+    wait_where_it_leaves(situation);
     if (situation != Situation::daemon_gone) {
         settle();
     }
@@ -132,9 +141,6 @@ void ReaderStage::bring_about(Situation situation) {
 
 std::string ReaderStage::bring_about_during_apdu(Situation situation) {
     return answer_of([&] {
-        // What a card does by itself vpcd hears of when the card's command has ended.
-        const bool leaves = situation == Situation::unresponsive && rig_.kind() == ReaderKind::vpcd;
-        EventWatch leaving(reader_name());
         auto running =
             std::async(std::launch::async, [this] { return client_.transmit(held_command).name(); });
         require(card_.wait_until_holding(limit), "the command runs");
@@ -146,7 +152,7 @@ std::string ReaderStage::bring_about_during_apdu(Situation situation) {
             begin(situation);
         }
         const std::string answer = running.get();
-        require(!leaves || leaving.wait_for(1, limit), "vpcd sees that the card is gone");
+        wait_where_it_leaves(situation);
         if (situation != Situation::daemon_gone) {
             settle();
         }

@@ -42,6 +42,7 @@ private:
     void begin(Situation situation);
     void exchange_for(GatedCard& card);
     void reset_by_another();
+    void wait_where_it_leaves(Situation situation);
     void settle();
     void let_it_be_seen();
 

@@ -1,157 +1,20 @@
 // Every verb at every place, as the card meets it; the world around it is played.
-#include "apdu/ber_tlv.h"
-#include "emulator/crypto.h"
-#include "emulator/inspection.h"
-#include "harness/rigged_card.h"
-#include "tests/harness/test_card.h"
+#include "tests/harness/rigged_card_fixture.h"
 
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
 #include <chrono>
-#include <future>
-#include <set>
+#include <stdexcept>
 #include <string>
-#include <thread>
 #include <vector>
 
 using namespace cardrig::harness;
-using cardrig::test::hex;
+using namespace cardrig::test;
+using Fixture = RiggedCardFixture;
 namespace apdu = cardrig::apdu;
-namespace emulator = cardrig::emulator;
 
 namespace {
-
-constexpr const char* read_chuid = "00CB3FFF055C035FC10200";
-constexpr const char* right_passcode = "0020008008313233343536FFFF";
-constexpr const char* wrong_passcode = "0020008008393939393939FFFF";
-constexpr const char* ask_tries = "00200080";
-constexpr const char* ask_challenge = "0087039B047C02810000";
-constexpr auto limit = std::chrono::seconds(60);
-
-/// Does nothing but say what it was asked to do, and whether that befell the card.
-class PlayedWorld final : public World {
-public:
-    bool befalls = false;
-    std::function<void(RiggedCard&, const Fault&)> act;
-    std::vector<std::string> asked;
-
-    bool happen(RiggedCard& card, const Fault& fault) override {
-        asked.push_back(fault.effect.text());
-        if (act) {
-            act(card, fault);
-        }
-        return befalls;
-    }
-};
-
-Fault make_fault(const std::string& place, const std::string& effect, std::uint64_t id = 0) {
-    Fault fault{Place::parse(place).value(), Effect::parse(effect).value(), id};
-    BOOST_TEST_REQUIRE(fault.check().has_value());
-    return fault;
-}
-
-/// A card in a rig, with power.
-struct Fixture {
-    Trace trace;
-    PlayedWorld world; // outlives the card
-    RiggedCard card;
-    std::vector<std::string> told;
-
-    explicit Fixture(const emulator::CardImage& image = cardrig::test::staff_card().image)
-        : card(0, image, 7, trace) {
-        card.set_on_fault([this](const Fault& fault) { told.push_back(fault.effect.text()); });
-        card.power_on();
-    }
-
-    void with_world() { card.set_world(&world); }
-    Answer send(const char* command) { return card.transmit(hex(command)); }
-
-    /// Status word in hex, or why there is none.
-    std::string status(const std::string& command) {
-        const auto answer = card.transmit(hex(command));
-        if (!answer) {
-            return answer.error() == NoAnswer::removed ? "removed" : "no power";
-        }
-        return answer->size() < 2 ? "short" : apdu::to_hex(apdu::ByteView(*answer).last(2));
-    }
-
-    [[nodiscard]] int tries() const { return emulator::inspect(card.image()).value().passcode.left; }
-
-    [[nodiscard]] std::vector<TraceEvent> of_kind(const std::string& kind) const {
-        std::vector<TraceEvent> found;
-        for (const TraceEvent& event : trace.events()) {
-            if (event.kind == kind) {
-                found.push_back(event);
-            }
-        }
-        return found;
-    }
-};
-
-/// External authentication with the management key of the card's maker.
-void authenticate(Fixture& rig) {
-    const auto answer = rig.send(ask_challenge);
-    BOOST_TEST_REQUIRE((answer && answer->size() == 14U)); // 7C 0A 81 08, the challenge, 9000
-    emulator::CryptoContext crypto;
-    const apdu::Bytes proof = emulator::encrypt_block(crypto, emulator::Algorithm::triple_des,
-                                                      hex(cardrig::test::staff_card().management_key),
-                                                      apdu::ByteView(*answer).subspan(4, 8));
-    BOOST_TEST_REQUIRE(rig.status("0087039B0C7C0A8208" + apdu::to_hex(proof)) == "9000");
-}
-
-/// PUT DATA of 5FC120 with so many bytes, chained; the last status word.
-std::string put(Fixture& rig, std::uint16_t size) {
-    apdu::Bytes data = hex("5C035FC1205382");
-    data.push_back(static_cast<std::uint8_t>(size >> 8U));
-    data.push_back(static_cast<std::uint8_t>(size & 0xFFU));
-    data.resize(data.size() + size, 0x42);
-    std::string status = "nothing was sent";
-    for (std::size_t at = 0; at < data.size(); at += 200) {
-        const std::size_t length = std::min<std::size_t>(200, data.size() - at);
-        apdu::Bytes block = hex(at + length < data.size() ? "10DB3FFF" : "00DB3FFF");
-        block.push_back(static_cast<std::uint8_t>(length));
-        const auto part = apdu::ByteView(data).subspan(at, length);
-        block.insert(block.end(), part.begin(), part.end());
-        status = rig.status(apdu::to_hex(block));
-        if (status != "9000") {
-            break;
-        }
-    }
-    return status;
-}
-
-/// A command that waits in a fault of an hour, on a thread of its own.
-class Waiting {
-public:
-    /// `place` is one of a VERIFY.
-    Waiting(Fixture& rig, const std::string& place) : rig_(rig) {
-        rig.card.set_on_fault([this](const Fault& fault) {
-            if (fault.effect.verb == Verb::wait) {
-                there_.set_value();
-            }
-        });
-        rig.card.add(make_fault(place, "wait"));
-        rig.card.add(make_fault(place, "delay 60 minutes"));
-        answer_ = std::async(std::launch::async, [&rig] { return rig.status(wrong_passcode); });
-        BOOST_TEST_REQUIRE((there_.get_future().wait_for(limit) == std::future_status::ready));
-    }
-    Waiting(const Waiting&) = delete;
-    Waiting& operator=(const Waiting&) = delete;
-    ~Waiting() { rig_.card.hurry(); }
-
-    [[nodiscard]] bool is_over() {
-        return answer_.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
-    }
-    std::string answer() {
-        BOOST_TEST_REQUIRE((answer_.wait_for(limit) == std::future_status::ready));
-        return answer_.get();
-    }
-
-private:
-    Fixture& rig_;
-    std::promise<void> there_;
-    std::future<std::string> answer_;
-};
 
 constexpr int either = -1; ///< tries, where the write of the counter is torn
 
@@ -475,122 +338,6 @@ BOOST_AUTO_TEST_CASE(a_delay_takes_its_time) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(hurry_ends_a_delay_and_the_command_goes_on) {
-    Fixture rig;
-    Waiting waiting(rig, "verify before");
-    BOOST_TEST(!waiting.is_over());
-    rig.card.hurry();
-    BOOST_TEST(waiting.answer() == "63C2");
-}
-
-BOOST_AUTO_TEST_CASE(while_a_command_waits_faults_are_planned_and_looked_at) {
-    Fixture rig;
-    Waiting waiting(rig, "verify after");
-    BOOST_TEST(rig.card.pending_faults().empty());
-    rig.card.add(make_fault("any before", "answer 6F00", 7));
-    BOOST_TEST(rig.card.pending_faults().size() == 1U);
-    BOOST_TEST(!rig.card.atr().empty());
-    BOOST_TEST(rig.card.writes() > 0U);
-    BOOST_TEST(!waiting.is_over());
-    rig.card.hurry();
-    BOOST_TEST(waiting.answer() == "63C2"); // what is planned meanwhile is for the next one
-    BOOST_TEST(rig.status(ask_tries) == "6F00");
-}
-
-BOOST_AUTO_TEST_CASE(power_that_fails_before_a_command_is_delivered_leaves_the_card_as_it_was) {
-    Fixture rig;
-    Waiting waiting(rig, "verify before");
-    rig.card.lose_power();
-    BOOST_TEST(rig.card.atr().empty());
-    BOOST_TEST(waiting.answer() == "no power");
-    BOOST_TEST(rig.card.writes() == 0U);
-    BOOST_TEST(rig.status(ask_tries) == "no power");
-    rig.card.power_on();
-    BOOST_TEST(rig.status(ask_tries) == "63C3");
-}
-
-BOOST_AUTO_TEST_CASE(power_that_fails_in_a_memory_write_tears_it_and_nothing_more_is_written) {
-    Fixture undisturbed;
-    BOOST_TEST(undisturbed.status(right_passcode) == "9000");
-    BOOST_TEST(undisturbed.card.writes() > 1U);
-    Fixture rig;
-    Waiting waiting(rig, "verify write #1");
-    const auto image_before = cardrig::test::staff_card().image.memory;
-    rig.card.lose_power();
-    BOOST_TEST(waiting.answer() == "no power");
-    BOOST_TEST(rig.card.writes() == 1U);
-    // The first half of that write at most is there.
-    const auto fields = rig.of_kind("memory-write").back().fields;
-    const auto offset = fields.at("offset").get<std::size_t>();
-    const auto length = fields.at("length").get<std::size_t>();
-    const auto image = rig.card.image().memory;
-    for (std::size_t i = 0; i < image.size(); ++i) {
-        if (i < offset || i >= offset + length / 2) {
-            BOOST_REQUIRE(image[i] == image_before[i]);
-        }
-    }
-    rig.card.power_on();
-    BOOST_TEST(rig.status(read_chuid) == "9000");
-}
-
-BOOST_AUTO_TEST_CASE(power_that_fails_after_a_command_was_executed_keeps_its_answer) {
-    Fixture rig;
-    Waiting waiting(rig, "verify after");
-    rig.card.lose_power();
-    BOOST_TEST(waiting.answer() == "no power");
-    BOOST_TEST(rig.of_kind("apdu").back().fields.at("card-status") == "63C2");
-    rig.card.power_on();
-    BOOST_TEST(rig.tries() == 2);
-}
-
-BOOST_AUTO_TEST_CASE(power_that_fails_between_commands_takes_what_is_volatile_at_once) {
-    Fixture rig;
-    BOOST_TEST(rig.status(right_passcode) == "9000");
-    const std::uint64_t writes = rig.card.writes();
-    rig.card.lose_power();
-    BOOST_TEST(rig.of_kind("power").back().fields.at("event") == "off");
-    BOOST_TEST(!rig.card.powered());
-    BOOST_TEST(rig.status(ask_tries) == "no power");
-    rig.card.reset(); // a reader's reset powers it again
-    BOOST_TEST(rig.card.powered());
-    BOOST_TEST(rig.card.writes() == writes);
-    BOOST_TEST(rig.status(ask_tries) == "63C3");
-    rig.card.add(make_fault("verify after", "delay 5 ms")); // waits are waits again
-    const auto begin = std::chrono::steady_clock::now();
-    BOOST_TEST(rig.status(ask_tries) == "63C3");
-    BOOST_CHECK(std::chrono::steady_clock::now() - begin >= std::chrono::milliseconds(5));
-}
-
-BOOST_AUTO_TEST_CASE(power_may_fail_at_any_moment_of_many_commands) {
-    Fixture rig;
-    std::atomic<bool> done = false;
-    std::thread failing([&] {
-        while (!done) {
-            rig.card.lose_power();
-            static_cast<void>(rig.card.writes());
-            static_cast<void>(rig.card.atr());
-            std::this_thread::yield();
-        }
-    });
-    const std::set<std::string> known{"9000", "no power"};
-    int answered = 0;
-    for (int i = 0; i < 300; ++i) {
-        rig.card.power_on();
-        const std::string status = rig.status(right_passcode);
-        BOOST_TEST(known.contains(status), status);
-        answered += status == "9000" ? 1 : 0;
-    }
-    done = true;
-    failing.join();
-    rig.card.power_on();
-    rig.card.reset();
-    BOOST_TEST(rig.status(read_chuid) == "9000");
-    const int tries = rig.tries();
-    BOOST_TEST(
-        (tries >= 1 && tries <= 3)); // each cut VERIFY may have cost one, and each right one gives them back
-    BOOST_TEST_MESSAGE(answered << " of 300 were answered");
-}
-
 BOOST_AUTO_TEST_CASE(a_filled_memory_refuses_objects_and_leaves_the_card_as_it_is) {
     const std::vector<ProfileOverrides> cards{{{"memory.protection", "none"}},
                                               {{"memory.protection", "journal"}},
@@ -598,7 +345,7 @@ BOOST_AUTO_TEST_CASE(a_filled_memory_refuses_objects_and_leaves_the_card_as_it_i
                                               {{"memory.protection", "none"}, {"put-data", "streamed"}}};
     for (const ProfileOverrides& card : cards) {
         BOOST_TEST_CONTEXT("protection " << card.at("memory.protection") << ", " << card.size()) {
-            Fixture rig(cardrig::test::staff_card_with(card).image);
+            Fixture rig(staff_card_with(card).image);
             authenticate(rig);
             BOOST_TEST(rig.status(right_passcode) == "9000");
             BOOST_TEST(put(rig, 1000) == "9000");

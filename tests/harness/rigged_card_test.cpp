@@ -342,6 +342,33 @@ BOOST_AUTO_TEST_CASE(weak_bits_are_saved_with_the_card_and_go_on_as_in_the_rig) 
     BOOST_TEST((tries == 3 || tries == 2));
 }
 
+BOOST_AUTO_TEST_CASE(its_events_bear_its_name_and_the_reader_that_it_was_powered_on_in) {
+    Trace trace;
+    RiggedCard card(-1, cardrig::test::staff_card().image, 7, trace, "agent");
+    card.power_on(); // nobody has put it in
+    card.set_reader(2);
+    static_cast<void>(card.transmit(hex(select_piv))); // still where it was
+    card.lose_power();
+    card.power_on();
+    card.plan({{Place::parse("verify write #1").value(), Effect::parse("cut-power").value()}});
+    static_cast<void>(card.transmit(hex(right_passcode)));
+    std::set<std::string> kinds;
+    std::size_t seen = 0;
+    for (const TraceEvent& event : trace.events()) {
+        BOOST_TEST(event.reader == (++seen <= 3 ? -1 : 2), event.kind); // on, a command, off
+        BOOST_TEST(event.fields.at("card") == "agent", event.kind);
+        kinds.insert(event.kind);
+    }
+    BOOST_TEST((kinds == std::set<std::string>{"apdu", "fault", "memory-write", "power"}));
+
+    Fixture alone;
+    BOOST_TEST(alone.status(right_passcode) == "9000");
+    for (const TraceEvent& event : alone.trace.events()) {
+        BOOST_TEST(event.reader == 0);
+        BOOST_TEST(!event.fields.contains("card"));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_card_whose_memory_is_no_cards_stays_mute) {
     Trace trace;
     cardrig::emulator::CardImage image = cardrig::test::staff_card().image;

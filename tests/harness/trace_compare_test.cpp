@@ -95,6 +95,8 @@ BOOST_AUTO_TEST_CASE(faults_cards_and_mute_cards_make_a_difference) {
         BOOST_TEST(same({select_piv, line}, {select_piv, line}));
     }
     BOOST_TEST(!same({fault}, {with(fault, "before", "after")}));
+    const std::string agent = with(removed, "\"removed\"", "\"removed\",\"card\":\"agent\"");
+    BOOST_TEST(!same({agent}, {with(agent, "agent", "holder")}));
 }
 
 BOOST_AUTO_TEST_CASE(each_reader_is_compared_by_itself) {

@@ -117,6 +117,18 @@ BOOST_AUTO_TEST_CASE(an_exchange_reads_with_its_meaning_bytes_and_status) {
     BOOST_TEST(readable(client).find('\x1B') == std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(the_card_is_shown_where_an_event_names_it) {
+    TraceEvent event = apdu_event();
+    BOOST_TEST(readable(event).find("card") == std::string::npos);
+    event.fields["card"] = "agent";
+    BOOST_TEST(readable(event).find("  card agent: verify passcode") != std::string::npos);
+    event.kind = "reader";
+    event.fields = {{"event", "inserted"}, {"card", "agent"}};
+    BOOST_TEST(readable(event).ends_with("inserted, card agent"));
+    event.kind = "from another version";
+    BOOST_TEST(readable(event).ends_with("card agent, event inserted"));
+}
+
 BOOST_AUTO_TEST_CASE(client_output_comes_by_lines_and_without_secrets) {
     Trace events;
     ClientOutput output(events, {"123456", "12345678", "y"});
