@@ -159,7 +159,7 @@ Rig::Parts::~Parts() {
     end();
 }
 
-/// Readers' threads may wait for the daemon: it ends before them.
+/// Readers' threads may wait for the daemon: it ends before them. Cards are moved as long as they serve.
 void Rig::Parts::end() {
     for (std::size_t i = 0; i < plans.size(); ++i) {
         if (ReaderCard* const card = readers->reader(i).card()) {

@@ -24,6 +24,12 @@ Reader& ReaderServer::reader(std::size_t index) {
     return switchboard_->reader(index);
 }
 
+void ReaderServer::hurry() {
+    for (std::size_t i = 0; i < size(); ++i) {
+        switchboard_->reader(i).hurry();
+    }
+}
+
 void ReaderServer::wait_until_open(std::chrono::milliseconds limit,
                                    const std::function<void()>& keep_waiting) {
     const auto deadline = std::chrono::steady_clock::now() + limit;

@@ -22,13 +22,16 @@ public:
     ReaderServer(std::string socket, std::size_t readers);
     ReaderServer(const ReaderServer&) = delete;
     ReaderServer& operator=(const ReaderServer&) = delete;
-    /// Ends the connections, and waits for commands that still run (ReaderCard::hurry() is the caller's).
+    /// Ends the connections, and waits for commands that still run: hurry() has them end soon.
     ~ReaderServer();
 
     /// From now on it has threads. Before the daemon is started, or while it starts: it waits a while for us.
     void start();
     [[nodiscard]] std::size_t size() const;
     [[nodiscard]] Reader& reader(std::size_t index);
+    /// The rig has to end: ReaderCard::hurry() for all cards in the readers, and for those that come into one
+    /// from now on. From any thread.
+    void hurry();
     /// Until the daemon has opened each reader and shown clients its first state (the driver tells by its
     /// first wait for events). Throws HostError after `limit`; `keep_waiting` throws to stop it.
     void wait_until_open(std::chrono::milliseconds limit, const std::function<void()>& keep_waiting);

@@ -34,7 +34,7 @@ RigReader::~RigReader() {
 // --- what whoever moves cards does -------------------------------------------------------------------
 
 void RigReader::insert(ReaderCard& card) {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     if (stay_) {
         return;
     }
@@ -42,6 +42,22 @@ void RigReader::insert(ReaderCard& card) {
     if (plugged_) {
         note();
         flush();
+    }
+    if (hurried_) {
+        lock.unlock();
+        card.hurry();
+    }
+}
+
+void RigReader::hurry() {
+    ReaderCard* in = nullptr;
+    {
+        const std::lock_guard lock(mutex_);
+        hurried_ = true;
+        in = stay_ ? &stay_->card : nullptr;
+    }
+    if (in != nullptr) {
+        in->hurry();
     }
 }
 

@@ -47,6 +47,8 @@ public:
     /// Waits until clients can have seen its first state. False where the time is over.
     [[nodiscard]] bool wait_until_open(std::chrono::steady_clock::time_point deadline,
                                        const std::function<void()>& keep_waiting);
+    /// The rig has to end: ReaderCard::hurry() for the card that is in, and for each that comes.
+    void hurry();
     /// Ends the lines, and the threads once their commands have come to an end.
     void close();
 
@@ -142,6 +144,7 @@ private:
     std::deque<Retired> retired_;      ///< to be switched off on the thread that serves
     std::list<Served> threads_;
     bool closed_ = false;
+    bool hurried_ = false;
 
     std::shared_ptr<const UniqueFd> events_;
     std::deque<News> queue_; ///< not told yet

@@ -55,7 +55,7 @@ public:
                          const std::function<void()>& keep_waiting) override {
         server_->wait_until_open(limit, keep_waiting);
     }
-    void stop() override {} // the daemon's end is that of its connections
+    void stop() override { server_->hurry(); }
 
 private:
     const std::vector<RigReaderPlan> plans_;

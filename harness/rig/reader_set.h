@@ -35,7 +35,8 @@ public:
     /// `keep_waiting` is called now and then meanwhile, and throws to stop it.
     virtual void wait_until_open(std::chrono::milliseconds limit,
                                  const std::function<void()>& keep_waiting) = 0;
-    /// The rig has to end: all cards are out. Threads may last until the daemon has ended.
+    /// The rig has to end. A card that is put in from now on holds nothing up; clients may be served until
+    /// the daemon has ended, and threads last until then.
     virtual void stop() = 0;
 };
 

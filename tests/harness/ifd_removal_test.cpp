@@ -38,6 +38,7 @@ public:
         note("lost ");
         power_or_go_on.release();
     }
+    void hurry() override { power_or_go_on.release(); }
 
     std::string log() {
         const std::lock_guard lock(mutex_);
@@ -359,6 +360,23 @@ BOOST_AUTO_TEST_CASE(whoever_moves_cards_at_once_the_reader_ends_as_it_was_left)
     // Each power-on has its power-off; nothing came in between.
     BOOST_TEST(!card.powered);
     BOOST_TEST(card.log.find("off off") == std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(at_the_rigs_end_all_cards_hurry_also_those_that_come_still) {
+    SlowCard in;
+    SlowCard last;
+    const DriverRig rig(1, [&](ReaderServer& server) { server.reader(0).insert(in); });
+    const PollingThread pcscd(rig.driver());
+    rig.settle();
+    Running running(rig.driver());
+    in.wait_until_running();
+    rig.server->hurry();
+    BOOST_TEST(running.code() == IFD_SUCCESS);
+    rig.reader().remove();
+    rig.reader().insert(last);
+    rig.settle();
+    Running after(rig.driver());
+    BOOST_TEST(after.code() == IFD_SUCCESS);
 }
 
 BOOST_AUTO_TEST_CASE(a_slow_card_leaves_the_other_readers_alone) {
