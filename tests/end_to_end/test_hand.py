@@ -286,7 +286,10 @@ with socket.socket(socket.AF_UNIX) as line:
 
 
 def test_the_client_is_killed():
-    got = run_shell("cardrig hand kill-client; read forever < /dev/zero", "--control")
+    nothing, writer = os.pipe()
+    got = run_shell("cardrig hand kill-client; read forever", "--control", stdin=nothing)
+    os.close(nothing)
+    os.close(writer)
     assert got.returncode == 128 + signal.SIGKILL
 
 
