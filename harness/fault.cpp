@@ -58,8 +58,16 @@ std::optional<Verb> verb_from_word(std::string_view text) {
     return row == verb_rows.end() ? std::nullopt : std::optional(row->verb);
 }
 
+Target target(Verb verb) {
+    return row_of(verb).target;
+}
+
+bool changes_answer(Verb verb) {
+    return row_of(verb).changes_answer;
+}
+
 bool moves(Verb verb) {
-    return row_of(verb).moves;
+    return target(verb) == Target::reader || target(verb) == Target::client;
 }
 
 bool interrupts(Verb verb) {
@@ -81,7 +89,7 @@ Result<void> Fault::check() const {
                                    place.moment == Moment::before ? "before" : "after"));
     }
     // The card does these, and it knows of no other card and of no reader.
-    if (effect.reader && !row.moves && effect.verb != Verb::cut_power) {
+    if (effect.reader && !moves(row.verb) && effect.verb != Verb::cut_power) {
         return failure(fmt::format("'{}' at '{}': it befalls the card at whose place it is; leave 'reader "
                                    "{}' away, and name the card behind the place ('card NAME')",
                                    effect.text(), place.text(), *effect.reader));

@@ -40,6 +40,18 @@ enum class Verb : std::uint8_t {
 [[nodiscard]] std::string_view word(Verb verb);
 [[nodiscard]] std::optional<Verb> verb_from_word(std::string_view word);
 
+/// What a verb is done to. Done now, without a place, it waits for what that is: for clients to see a
+/// reader's move, for the card's command to end (but `cut-power`), for the next command.
+enum class Target : std::uint8_t {
+    reader,  ///< its card, or the reader itself, is moved
+    card,    ///< the one in the reader
+    command, ///< that command, or its answer
+    client,
+    nobody,
+};
+[[nodiscard]] Target target(Verb verb);
+/// Whether there has to be an answer, which it changes or replaces.
+[[nodiscard]] bool changes_answer(Verb verb);
 /// Whether it moves something (a card, a reader, the client), which the world around the card does; the card
 /// does the others itself.
 [[nodiscard]] bool moves(Verb verb);

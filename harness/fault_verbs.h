@@ -35,28 +35,31 @@ struct VerbRow {
     Argument argument{};
     bool takes_card = false;
     bool takes_reader = false;
-    bool moves = false;
+    Target target{};
     bool interrupts = false;
+    bool changes_answer = false;
     Spot spot = Spot::anywhere;
 };
 
 inline constexpr auto verb_rows = std::to_array<VerbRow>({
-    // verb, word, argument, card, reader, moves, interrupts, spot
-    {Verb::insert, "insert", Argument::none, true, true, true, false, Spot::anywhere},
-    {Verb::remove, "remove", Argument::tearing, false, true, true, true, Spot::anywhere},
-    {Verb::swap, "swap", Argument::tearing, true, true, true, true, Spot::anywhere},
-    {Verb::reset, "reset", Argument::tearing, false, true, false, false, Spot::anywhere},
-    {Verb::cut_power, "cut-power", Argument::tearing, false, true, false, true, Spot::anywhere},
-    {Verb::unplug, "unplug", Argument::tearing, false, true, true, true, Spot::anywhere},
-    {Verb::plug, "plug", Argument::none, false, true, true, false, Spot::anywhere},
-    {Verb::answer, "answer", Argument::status, false, true, false, false, Spot::command},
-    {Verb::truncate, "truncate", Argument::bytes, false, true, false, false, Spot::after},
-    {Verb::extend, "extend", Argument::data, false, true, false, false, Spot::after},
-    {Verb::flip, "flip", Argument::bit, false, true, false, false, Spot::after},
-    {Verb::delay, "delay", Argument::time, false, true, false, false, Spot::anywhere},
-    {Verb::fill_memory, "fill-memory", Argument::room, false, true, false, false, Spot::command},
-    {Verb::kill_client, "kill-client", Argument::none, false, false, true, false, Spot::anywhere},
-    {Verb::wait, "wait", Argument::none, false, false, false, false, Spot::anywhere},
+    // verb, word, argument, card, reader, target, interrupts, changes_answer, spot
+    {Verb::insert, "insert", Argument::none, true, true, Target::reader, false, false, Spot::anywhere},
+    {Verb::remove, "remove", Argument::tearing, false, true, Target::reader, true, false, Spot::anywhere},
+    {Verb::swap, "swap", Argument::tearing, true, true, Target::reader, true, false, Spot::anywhere},
+    {Verb::reset, "reset", Argument::tearing, false, true, Target::card, false, false, Spot::anywhere},
+    {Verb::cut_power, "cut-power", Argument::tearing, false, true, Target::card, true, false, Spot::anywhere},
+    {Verb::unplug, "unplug", Argument::tearing, false, true, Target::reader, true, false, Spot::anywhere},
+    {Verb::plug, "plug", Argument::none, false, true, Target::reader, false, false, Spot::anywhere},
+    {Verb::answer, "answer", Argument::status, false, true, Target::command, false, true, Spot::command},
+    {Verb::truncate, "truncate", Argument::bytes, false, true, Target::command, false, true, Spot::after},
+    {Verb::extend, "extend", Argument::data, false, true, Target::command, false, true, Spot::after},
+    {Verb::flip, "flip", Argument::bit, false, true, Target::command, false, true, Spot::after},
+    {Verb::delay, "delay", Argument::time, false, true, Target::command, false, false, Spot::anywhere},
+    {Verb::fill_memory, "fill-memory", Argument::room, false, true, Target::card, false, false,
+     Spot::command},
+    {Verb::kill_client, "kill-client", Argument::none, false, false, Target::client, false, false,
+     Spot::anywhere},
+    {Verb::wait, "wait", Argument::none, false, false, Target::nobody, false, false, Spot::anywhere},
 });
 
 [[nodiscard]] const VerbRow& row_of(Verb verb);

@@ -129,8 +129,7 @@ ControlClient connect(const HandCommand& command) {
     return ControlClient(socket_path(command), command.socket.empty() ? 0ms : limit);
 }
 
-// --- for people
-// ------------------------------------------------------------------------------------------------
+// --- for people ----------------------------------------------------------------------------------
 
 using Row = std::vector<std::string>;
 

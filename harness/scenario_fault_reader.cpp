@@ -1,9 +1,9 @@
 // The scenario language: faults and acts, which say in the same verbs what is done.
 #include "harness/errors.h"
+#include "harness/fault_verbs.h"
 #include "harness/scenario_parts.h"
 
 #include <algorithm>
-#include <array>
 #include <iterator>
 
 #include <fmt/format.h>
@@ -21,9 +21,9 @@ void check_card_name(const YamlValue& value, const std::string& name, const Scen
 }
 
 /// What can be done between two runs.
-constexpr auto act_verbs =
-    std::to_array<Verb>({Verb::insert, Verb::remove, Verb::swap, Verb::reset, Verb::cut_power, Verb::unplug,
-                         Verb::plug, Verb::fill_memory});
+bool is_act(Verb verb) {
+    return target(verb) == Target::reader || target(verb) == Target::card;
+}
 
 /// Refuses what is no verb at all, with the nearest word of those that an act can begin with.
 void check_act_word(const YamlValue& value) {
@@ -37,8 +37,11 @@ void check_act_word(const YamlValue& value) {
     }
     if (!verb_from_word(first)) {
         std::vector<std::string> words{"reinsert", "run"};
-        std::ranges::transform(act_verbs, std::back_inserter(words),
-                               [](Verb verb) { return std::string(word(verb)); });
+        for (const VerbRow& row : verb_rows) {
+            if (is_act(row.verb)) {
+                words.emplace_back(row.word);
+            }
+        }
         value.refuse(unknown_word(first, words));
     }
 }
@@ -81,17 +84,12 @@ std::string place_text(const YamlValue& value) {
     }
 }
 
-/// Changes the answer, which a command that was interrupted has not.
-bool wants_answer(Verb verb) {
-    return verb == Verb::answer || verb == Verb::truncate || verb == Verb::extend || verb == Verb::flip;
-}
-
 /// What can be done at one place, one after the other.
 void check_order(const YamlValue& value, const std::vector<Fault>& earlier, const Fault& next) {
     for (const Fault& fault : earlier) {
         const Effect& effect = fault.effect;
         const bool elsewhere = effect.reader.has_value() || !effect.card.empty();
-        if (interrupts(effect.verb) && !elsewhere && wants_answer(next.effect.verb)) {
+        if (interrupts(effect.verb) && !elsewhere && changes_answer(next.effect.verb)) {
             value.refuse(fmt::format("'{}' after '{}': then there is no answer any more", next.effect.text(),
                                      effect.text()));
         }
@@ -141,10 +139,10 @@ Effect read_act(const YamlValue& value, const Scenario& scenario) {
                         "nothing is written",
                         effect.text()));
     }
-    if (std::ranges::find(act_verbs, effect.verb) != act_verbs.end()) {
+    if (is_act(effect.verb)) {
         return effect;
     }
-    if (effect.verb == Verb::kill_client || effect.verb == Verb::wait) {
+    if (target(effect.verb) != Target::command) {
         value.refuse(fmt::format("'{}' between two runs: no client is there then", effect.text()));
     }
     value.refuse(fmt::format("'{}' is done to a command: say it as a fault of the next run, as in 'fault: "

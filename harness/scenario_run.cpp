@@ -208,7 +208,7 @@ void ScenarioRunner::act_out() {
 void ScenarioRunner::move(const Effect& effect, const std::string& place) {
     power_cut_ |= cuts_first(effect, "");
     try {
-        add_notice(hand_.act(effect, settling_limit, [this] { rig_.check(); }));
+        add_notice(hand_.act(effect, settling_limit, [this] { rig_.check(); }).notice);
     } catch (const RequestError& error) {
         throw RequestError(fmt::format("{}: {}", place, error.what()));
     } catch (const HostError& error) {

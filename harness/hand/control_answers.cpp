@@ -35,13 +35,15 @@ json plan(Hand& hand, const ControlRequest& request) {
 }
 
 json act(Hand& hand, const ControlRequest& request, bool seen, const Hand::KeepWaiting& keep_waiting) {
-    if (Hand::happens_at_a_command(request.effect.verb)) {
-        return {{"ok", true}, {"fault", hand.plan_next(request.effect)}};
-    }
-    const std::string notice =
+    const Hand::Done done =
         hand.act(request.effect, request.limit.value_or(usual_limit_of_moves), keep_waiting);
-    json answer{{"ok", true}, {"seen", seen ? json(true) : json()}};
-    add_notice(answer, notice);
+    json answer{{"ok", true}};
+    if (done.fault) {
+        answer["fault"] = *done.fault;
+    } else {
+        answer["seen"] = seen ? json(true) : json();
+    }
+    add_notice(answer, done.notice);
     return answer;
 }
 

@@ -1,6 +1,7 @@
 #include "harness/hand/hand.h"
 
 #include "apdu/bytes.h"
+#include "harness/fault_verbs.h"
 #include "harness/hand/moves.h"
 #include "harness/relax.h"
 #include "harness/world.h"
@@ -70,8 +71,7 @@ struct Hand::Parts final : public World {
     std::uint64_t last_id = 0;
 };
 
-// --- what cards turn to
-// --------------------------------------------------------------------------------------
+// --- what cards turn to --------------------------------------------------------------------------
 
 bool Hand::Parts::happen(RiggedCard& card, const Fault& fault) {
     const std::scoped_lock lock(state);
@@ -122,8 +122,7 @@ void Hand::Parts::settle(std::uint64_t id, Course course, std::string failure) {
     }
 }
 
-// --- now
-// -------------------------------------------------------------------------------------------------------
+// --- now -----------------------------------------------------------------------------------------
 
 void Hand::Parts::keep(const KeepWaiting& keep_waiting) const {
     if (options.keep_waiting) {
@@ -207,21 +206,7 @@ void Hand::Parts::do_now(const Effect& effect, Clock::time_point until, const Ke
     }
 }
 
-bool Hand::happens_at_a_command(Verb verb) {
-    switch (verb) {
-    case Verb::answer:
-    case Verb::truncate:
-    case Verb::extend:
-    case Verb::flip:
-    case Verb::delay:
-        return true;
-    default:
-        return false;
-    }
-}
-
-std::string Hand::act(const Effect& effect, std::chrono::milliseconds limit,
-                      const KeepWaiting& keep_waiting) {
+Hand::Done Hand::act(const Effect& effect, std::chrono::milliseconds limit, const KeepWaiting& keep_waiting) {
     const auto until = Clock::now() + limit;
     if (effect.verb == Verb::wait) {
         throw RequestError("'wait' wants a place to wait for");
@@ -231,21 +216,19 @@ std::string Hand::act(const Effect& effect, std::chrono::milliseconds limit,
             fmt::format("'{}': what a torn write leaves can only be said of a memory write", effect.text()));
     }
     const Relaxed relaxed = relax(effect, parts_->options.kind);
-    if (happens_at_a_command(effect.verb)) {
-        static_cast<void>(plan_next(effect));
-        return relaxed.notice;
+    if (target(effect.verb) == Target::command) {
+        return {relaxed.notice, plan_next(effect)};
     }
-    if (Moves::is_move(relaxed.effect.verb)) {
+    if (target(relaxed.effect.verb) == Target::reader) {
         const auto turn = parts_->turn(until, keep_waiting);
         parts_->move_now(relaxed.effect, until, keep_waiting);
     } else {
         parts_->do_now(relaxed.effect, until, keep_waiting);
     }
-    return relaxed.notice;
+    return {relaxed.notice};
 }
 
-// --- later
-// -----------------------------------------------------------------------------------------------------
+// --- later ---------------------------------------------------------------------------------------
 
 Planned* Hand::Parts::find(std::uint64_t id) {
     const auto found = std::ranges::find_if(plan, [&](const Planned& one) { return one.fault.id == id; });
@@ -286,9 +269,7 @@ std::uint64_t Hand::plan_next(const Effect& effect) {
     fault.effect = effect;
     fault.place.command = "any";
     // An answer that is changed has to be there first.
-    const bool changes =
-        effect.verb == Verb::truncate || effect.verb == Verb::extend || effect.verb == Verb::flip;
-    fault.place.moment = changes ? Moment::after : Moment::before;
+    fault.place.moment = row_of(effect.verb).spot == Spot::after ? Moment::after : Moment::before;
     {
         const std::scoped_lock lock(parts_->state);
         fault.place.card = parts_->options.cards[parts_->moves.card_meant(effect, std::nullopt)].name;
@@ -381,8 +362,7 @@ bool Hand::wait(const Place& place, std::chrono::milliseconds limit, const KeepW
     return wait(id, limit, keep_waiting);
 }
 
-// --- the whole
-// ---------------------------------------------------------------------------------------------------
+// --- the whole -----------------------------------------------------------------------------------
 
 Hand::Hand(HandOptions options, Trace& trace) : parts_(std::make_unique<Parts>(std::move(options), trace)) {
     for (const HandCard& card : parts_->options.cards) {

@@ -61,8 +61,8 @@ public:
 ///   2. a card's own locks, which that card holds while a command runs, also when it comes here with a fault.
 ///      No function here takes one, but for act() with `reset` or `fill-memory`, holding no other.
 ///   3. `state`: which card was where, and the plan; for moments only. Under it are called: Reader's
-///   functions
-///      but settle(), RiggedCard's that wait for nobody, and Trace::add(), whose locks take none of these.
+///      functions but settle(), RiggedCard's that wait for nobody, and Trace::add(), whose locks take none of
+///      these.
 class Hand final {
 public:
     using KeepWaiting = std::function<void()>;
@@ -72,23 +72,22 @@ public:
     Hand& operator=(const Hand&) = delete;
     ~Hand();
 
+    struct Done {
+        std::string notice{};                 ///< what vpcd made of it, where that is less than was asked for
+        std::optional<std::uint64_t> fault{}; ///< it was planned: the fault's id
+    };
     /// Does it now, and returns when a client that waits can have seen it. What only a command can bring
-    /// about (happens_at_a_command()) is planned for the next one. Without a reader the first is meant;
-    /// without a card `insert` puts in the card that was last in that reader, else the first one that is in
-    /// none, and `swap` the first other one that is in none. Returns what vpcd made of it where that is less
-    /// than was asked for, else nothing. Throws RequestError where it makes no sense (no such card, a card
-    /// that is in already, nothing in the reader that could be reset), NotInTime if clients do not see it
-    /// within `limit`, HostError if the card failed.
-    std::string act(const Effect& effect, std::chrono::milliseconds limit = std::chrono::seconds(10),
-                    const KeepWaiting& keep_waiting = {});
-    /// `answer`, `truncate`, `extend`, `flip`, `delay`.
-    [[nodiscard]] static bool happens_at_a_command(Verb verb);
+    /// about (Target::command) is planned for the next one of the card in that reader. Without a reader the
+    /// first is meant; without a card `insert` puts in the card that was last in that reader, else the first
+    /// one that is in none, and `swap` the first other one that is in none. Throws RequestError where it
+    /// makes no sense (no such card, a card that is in already, nothing in the reader that could be reset),
+    /// NotInTime if clients do not see it within `limit`, HostError if the card failed.
+    Done act(const Effect& effect, std::chrono::milliseconds limit = std::chrono::seconds(10),
+             const KeepWaiting& keep_waiting = {});
 
     /// For later. Returns the fault's id, from 1. Throws RequestError where the two do not go together, or
     /// name a card or a reader that does not exist.
     std::uint64_t plan(Fault fault);
-    /// For the next command of the card in the effect's reader. Returns the fault's id.
-    std::uint64_t plan_next(const Effect& effect);
     /// What clients will see differently from what was asked for, in one line; empty: nothing.
     [[nodiscard]] std::string notice(const Fault& fault) const;
     /// The plan is empty again: what had not happened is returned.
@@ -111,6 +110,8 @@ public:
     [[nodiscard]] nlohmann::json status() const;
 
 private:
+    std::uint64_t plan_next(const Effect& effect);
+
     struct Parts;
     std::unique_ptr<Parts> parts_;
 };

@@ -100,19 +100,6 @@ void Moves::check_names(const Fault& fault) const {
     static_cast<void>(reader_meant(fault.effect, std::nullopt));
 }
 
-bool Moves::is_move(Verb verb) {
-    switch (verb) {
-    case Verb::insert:
-    case Verb::remove:
-    case Verb::swap:
-    case Verb::unplug:
-    case Verb::plug:
-        return true;
-    default:
-        return false;
-    }
-}
-
 std::size_t Moves::move(const Effect& effect, std::optional<std::size_t> card) {
     note_where();
     const std::size_t where = reader_meant(effect, card);

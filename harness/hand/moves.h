@@ -29,10 +29,8 @@ public:
     /// Throws RequestError where a card or a reader does not exist.
     void check_names(const Fault& fault) const;
 
-    /// Whether move() does it.
-    [[nodiscard]] static bool is_move(Verb verb);
-    /// Returns the reader that it was done to. `card` is the one at whose place it happens, if any. Throws
-    /// RequestError where it makes no sense; nothing has happened then.
+    /// Of Target::reader. Returns the reader that it was done to. `card` is the one at whose place it
+    /// happens, if any. Throws RequestError where it makes no sense; nothing has happened then.
     std::size_t move(const Effect& effect, std::optional<std::size_t> card);
 
 private:

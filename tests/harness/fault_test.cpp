@@ -124,7 +124,7 @@ BOOST_AUTO_TEST_CASE(each_verb_has_one_row_and_one_word) {
         BOOST_TEST(verbs.insert(row.verb).second);
         BOOST_TEST(words.insert(row.word).second);
         BOOST_CHECK(verb_from_word(word(row.verb)) == row.verb);
-        BOOST_TEST(moves(row.verb) == row.moves);
+        BOOST_TEST(moves(row.verb) == (row.target == Target::reader || row.target == Target::client));
         BOOST_TEST(interrupts(row.verb) == row.interrupts);
     }
     BOOST_TEST(verbs.size() == static_cast<std::size_t>(Verb::wait) + 1);

@@ -1,5 +1,6 @@
 #include "harness/hand/hand.h"
 
+#include "harness/hand/control_server.h"
 #include "tests/harness/test_card.h"
 
 #include <algorithm>
@@ -97,7 +98,9 @@ struct Fixture {
         hand = std::make_unique<Hand>(std::move(options), trace);
     }
 
-    std::string act(const char* effect) const { return hand->act(Effect::parse(effect).value(), limit); }
+    std::string act(const char* effect) const {
+        return hand->act(Effect::parse(effect).value(), limit).notice;
+    }
     std::uint64_t plan(const char* effect, const char* place) const {
         return hand->plan({Place::parse(place).value(), Effect::parse(effect).value()});
     }
@@ -159,8 +162,7 @@ bool mentions(const std::string& text, const std::string& part) {
 
 BOOST_AUTO_TEST_SUITE(hand)
 
-// --- now
-// -------------------------------------------------------------------------------------------------------
+// --- now -----------------------------------------------------------------------------------------
 
 BOOST_AUTO_TEST_CASE(a_card_is_taken_out_and_put_back_and_clients_see_each_step) {
     Fixture rig;
@@ -323,8 +325,22 @@ BOOST_AUTO_TEST_CASE(what_vpcd_cannot_show_is_relaxed_and_said) {
     BOOST_TEST(rig.act("reset") == "");
 }
 
-// --- at a place
-// ------------------------------------------------------------------------------------------------
+BOOST_AUTO_TEST_CASE(what_vpcd_cannot_show_is_said_to_whoever_asked_over_the_socket) {
+    for (const bool planned : {false, true}) {
+        Fixture rig(ReaderKind::vpcd);
+        ControlRequest request;
+        request.asked = ControlRequest::Asked::act;
+        request.effect = Effect::parse("truncate 3 bytes").value();
+        if (planned) {
+            request.at = Place::parse("verify after").value();
+        }
+        const auto answer = answers_of(*rig.hand)(request, [] {});
+        BOOST_TEST(mentions(answer.at("notice").get<std::string>(), "vpcd"));
+        BOOST_TEST(answer.at("fault") == 1);
+    }
+}
+
+// --- at a place ----------------------------------------------------------------------------------
 
 BOOST_AUTO_TEST_CASE(a_card_is_taken_out_by_its_own_command) {
     Fixture rig;
@@ -467,8 +483,7 @@ BOOST_AUTO_TEST_CASE(a_hand_that_is_gone_is_not_turned_to) {
     BOOST_TEST(rig.in(1, 1)); // the card alone: nobody moved it
 }
 
-// --- all at once
-// -----------------------------------------------------------------------------------------------
+// --- all at once ---------------------------------------------------------------------------------
 
 BOOST_AUTO_TEST_CASE(faults_moves_and_questions_at_the_same_time_wait_for_nobody_for_ever) {
     Fixture rig;
