@@ -27,8 +27,8 @@ public:
 
 } // namespace
 
-VpcdReader::VpcdReader(const std::string& name, int slot, ReaderCard* card)
-    : slot_(slot), watch_(name, [this] { check(); }) {
+VpcdReader::VpcdReader(const std::string& name, int slot, ReaderCard* card, CardTurns& turns)
+    : slot_(slot), turns_(turns), watch_(name, [this] { check(); }) {
     if (card != nullptr) {
         card_ = card;
         put_in(*card, true);
@@ -56,6 +56,7 @@ void VpcdReader::stop() {
         link_->leave();
     }
     changed_.notify_all();
+    turns_.wake();
 }
 
 void VpcdReader::insert(ReaderCard& card) {
@@ -98,7 +99,7 @@ void VpcdReader::add(const Task& task) {
 /// With the mutex held.
 void VpcdReader::put_in(ReaderCard& card, bool requested) {
     stay_ = ++stays_;
-    add({Step::put_in, stay_, &card, requested});
+    add({Step::put_in, stay_, &card, requested, turns_.ask(card)});
 }
 
 /// With the mutex held. Nothing happens where no card is to be seen.
@@ -172,6 +173,12 @@ bool VpcdReader::left() const {
 }
 
 void VpcdReader::connect(const Task& task) {
+    // A command of another reader may still run on it, which then switches it off.
+    if (!turns_.wait(*task.card, task.turn, stopping_)) {
+        throw Stopped();
+    }
+    turn_card_ = task.card;
+    turn_ = task.turn;
     if (!task.requested) {
         keeper_->request_connections({1U << static_cast<unsigned>(slot_), step_limit});
     }
@@ -189,13 +196,16 @@ void VpcdReader::disconnect() {
         const std::lock_guard lock(mutex_);
         link = std::move(link_);
     }
-    if (!link) {
-        return;
+    std::exception_ptr error;
+    if (link) {
+        link->leave();
+        link->wait_for_end();
+        error = link->error();
+        link.reset();
     }
-    link->leave();
-    link->wait_for_end();
-    const std::exception_ptr error = link->error();
-    link.reset();
+    if (turn_card_ != nullptr) {
+        turns_.end(*std::exchange(turn_card_, nullptr), turn_);
+    }
     const std::lock_guard lock(mutex_);
     error_ = error_ ? error_ : error;
 }

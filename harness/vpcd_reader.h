@@ -1,11 +1,13 @@
 // One of vpcd's slots in the private daemon, as a reader.
 #pragma once
 
+#include "harness/ifd/card_turns.h"
 #include "harness/reader.h"
 #include "harness/rig/keeper.h"
 #include "harness/rig/reader_watch.h"
 #include "harness/vpcd_link.h"
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -23,7 +25,8 @@ class VpcdReader final : public Reader {
 public:
     /// `slot` from 0. A card is in from the start: its connection was asked of the keeper before the daemon
     /// started. No thread yet.
-    VpcdReader(const std::string& name, int slot, ReaderCard* card);
+    /// The turns are shared by all readers that cards move between, and outlive them.
+    VpcdReader(const std::string& name, int slot, ReaderCard* card, CardTurns& turns);
     /// The daemon, the last of which the thread waits for, has ended by now.
     ~VpcdReader() override;
 
@@ -51,6 +54,7 @@ private:
         std::uint64_t stay = 0;
         ReaderCard* card = nullptr; ///< to put in
         bool requested = false;     ///< the connection was
+        CardTurns::Turn turn = 0;   ///< to put in: the card's, until it is out
     };
 
     void add(const Task& task);
@@ -66,12 +70,13 @@ private:
     void check() const;
 
     const int slot_;
+    CardTurns& turns_;
     Keeper* keeper_ = nullptr;
     ReaderWatch watch_; ///< the thread's
 
     mutable std::mutex mutex_;
     mutable std::condition_variable changed_;
-    bool stopping_ = false;
+    std::atomic<bool> stopping_ = false;
     bool plugged_ = true;
     ReaderCard* card_ = nullptr;
     std::uint64_t stay_ = 0;  ///< the card's; 0 where none is to be seen
@@ -80,6 +85,8 @@ private:
     std::uint64_t asked_ = 0; ///< so many things
     std::uint64_t done_ = 0;  ///< so many of them
     std::uint64_t link_stay_ = 0;
+    const ReaderCard* turn_card_ = nullptr; ///< the thread's: whose turn it has
+    CardTurns::Turn turn_ = 0;
     std::unique_ptr<VpcdLink> link_; ///< changed by the thread alone, with the mutex held
     std::exception_ptr error_;       ///< the card's
     std::exception_ptr trouble_;     ///< the daemon's, or vpcd's

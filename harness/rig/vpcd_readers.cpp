@@ -19,7 +19,8 @@ public:
                 first_.slots |= 1U << index;
                 first_.limit = connection_limit;
             }
-            readers_.push_back(std::make_unique<VpcdReader>(name(index), static_cast<int>(index), plan.card));
+            readers_.push_back(
+                std::make_unique<VpcdReader>(name(index), static_cast<int>(index), plan.card, turns_));
         }
     }
 
@@ -65,6 +66,7 @@ public:
 
 private:
     std::string library_;
+    CardTurns turns_;
     std::vector<std::unique_ptr<VpcdReader>> readers_;
     ConnectionRequest first_;
 };

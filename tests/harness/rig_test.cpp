@@ -8,6 +8,7 @@
 #include <csignal>
 #include <filesystem>
 #include <future>
+#include <semaphore>
 #include <string>
 #include <thread>
 #include <tuple>
@@ -71,6 +72,28 @@ public:
 
     std::atomic<Reader*> reader = nullptr;
     std::atomic<ReaderCard*> other = nullptr;
+};
+
+/// Its first command runs until it is told.
+class BusyCard final : public ReaderCard {
+public:
+    void power_on() override {}
+    void power_off() override {}
+    void reset() override {}
+    Bytes atr() override { return cardrig::apdu::from_hex("3B8B0180F9A0000003080000100048").value(); }
+    Answer transmit(ByteView /*command*/) override {
+        if (!begun_.exchange(true)) {
+            running.release();
+            go_on.acquire();
+        }
+        return Bytes{0x90, 0x00};
+    }
+
+    std::binary_semaphore running{0};
+    std::binary_semaphore go_on{0};
+
+private:
+    std::atomic<bool> begun_ = false;
 };
 
 struct Run {
@@ -162,6 +185,27 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_card_can_be_swapped_from_within_its_own_command,
     BOOST_TEST(rig.reader(0).settle(std::chrono::seconds(10), [&rig] { rig.check(); }));
     BOOST_TEST(rig.reader(0).card() == &other);
     BOOST_TEST(answers(rig, success));
+}
+
+/// Else the end of its old command would switch it off there.
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_card_is_in_another_reader_when_its_command_in_the_last_one_has_ended, Kind,
+                              Kinds) {
+    BusyCard card;
+    Rig rig(std::vector<RigReaderPlan>{{{}, &card}, {}}, {Kind::value, nullptr});
+    bool settled = true;
+    std::thread mover([&] {
+        card.running.acquire();
+        rig.reader(0).remove();
+        rig.reader(1).insert(card);
+        settled = rig.reader(1).settle(std::chrono::milliseconds(1500), [] {});
+        card.go_on.release();
+    });
+    static_cast<void>(run(rig, {"opensc-tool", "-r", "0", "-s", "00CB3FFF"}));
+    mover.join();
+    BOOST_TEST(!settled);
+    BOOST_TEST(rig.reader(1).settle(std::chrono::seconds(20), [] {}));
+    BOOST_TEST(run(rig, {"opensc-tool", "-r", "1", "-s", "00CB3FFF"}).output.find(success) !=
+               std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(a_card_that_does_not_start_is_out_of_vpcd_and_can_come_back) {
