@@ -25,6 +25,14 @@ public:
     /// Takes out what is in. A command that runs is aborted; the card's power is gone at once
     /// (ReaderCard::lose_power()), and it is switched off properly once that command has come to its end.
     virtual void remove() = 0;
+    /// What is in stays in and loses its power (ReaderCard::lose_power()); a command that runs is aborted. It
+    /// is silent until the reader powers it on again. As vpcd has no way to show that, there it is the card's
+    /// affair alone.
+    virtual void cut_power() {
+        if (ReaderCard* const in = card()) {
+            in->lose_power();
+        }
+    }
     /// The reader itself is pulled out, and plugged in again: a card that is in stays in, without power
     /// meanwhile. vpcd cannot show that: its card is out until the reader is plugged in.
     virtual void unplug() = 0;

@@ -104,7 +104,7 @@ bool Hand::Parts::happen_to(std::size_t card, const Fault& fault) {
     if (effect.verb == Verb::cut_power) {
         const std::size_t victim = moves.card_meant(effect, card);
         if (victim != card) {
-            options.cards[victim].card->lose_power();
+            options.readers[moves.reader_meant(effect, card)].reader->cut_power();
         }
         return victim == card;
     }
@@ -195,12 +195,14 @@ void Hand::Parts::do_now(const Effect& effect, Clock::time_point until, const Ke
     {
         const std::scoped_lock lock(state);
         card = options.cards[moves.card_meant(effect, std::nullopt)].card;
+        if (effect.verb == Verb::cut_power) {
+            options.readers[moves.reader_meant(effect, std::nullopt)].reader->cut_power();
+            return;
+        }
     }
     if (effect.verb == Verb::fill_memory) {
         when_idle(effect, until, keep_waiting,
                   [&](auto limit) { return card->fill_memory(effect.count, limit); });
-    } else if (effect.verb == Verb::cut_power) {
-        card->lose_power();
     } else {
         when_idle(effect, until, keep_waiting, [&](auto limit) { return card->reset_powered(limit); });
     }

@@ -77,6 +77,22 @@ void RigReader::take_out(std::unique_lock<std::mutex>& lock) {
     take_power(stay, Outcome::removed, lock);
 }
 
+void RigReader::cut_power() {
+    std::unique_lock lock(mutex_);
+    if (!stay_ || !plugged_) {
+        return;
+    }
+    const bool runs = job_ && job_->stay == stay_;
+    if (runs) {
+        job_->power_cut = true;
+        take_power(stay_, Outcome::failed, lock);
+        return;
+    }
+    const StayPtr stay = stay_;
+    lock.unlock();
+    stay->card.lose_power(); // the next command finds it so
+}
+
 void RigReader::unplug() {
     std::unique_lock lock(mutex_);
     if (!std::exchange(plugged_, false)) {
@@ -357,12 +373,8 @@ bool RigReader::handle(const CommandLine& line, const ifd::Request& request) {
     }
     const Result result = run(*job, request);
     const bool go_on = finish(*job, result, line, request.ask);
-    if (!go_on && job->has_turn) {
-        switch_off(*job->stay);
-    }
     if (!go_on) {
-        const std::lock_guard lock(mutex_);
-        --job->stay->given_up_jobs;
+        end_given_up(*job);
     }
     turns_.end(job->stay->card, job->turn);
     return go_on;
@@ -538,6 +550,28 @@ void RigReader::switch_off(Stay& stay) {
     stay.on = false;
     stay.speaks = false;
     stay.cut = false;
+}
+
+/// The card of a command that was given up is switched off; one that has lost its power, and is still in, is
+/// silent.
+void RigReader::end_given_up(Job& job) {
+    Stay& stay = *job.stay;
+    {
+        const std::lock_guard lock(mutex_);
+        if (job.power_cut && stay_ == job.stay && plugged_) {
+            --stay.given_up_jobs;
+            if (job.has_turn) {
+                stay.speaks = false;
+                stay.cut = true;
+            }
+            return;
+        }
+    }
+    if (job.has_turn) {
+        switch_off(stay);
+    }
+    const std::lock_guard lock(mutex_);
+    --stay.given_up_jobs;
 }
 
 /// It is to be switched off by the thread that serves, where no command on its way out does so.

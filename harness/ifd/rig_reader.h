@@ -30,6 +30,7 @@ public:
 
     void insert(ReaderCard& card) override;
     void remove() override;
+    void cut_power() override;
     void unplug() override;
     void plug() override;
     [[nodiscard]] ReaderCard* card() const override;
@@ -79,6 +80,7 @@ private:
         CardTurns::Turn turn = 0;
         bool has_turn = false;              ///< of the thread that runs it
         std::atomic<bool> given_up = false; ///< it was answered by somebody else
+        bool power_cut = false;             ///< because of that: the card stays in
     };
     using JobPtr = std::shared_ptr<Job>;
 
@@ -118,6 +120,7 @@ private:
     static void reply(const CommandLine& line, const Result& result);
     void retire(const StayPtr& stay);
     void switch_off(Stay& stay);
+    void end_given_up(Job& job);
     void switch_off_retired();
 
     [[nodiscard]] bool wait_for(std::chrono::steady_clock::time_point deadline,

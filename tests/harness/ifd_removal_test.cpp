@@ -93,6 +93,45 @@ BOOST_AUTO_TEST_CASE(a_removal_aborts_the_command_that_runs_at_once_and_the_card
     BOOST_TEST(card.log() == "on begin lost end off ");
 }
 
+BOOST_AUTO_TEST_CASE(a_card_that_loses_its_power_aborts_its_command_at_once_and_stays_in_and_silent) {
+    SlowCard card;
+    card.deaf = true;
+    {
+        const DriverRig rig(1, [&](ReaderServer& server) { server.reader(0).insert(card); });
+        const PollingThread pcscd(rig.driver());
+        rig.settle();
+        Running running(rig.driver());
+        card.wait_until_running();
+        rig.reader().cut_power();
+        BOOST_TEST(running.code() == IFD_COMMUNICATION_ERROR);
+        BOOST_TEST(rig.reader().card() == &card);
+        BOOST_TEST(card.log() == "on begin lost ");
+        card.go_on.release();
+        BOOST_TEST(rig.driver().transmit(command).code == IFD_COMMUNICATION_ERROR);
+        BOOST_TEST(rig.driver().power(IFD_RESET).code == IFD_SUCCESS);
+        BOOST_TEST(card.log() == "on begin lost end on ");
+    }
+    BOOST_TEST(card.log() == "on begin lost end on off ");
+}
+
+BOOST_AUTO_TEST_CASE(a_card_that_lost_its_power_is_switched_off_after_its_command_where_it_was_taken_out) {
+    SlowCard card;
+    card.deaf = true;
+    {
+        const DriverRig rig(1, [&](ReaderServer& server) { server.reader(0).insert(card); });
+        const PollingThread pcscd(rig.driver());
+        rig.settle();
+        Running running(rig.driver());
+        card.wait_until_running();
+        rig.reader().cut_power();
+        BOOST_TEST(running.code() == IFD_COMMUNICATION_ERROR);
+        rig.reader().remove();
+        rig.settle();
+        card.go_on.release();
+    }
+    BOOST_TEST(card.log() == "on begin lost lost end off ");
+}
+
 BOOST_AUTO_TEST_CASE(the_next_card_is_served_while_the_command_on_the_last_one_still_runs) {
     SlowCard slow;
     slow.deaf = true;
