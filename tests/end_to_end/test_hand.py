@@ -246,6 +246,16 @@ def test_a_script_takes_the_card_out_at_a_place_and_puts_it_back():
     assert got.stdout.startswith("1\n") and "Successfully verified PIN" in got.stdout + got.stderr
 
 
+def test_a_fault_that_could_not_be_done_has_not_happened():
+    got = run_shell(r"""
+        cardrig hand remove --at 'verify passcode before'
+        cardrig hand remove reader 1 --at 'verify passcode before'
+        yubico-piv-tool -r Virtual -a verify-pin -P 123456 2> /dev/null
+        cardrig hand wait fault 1 --limit 0 && cardrig hand wait fault 2 --limit 0
+    """, "--control")
+    assert got.returncode == 2 and "could not be done: no card is in reader 1" in got.stderr, got
+
+
 def test_a_script_waits_for_what_another_process_does():
     got = run_shell(r"""
         cardrig hand wait 'verify passcode after' --limit 50 && echo seen & waiting=$!

@@ -194,10 +194,11 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_card_is_in_another_reader_when_its_command_in_th
     Rig rig(std::vector<RigReaderPlan>{{{}, &card}, {}}, {Kind::value, nullptr});
     bool settled = true;
     std::thread mover([&] {
-        card.running.acquire();
-        rig.reader(0).remove();
-        rig.reader(1).insert(card);
-        settled = rig.reader(1).settle(std::chrono::milliseconds(1500), [] {});
+        if (card.running.try_acquire_for(std::chrono::seconds(60))) {
+            rig.reader(0).remove();
+            rig.reader(1).insert(card);
+            settled = rig.reader(1).settle(std::chrono::milliseconds(1500), [] {});
+        }
         card.go_on.release();
     });
     static_cast<void>(run(rig, {"opensc-tool", "-r", "0", "-s", "00CB3FFF"}));
