@@ -1,5 +1,6 @@
 #include "harness/ifd/rig_reader.h"
 
+#include "harness/errors.h"
 #include "harness/ifd/packet_socket.h"
 #include "harness/rig/quiet_thread.h"
 
@@ -166,13 +167,16 @@ bool RigReader::wait_until_open(std::chrono::steady_clock::time_point deadline,
     return wait_for(deadline, keep_waiting, [this] { return events_ && acknowledged_ >= first_; });
 }
 
-/// False at the deadline, or once there is no daemon any more.
+/// False at the deadline.
 bool RigReader::wait_for(std::chrono::steady_clock::time_point deadline,
                          const std::function<void()>& keep_waiting, const std::function<bool()>& reached) {
     std::unique_lock lock(mutex_);
     while (!reached()) {
+        if (lost_) {
+            throw HostError("the private pcscd has ended, or has closed its reader");
+        }
         const auto now = std::chrono::steady_clock::now();
-        if (lost_ || now >= deadline) {
+        if (now >= deadline) {
             return false;
         }
         acknowledged_now_.wait_until(lock, std::min(deadline, now + look_interval));

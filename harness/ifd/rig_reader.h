@@ -45,6 +45,7 @@ public:
     void acknowledged(ifd::Acknowledgement acknowledgement);
     void events_lost();
     /// Waits until clients can have seen its first state. False where the time is over.
+    /// Throws HostError where the daemon has let go of it.
     [[nodiscard]] bool wait_until_open(std::chrono::steady_clock::time_point deadline,
                                        const std::function<void()>& keep_waiting);
     /// The rig has to end: ReaderCard::hurry() for the card that is in, and for each that comes.

@@ -118,7 +118,13 @@ BOOST_AUTO_TEST_CASE(a_daemon_that_is_gone_settles_nothing_and_takes_the_cards_p
     }
     rig.drivers.front()->close();
     rig.reader().remove();
-    BOOST_TEST(!rig.reader().settle(ample, {}));
+    const auto deadline = std::chrono::steady_clock::now() + ample;
+    const auto in_time = [deadline] {
+        if (std::chrono::steady_clock::now() > deadline) {
+            throw std::runtime_error("it still waits");
+        }
+    };
+    BOOST_CHECK_THROW(static_cast<void>(rig.reader().settle(std::chrono::hours(24), in_time)), HostError);
     rig.server.reset();
     BOOST_TEST(card.log == "on off ");
 }

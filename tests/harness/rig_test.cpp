@@ -6,6 +6,7 @@
 #include <chrono>
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <future>
 #include <string>
 #include <thread>
@@ -92,6 +93,18 @@ bool answers(Rig& rig, std::string_view status) {
     return got.result.exit_status == 0 && got.output.find(status) != std::string::npos;
 }
 
+/// The private daemon's process.
+pid_t daemon_of(const Rig& rig) {
+    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+        std::ifstream file(entry.path() / "cmdline");
+        const std::string words(std::istreambuf_iterator<char>(file), {});
+        if (words.find(rig.folder() + "/readers") != std::string::npos) {
+            return static_cast<pid_t>(std::stoi(entry.path().filename()));
+        }
+    }
+    throw std::runtime_error("there is no daemon");
+}
+
 constexpr std::string_view success = "SW1=0x90, SW2=0x00";
 
 /// Most tests hold for both.
@@ -159,6 +172,16 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_card_can_be_swapped_from_within_its_own_command,
     BOOST_TEST(rig.reader(0).settle(std::chrono::seconds(10), [&rig] { rig.check(); }));
     BOOST_TEST(rig.reader(0).card() == &other);
     BOOST_TEST(answers(rig, success));
+}
+
+BOOST_AUTO_TEST_CASE(a_move_that_waits_for_a_daemon_that_has_ended_says_so) {
+    FixedCard card;
+    Rig rig(one_reader(), {ReaderKind::rig, nullptr});
+    BOOST_REQUIRE(kill(daemon_of(rig), SIGKILL) == 0);
+    BOOST_CHECK_EXCEPTION(rig.insert(0, card, std::chrono::hours(1)), HostError, [](const HostError& error) {
+        BOOST_TEST_MESSAGE(error.what());
+        return std::string(error.what()).find("pcscd has ended") != std::string::npos;
+    });
 }
 
 BOOST_AUTO_TEST_CASE(a_card_that_does_not_start_is_out_of_vpcd_and_can_come_back) {
