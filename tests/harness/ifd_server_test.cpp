@@ -54,6 +54,24 @@ struct Stranger {
     UniqueFd socket;
 };
 
+/// While it lives, this process cannot open anything.
+class NoMoreDescriptors {
+public:
+    NoMoreDescriptors() {
+        BOOST_REQUIRE(getrlimit(RLIMIT_NOFILE, &before_) == 0);
+        const UniqueFd next(dup(STDIN_FILENO)); // the lowest that is free
+        BOOST_REQUIRE(static_cast<bool>(next));
+        const rlimit none{static_cast<rlim_t>(next.get()), before_.rlim_max};
+        BOOST_REQUIRE(setrlimit(RLIMIT_NOFILE, &none) == 0);
+    }
+    NoMoreDescriptors(const NoMoreDescriptors&) = delete;
+    NoMoreDescriptors& operator=(const NoMoreDescriptors&) = delete;
+    ~NoMoreDescriptors() { setrlimit(RLIMIT_NOFILE, &before_); }
+
+private:
+    rlimit before_{};
+};
+
 double processor_seconds() {
     rusage usage{};
     getrusage(RUSAGE_SELF, &usage);
@@ -218,7 +236,7 @@ BOOST_AUTO_TEST_CASE(what_is_no_hello_is_refused) {
     BOOST_TEST(rig.driver().presence() == IFD_ICC_NOT_PRESENT);
 }
 
-BOOST_AUTO_TEST_CASE(strangers_that_say_nothing_do_not_keep_the_driver_out) {
+BOOST_AUTO_TEST_CASE(strangers_that_say_nothing_and_stay_do_not_keep_the_driver_out) {
     const TemporaryFolder folder;
     ReaderServer server(folder.file("ifd"), 1);
     server.start();
@@ -226,9 +244,47 @@ BOOST_AUTO_TEST_CASE(strangers_that_say_nothing_do_not_keep_the_driver_out) {
     for (int i = 0; i < 200; ++i) {
         silent.push_back(std::make_unique<Stranger>(folder.file("ifd")));
     }
-    silent.clear();
+    ScriptedCard card;
+    server.reader(0).insert(card);
     DriverReader driver(folder.file("ifd"), 0);
-    BOOST_TEST(driver.opened() == IFD_SUCCESS);
+    BOOST_REQUIRE(driver.opened() == IFD_SUCCESS);
+    BOOST_TEST(silent.front()->is_refused()); // the oldest made room
+    // More of them do not put the driver out, either.
+    for (int i = 0; i < 200; ++i) {
+        silent.push_back(std::make_unique<Stranger>(folder.file("ifd")));
+    }
+    BOOST_TEST(silent[200]->is_refused());
+    const PollingThread pcscd(driver);
+    BOOST_TEST(server.reader(0).settle(ample, {}));
+    BOOST_TEST(driver.transmit({7}).data == Bytes{7});
+}
+
+BOOST_AUTO_TEST_CASE(without_free_descriptors_nothing_spins_and_who_waited_is_let_in_later) {
+    const TemporaryFolder folder;
+    ReaderServer server(folder.file("ifd"), 1);
+    server.start();
+    const UniqueFd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+    const auto address = ifd::socket_address(folder.file("ifd"));
+    const auto hello = ifd::Hello{ifd::Line::events, 0}.bytes();
+    std::uint8_t byte = 0;
+    ssize_t early = 0;
+    double used = 0;
+    {
+        const NoMoreDescriptors none;
+        BOOST_REQUIRE(connect(socket.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) ==
+                      0);
+        BOOST_REQUIRE(ifd::send_packet(socket.get(), hello, {}, ifd::Waiting::yes));
+        constexpr timeval shortly{0, 200'000};
+        setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &shortly, sizeof shortly);
+        const double before = processor_seconds();
+        early = recv(socket.get(), &byte, 1, 0);
+        used = processor_seconds() - before;
+    }
+    BOOST_TEST(early < 0);
+    BOOST_TEST(used < 0.1);
+    const timeval limit{ample.count(), 0};
+    setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    BOOST_TEST(recv(socket.get(), &byte, 1, 0) == 1);
 }
 
 BOOST_AUTO_TEST_CASE(a_driver_that_talks_nonsense_is_dropped_and_another_reader_is_not) {
