@@ -7,9 +7,11 @@
 
 #include <array>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <future>
 
+#include <dlfcn.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -70,6 +72,12 @@ public:
 private:
     rlimit before_{};
 };
+
+std::string library_that_is_no_driver() {
+    Dl_info found{};
+    BOOST_REQUIRE(dladdr(reinterpret_cast<const void*>(&std::getenv), &found) != 0);
+    return std::filesystem::canonical(found.dli_fname);
+}
 
 double processor_seconds() {
     rusage usage{};
@@ -334,9 +342,50 @@ BOOST_AUTO_TEST_CASE(the_configuration_names_each_reader_and_refuses_what_pcscd_
 }
 
 BOOST_AUTO_TEST_CASE(the_driver_is_found_beside_the_program_or_where_the_environment_says) {
-    BOOST_TEST(find_driver().ends_with("/lib/cardrig/libifdcardrig.so"));
-    setenv("CARDRIG_IFD", "/nowhere/driver.so", 1);
-    BOOST_CHECK_THROW(static_cast<void>(find_driver()), HostError);
+    const std::string own = find_driver();
+    BOOST_TEST(own.ends_with("/lib/cardrig/libifdcardrig.so"));
+    const TemporaryFolder folder;
+    std::filesystem::create_symlink(own, folder.file("link.so"));
+    setenv("CARDRIG_IFD", folder.file("link.so").c_str(), 1);
+    BOOST_TEST(find_driver() == own);
+    unsetenv("CARDRIG_IFD");
+}
+
+BOOST_AUTO_TEST_CASE(a_driver_that_is_hidden_from_the_private_daemon_is_refused) {
+    std::string folder = "/run/driver-test-XXXXXX";
+    if (mkdtemp(folder.data()) == nullptr) {
+        BOOST_TEST_MESSAGE("only who may write in /run can have one there");
+        return;
+    }
+    const std::string driver = folder + "/driver.so";
+    std::filesystem::copy_file(find_driver(), driver);
+    setenv("CARDRIG_IFD", driver.c_str(), 1);
+    BOOST_CHECK_EXCEPTION(static_cast<void>(find_driver()), HostError, [](const HostError& error) {
+        return std::string(error.what()).find("below /run") != std::string::npos;
+    });
+    unsetenv("CARDRIG_IFD");
+    std::filesystem::remove_all(folder);
+}
+
+BOOST_AUTO_TEST_CASE(a_driver_that_pcscd_could_not_load_is_refused_and_why) {
+    const TemporaryFolder folder;
+    std::ofstream(folder.file("text")) << "no library at all";
+    const std::array<std::pair<std::string, const char*>, 5> bad{{
+        {"/nowhere/driver.so", "No such file"},
+        {folder.path(), "is not a file"},
+        {folder.file("text"), "cannot be loaded"},
+        {"libpthread.so.0", "No such file"}, // which the loader would find, and pcscd's configuration not
+        {library_that_is_no_driver(), "no driver for pcscd"},
+    }};
+    for (const auto& [path, why] : bad) {
+        setenv("CARDRIG_IFD", path.c_str(), 1);
+        BOOST_CHECK_EXCEPTION(static_cast<void>(find_driver()), HostError, [&](const HostError& error) {
+            const std::string text = error.what();
+            BOOST_TEST(text.find(path) != std::string::npos, text);
+            BOOST_TEST(text.find("correct it, or unset it") != std::string::npos, text);
+            return text.find(why) != std::string::npos;
+        });
+    }
     unsetenv("CARDRIG_IFD");
 }
 
