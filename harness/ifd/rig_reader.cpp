@@ -494,12 +494,11 @@ RigReader::Result RigReader::reset(Stay& stay) {
         stay.card.reset();
         Result result;
         result.data = stay.card.atr();
-        if (!result.data.empty()) {
-            result.outcome = Outcome::done;
-            return result;
-        }
+        stay.speaks = !result.data.empty();
+        result.outcome = stay.speaks ? Outcome::done : Outcome::mute;
+        return result;
     }
-    return power_up(stay); // it had lost its power
+    return power_up(stay); // it has no power, or has not spoken since it has
 }
 
 RigReader::Result RigReader::transmit(Stay& stay, ByteView command) {
@@ -508,7 +507,10 @@ RigReader::Result RigReader::transmit(Stay& stay, ByteView command) {
         return result;
     }
     // pcscd takes a card for powered that came while another one's power was on.
-    if (!stay.speaks && power_up(stay).outcome != Outcome::done) {
+    if (!stay.on) {
+        static_cast<void>(power_up(stay));
+    }
+    if (!stay.speaks) {
         return result;
     }
     Answer answer = stay.card.transmit(command);
