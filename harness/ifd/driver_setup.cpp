@@ -27,8 +27,9 @@ void check_name(const std::string& name) {
         return static_cast<unsigned char>(c) >= ' ' && c != '"' && c != '\x7F';
     });
     if (name.empty() || name.size() > most_name_bytes || !readable) {
-        throw RequestError(fmt::format("a reader cannot be named \"{}\": give 1 to {} characters, without "
-                                       "quotation marks and line breaks",
+        throw RequestError(fmt::format("a reader cannot be named \"{}\": give 1 to {} bytes (a letter beyond "
+                                       "ASCII has more than one), without quotation marks, tabs, line breaks "
+                                       "and other control characters",
                                        name, most_name_bytes));
     }
 }
