@@ -1,6 +1,7 @@
 #include "harness/command_line.h"
 
 #include "harness/errors.h"
+#include "harness/hand/rig_control.h"
 #include "harness/yaml.h"
 
 #include <algorithm>
@@ -136,6 +137,9 @@ int run_command_line(int argc, char** argv) {
         "own status, and 125 to 127 for its own troubles.");
     int status = 0;
     add_exec_command(app, status);
+    app.get_subcommand("exec")->preparse_callback([&](std::size_t) {
+        check_control_words({argv + 1, argv + argc});
+    });
     add_run_command(app, status);
     add_card_command(app, status);
     add_trace_command(app, status);

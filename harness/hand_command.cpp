@@ -182,7 +182,7 @@ void print_status(const json& answer) {
     print_list(answer, "cards", {"card", "reader", "power", "writes", "atr"});
     if (answer.contains("faults") && !answer["faults"].empty()) {
         fmt::print("\n");
-        print_list(answer, "faults", {"fault", "happened", "do", "at"});
+        print_list(answer, "faults", {"fault", "happened", "do", "at", "failed"});
     }
 }
 

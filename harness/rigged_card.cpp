@@ -35,7 +35,7 @@ public:
 
 private:
     Parts& parts_;
-    const std::scoped_lock<std::recursive_mutex> lock_;
+    const std::scoped_lock<std::recursive_timed_mutex> lock_;
 };
 
 RiggedCard::RiggedCard(int reader, emulator::CardImage image, std::optional<std::uint64_t> seed, Trace& trace,
@@ -86,6 +86,14 @@ void RiggedCard::fill_memory(std::uint32_t leaving) {
     }
 }
 
+bool RiggedCard::fill_memory(std::uint32_t leaving, std::chrono::milliseconds limit) {
+    const std::unique_lock free(parts_->mutex, limit);
+    if (free) {
+        fill_memory(leaving);
+    }
+    return free.owns_lock();
+}
+
 void RiggedCard::power_on() {
     Entry entry(*parts_);
     entry.alone();
@@ -108,6 +116,19 @@ void RiggedCard::reset() {
     Entry entry(*parts_);
     entry.alone();
     parts_->reset();
+}
+
+bool RiggedCard::reset_powered(std::chrono::milliseconds limit) {
+    const std::unique_lock free(parts_->mutex, limit);
+    if (!free) {
+        return false;
+    }
+    Entry entry(*parts_);
+    entry.alone();
+    if (parts_->card && !parts_->nvm.failing()) {
+        parts_->reset();
+    }
+    return true;
 }
 
 // These two without the lock: a command that waits holds it.

@@ -11,6 +11,7 @@
 #include "harness/trace.h"
 #include "harness/world.h"
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -77,6 +78,8 @@ public:
     /// traced as the card's own writes, and without effect on what the card is about. Without power it is
     /// done when the card next has started. Waits for a command that runs.
     void fill_memory(std::uint32_t leaving);
+    /// The same, but false, and nothing done, where a command runs for longer than `limit`.
+    [[nodiscard]] bool fill_memory(std::uint32_t leaving, std::chrono::milliseconds limit);
 
     void power_on() override;
     /// Why the last power-on left it without an ATR; none where it has one, and after power_off().
@@ -84,6 +87,9 @@ public:
     void power_off() override;
     /// A card that has lost its power by a fault or by lose_power() is powered on again by it.
     void reset() override;
+    /// By somebody who is not its reader: without power, where nothing is left that it could forget, nothing
+    /// happens. False, and nothing done, where a command runs for longer than `limit`.
+    [[nodiscard]] bool reset_powered(std::chrono::milliseconds limit);
     /// From any thread, also while a command runs.
     [[nodiscard]] Bytes atr() override;
     [[nodiscard]] bool powered() const;

@@ -50,7 +50,7 @@ struct RiggedCard::Parts {
 
     /// Held while the card does something. Recursive, so that a function that a fault calls may look at the
     /// card.
-    std::recursive_mutex mutex;
+    std::recursive_timed_mutex mutex;
     int depth = 0; ///< of calls under the mutex
     int reader;    ///< that it was powered on in last, for the trace
     apdu::Decoder decoder;

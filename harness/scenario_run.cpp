@@ -122,6 +122,7 @@ private:
     [[nodiscard]] std::set<std::uint64_t> plan(const ScenarioRun& run);
     [[nodiscard]] std::vector<Fault> not_happened(const ScenarioRun& run,
                                                   const std::set<std::uint64_t>& planned);
+    [[nodiscard]] std::vector<std::string> undone(const std::set<std::uint64_t>& planned) const;
     void run_client(const ScenarioRun& run, std::size_t number);
     void add_notice(const std::string& notice);
 
@@ -341,18 +342,15 @@ std::vector<Fault> ScenarioRunner::not_happened(const ScenarioRun& run,
     return left;
 }
 
-/// What the hand says of a fault that it could not carry out, as when it reached for a card that was not
-/// there.
-std::vector<std::string> undone_in(const std::vector<TraceEvent>& events,
-                                   const std::set<std::uint64_t>& planned) {
-    std::vector<std::string> undone;
-    for (const TraceEvent& event : events) {
-        if (event.kind == "note" && event.fields.contains("fault") &&
-            planned.contains(event.fields.at("fault").get<std::uint64_t>())) {
-            undone.push_back(event.fields.value("text", ""));
+/// What of the run's plan the hand could not carry out.
+std::vector<std::string> ScenarioRunner::undone(const std::set<std::uint64_t>& planned) const {
+    std::vector<std::string> failures;
+    for (const std::uint64_t fault : planned) {
+        if (const auto failure = hand_.failure(fault)) {
+            failures.push_back(*failure);
         }
     }
-    return undone;
+    return failures;
 }
 
 void ScenarioRunner::run_client(const ScenarioRun& run, std::size_t number) {
@@ -375,7 +373,7 @@ void ScenarioRunner::run_client(const ScenarioRun& run, std::size_t number) {
     std::vector<TraceEvent> events = trace_.events();
     events.erase(events.begin(), events.begin() + static_cast<std::ptrdiff_t>(first_event));
     RunOutcome outcome;
-    outcome.undone = undone_in(events, planned);
+    outcome.undone = undone(planned);
     outcome.exit_status = result.timed_out ? std::nullopt : result.exit_status;
     outcome.killed = result.signal != 0 && !result.timed_out;
     outcome.ending = describe_end(result, command.argv.front(), run.client.limit);

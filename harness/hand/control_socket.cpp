@@ -11,7 +11,9 @@
 #include <system_error>
 #include <utility>
 
+#include <fcntl.h>
 #include <poll.h>
+#include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -51,7 +53,15 @@ int try_to_connect(int socket, const sockaddr_un& address) {
 }
 
 /// Throws where it is anything else than what a rig of this user's left behind when it was killed.
-void remove_dead(const std::string& path, const sockaddr_un& address) {
+void remove_dead(const std::string& path, const sockaddr_un& address, int folder) {
+    // Else the socket of another one, who has just replaced the same dead one, might be removed. Without
+    // waiting: anybody who can read the folder can lock it.
+    const UniqueFd locked(openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!locked || flock(locked.get(), LOCK_EX | LOCK_NB) != 0) {
+        throw RequestError(fmt::format("{}: there is a dead socket, and its folder is locked by somebody who "
+                                       "may be replacing it just now: try again, or remove it",
+                                       path));
+    }
     struct stat found {};
     if (lstat(path.c_str(), &found) != 0) {
         return; // gone meanwhile
@@ -69,9 +79,34 @@ void remove_dead(const std::string& path, const sockaddr_un& address) {
     unlink(path.c_str());
 }
 
-bool bind_to(int socket, const sockaddr_un& address) {
-    return bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
-}
+/// A socket that listens, in a folder that is open, by a name that nobody else looks for; removed at the end.
+class Unnamed final {
+public:
+    Unnamed(int socket, int folder)
+        : folder_(folder), name_(fmt::format(".cardrig-{}-{}", getpid(), socket)) {
+        // Through the descriptor: there may be no room for this name where there is for the socket's.
+        const auto address = address_of(fmt::format("/proc/self/fd/{}/{}", folder, name_));
+        unlinkat(folder_, name_.c_str(), 0); // of a process of the same number that was killed just here
+        made_ = bind(socket, reinterpret_cast<const sockaddr*>(&*address), sizeof *address) == 0 &&
+                listen(socket, waiting_connections) == 0;
+        error_ = errno;
+    }
+    Unnamed(const Unnamed&) = delete;
+    Unnamed& operator=(const Unnamed&) = delete;
+    ~Unnamed() { unlinkat(folder_, name_.c_str(), 0); }
+
+    /// False, and errno says why.
+    [[nodiscard]] bool named(const std::string& path) const {
+        errno = error_;
+        return made_ && linkat(folder_, name_.c_str(), AT_FDCWD, path.c_str(), 0) == 0;
+    }
+
+private:
+    int folder_;
+    std::string name_;
+    bool made_ = false;
+    int error_ = 0;
+};
 
 /// Notices what comes into a folder, from the moment that it is made.
 class FolderWatch final {
@@ -113,22 +148,27 @@ ControlSocket::ControlSocket(std::string path) : path_(std::move(path)) {
         throw HostError(
             fmt::format("{}: cannot keep a socket to its owner: {}", path_, std::strerror(errno)));
     }
-    bool bound = bind_to(socket_.get(), *address);
-    if (!bound && errno == EADDRINUSE) {
-        remove_dead(path_, *address);
-        bound = bind_to(socket_.get(), *address);
+    const std::string parent = std::filesystem::path(path_).parent_path().string();
+    const UniqueFd folder(open(parent.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!folder) {
+        throw HostError(fmt::format("{}: cannot make a socket there: {}", path_, std::strerror(errno)));
+    }
+    // It listens before it has its name: nobody can find it there and take it for a dead one.
+    const Unnamed unnamed(socket_.get(), folder.get());
+    bool named = unnamed.named(path_);
+    if (!named && errno == EEXIST) {
+        remove_dead(path_, *address, folder.get());
+        named = unnamed.named(path_);
+        if (!named && errno == EEXIST) {
+            throw RequestError(fmt::format("{}: somebody else has just taken that place", path_));
+        }
     }
     struct stat made {};
-    if (!bound || lstat(path_.c_str(), &made) != 0) {
+    if (!named || lstat(path_.c_str(), &made) != 0) {
         throw HostError(fmt::format("{}: cannot make a socket there: {}", path_, std::strerror(errno)));
     }
     device_ = made.st_dev;
     number_ = made.st_ino;
-    if (listen(socket_.get(), waiting_connections) != 0) {
-        const int reason = errno;
-        unlink(path_.c_str());
-        throw HostError(fmt::format("{}: cannot listen there: {}", path_, std::strerror(reason)));
-    }
 }
 
 ControlSocket::~ControlSocket() {

@@ -26,11 +26,12 @@ constexpr auto slice = 50ms;
 /// Those that are over are remembered for whoever asks later, as long as there is room.
 constexpr std::size_t most_planned = 4096;
 
-enum class Course : std::uint8_t { planned, happened, forgotten };
+enum class Course : std::uint8_t { planned, happened, failed, forgotten };
 
 struct Planned {
     Fault fault;
     Course course = Course::planned;
+    std::string failure{};  ///< why it could not be done
     bool abandoned = false; ///< whoever waited for this place does so no more
 };
 
@@ -46,10 +47,12 @@ struct Hand::Parts final : public World {
 
     bool happen(RiggedCard& card, const Fault& fault) override;
     [[nodiscard]] bool happen_to(std::size_t card, const Fault& fault);
-    void happened(std::uint64_t id);
+    void settle(std::uint64_t id, Course course, std::string failure = {});
 
     void keep(const KeepWaiting& keep_waiting) const;
-    void do_now(const Effect& effect);
+    void do_now(const Effect& effect, Clock::time_point until, const KeepWaiting& keep_waiting);
+    void when_idle(const Effect& effect, Clock::time_point until, const KeepWaiting& keep_waiting,
+                   const std::function<bool(std::chrono::milliseconds)>& attempt) const;
     void kill_client() const;
     void move_now(const Effect& effect, Clock::time_point until, const KeepWaiting& keep_waiting);
     [[nodiscard]] std::unique_lock<std::timed_mutex> turn(Clock::time_point until,
@@ -78,12 +81,15 @@ bool Hand::Parts::happen(RiggedCard& card, const Fault& fault) {
         return false;
     }
     try {
-        return happen_to(*index, fault);
+        const bool befell = happen_to(*index, fault);
+        // Nobody can ask before this, but clients may have seen it already: not left to the card to tell.
+        settle(fault.id, Course::happened);
+        return befell;
     } catch (const RequestError& error) { // as when somebody reaches for a card that is not there
-        trace.add("note", -1,
-                  {{"fault", fault.id},
-                   {"text", fmt::format("'{}' at {} could not be done: {}", fault.effect.text(),
-                                        fault.place.text(), error.what())}});
+        const std::string failure = fmt::format("'{}' at {} could not be done: {}", fault.effect.text(),
+                                                fault.place.text(), error.what());
+        trace.add("note", -1, {{"fault", fault.id}, {"text", failure}});
+        settle(fault.id, Course::failed, failure);
         return false;
     }
 }
@@ -107,10 +113,12 @@ bool Hand::Parts::happen_to(std::size_t card, const Fault& fault) {
     return interrupts(effect.verb) && reader == where;
 }
 
-void Hand::Parts::happened(std::uint64_t id) {
-    const std::scoped_lock lock(state);
-    if (Planned* const planned = find(id)) {
-        planned->course = Course::happened;
+/// What has become of a fault, under the lock; the first who knows it is right.
+void Hand::Parts::settle(std::uint64_t id, Course course, std::string failure) {
+    Planned* const planned = find(id);
+    if (planned != nullptr && planned->course == Course::planned) {
+        planned->course = course;
+        planned->failure = std::move(failure);
         changed.notify_all();
     }
 }
@@ -167,8 +175,20 @@ void Hand::Parts::kill_client() const {
     options.kill_client();
 }
 
+/// Waits for a command that runs.
+void Hand::Parts::when_idle(const Effect& effect, Clock::time_point until, const KeepWaiting& keep_waiting,
+                            const std::function<bool(std::chrono::milliseconds)>& attempt) const {
+    while (!attempt(std::min<std::chrono::milliseconds>(slice, left_until(until)))) {
+        keep(keep_waiting);
+        if (Clock::now() >= until) {
+            throw NotInTime(
+                fmt::format("'{}' was not done: a command of the card still runs", effect.text()));
+        }
+    }
+}
+
 /// What no client waits for, and no other move is in the way of.
-void Hand::Parts::do_now(const Effect& effect) {
+void Hand::Parts::do_now(const Effect& effect, Clock::time_point until, const KeepWaiting& keep_waiting) {
     if (effect.verb == Verb::kill_client) {
         kill_client();
         return;
@@ -179,11 +199,12 @@ void Hand::Parts::do_now(const Effect& effect) {
         card = options.cards[moves.card_meant(effect, std::nullopt)].card;
     }
     if (effect.verb == Verb::fill_memory) {
-        card->fill_memory(effect.count);
+        when_idle(effect, until, keep_waiting,
+                  [&](auto limit) { return card->fill_memory(effect.count, limit); });
     } else if (effect.verb == Verb::cut_power) {
         card->lose_power();
-    } else if (card->powered()) { // else there is nothing that a reset could make it forget
-        card->reset();
+    } else {
+        when_idle(effect, until, keep_waiting, [&](auto limit) { return card->reset_powered(limit); });
     }
 }
 
@@ -219,7 +240,7 @@ std::string Hand::act(const Effect& effect, std::chrono::milliseconds limit,
         const auto turn = parts_->turn(until, keep_waiting);
         parts_->move_now(relaxed.effect, until, keep_waiting);
     } else {
-        parts_->do_now(relaxed.effect);
+        parts_->do_now(relaxed.effect, until, keep_waiting);
     }
     return relaxed.notice;
 }
@@ -310,6 +331,13 @@ std::vector<Fault> Hand::pending() const {
     return faults;
 }
 
+std::optional<std::string> Hand::failure(std::uint64_t fault) const {
+    const std::scoped_lock lock(parts_->state);
+    const Planned* const planned = parts_->find(fault);
+    return planned != nullptr && planned->course == Course::failed ? std::optional(planned->failure)
+                                                                   : std::nullopt;
+}
+
 bool Hand::wait(std::uint64_t fault, std::chrono::milliseconds limit, const KeepWaiting& keep_waiting) const {
     const auto until = Clock::now() + limit;
     std::unique_lock lock(parts_->state);
@@ -320,6 +348,9 @@ bool Hand::wait(std::uint64_t fault, std::chrono::milliseconds limit, const Keep
         }
         if (planned->course == Course::forgotten) {
             throw RequestError(fmt::format("fault {} was forgotten", fault));
+        }
+        if (planned->course == Course::failed) {
+            throw RequestError(fmt::format("fault {}: {}", fault, planned->failure));
         }
         if (planned->course == Course::happened || Clock::now() >= until) {
             return planned->course == Course::happened;
@@ -357,7 +388,10 @@ bool Hand::wait(const Place& place, std::chrono::milliseconds limit, const KeepW
 Hand::Hand(HandOptions options, Trace& trace) : parts_(std::make_unique<Parts>(std::move(options), trace)) {
     for (const HandCard& card : parts_->options.cards) {
         card.card->set_world(parts_.get());
-        card.card->set_on_fault([parts = parts_.get()](const Fault& fault) { parts->happened(fault.id); });
+        card.card->set_on_fault([parts = parts_.get()](const Fault& fault) {
+            const std::scoped_lock lock(parts->state);
+            parts->settle(fault.id, Course::happened);
+        });
     }
 }
 
@@ -392,10 +426,14 @@ nlohmann::json Hand::status() const {
     }
     for (const Planned& planned : parts_->plan) {
         if (planned.course != Course::forgotten && !planned.abandoned) {
-            faults.push_back({{"fault", planned.fault.id},
-                              {"at", planned.fault.place.text()},
-                              {"do", planned.fault.effect.text()},
-                              {"happened", planned.course == Course::happened}});
+            nlohmann::json shown{{"fault", planned.fault.id},
+                                 {"at", planned.fault.place.text()},
+                                 {"do", planned.fault.effect.text()},
+                                 {"happened", planned.course == Course::happened}};
+            if (planned.course == Course::failed) {
+                shown["failed"] = planned.failure;
+            }
+            faults.push_back(std::move(shown));
         }
     }
     return {{"readers", std::move(readers)}, {"cards", std::move(cards)}, {"faults", std::move(faults)}};

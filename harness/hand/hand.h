@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -94,8 +95,11 @@ public:
     std::vector<Fault> forget();
     /// What has not happened yet.
     [[nodiscard]] std::vector<Fault> pending() const;
+    /// Why a fault could not be done when it was due, as when it reached for a card that was not there; none
+    /// where it could.
+    [[nodiscard]] std::optional<std::string> failure(std::uint64_t fault) const;
     /// Waits until a fault has happened. False where it has not by then. Throws RequestError where there is
-    /// no such fault, also once it is forgotten.
+    /// no such fault, also once it is forgotten, and where it could not be done.
     [[nodiscard]] bool wait(std::uint64_t fault, std::chrono::milliseconds limit,
                             const KeepWaiting& keep_waiting = {}) const;
     /// Waits until a card has come to that place. False where none has by then, and it waits no longer.
@@ -103,7 +107,7 @@ public:
                             const KeepWaiting& keep_waiting = {});
 
     /// Readers (name, plugged, card), cards (name, reader, power, ATR, writes), faults (id, place, effect,
-    /// happened). README.md in this folder has the shapes. Waits for no command.
+    /// happened, and why it failed if it did). README.md in this folder has the shapes. Waits for no command.
     [[nodiscard]] nlohmann::json status() const;
 
 private:

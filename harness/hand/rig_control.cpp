@@ -1,9 +1,14 @@
 #include "harness/hand/rig_control.h"
 
+#include "harness/errors.h"
+
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <system_error>
 #include <utility>
+
+#include <fmt/format.h>
 
 namespace cardrig::harness {
 
@@ -29,6 +34,23 @@ std::string place_of_socket(Rig& rig, const ControlOption& option) {
 }
 
 } // namespace
+
+void check_control_words(const std::vector<std::string>& words) {
+    const std::string option = "--control";
+    const auto end = std::ranges::find(words, "--");
+    for (auto word = words.begin(); word != end; ++word) {
+        if (word->starts_with(option + "=") && word->find('/') == std::string::npos) {
+            throw RequestError(
+                fmt::format("'{}': PATH has a '/', as in --control=./hand; without a PATH, --control alone "
+                            "tells the command of a socket in the rig's folder",
+                            *word));
+        }
+        const auto next = word + 1;
+        if (*word == option && next != end && end != words.end() && !next->starts_with('-')) {
+            throw RequestError(fmt::format("'{} {}': write --control=PATH", option, *next));
+        }
+    }
+}
 
 ControlOption control_option(const std::string& value) {
     // CLI11 gives a flag without a value this one.

@@ -18,6 +18,9 @@ struct ControlOption {
     std::string path; ///< empty: in the rig's folder, and told to the client
 };
 
+/// What the parser would misunderstand, of the words of a command line: throws RequestError where `--control`
+/// has an empty PATH, one without a `/` (`true`, for one), or one behind a blank.
+void check_control_words(const std::vector<std::string>& words);
 /// What a command line's `--control` says, as CLI11 gives a flag's value.
 [[nodiscard]] ControlOption control_option(const std::string& value);
 

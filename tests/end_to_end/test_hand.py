@@ -375,6 +375,17 @@ def test_what_is_at_the_path_already_is_not_overwritten(tmp_path):
     assert got.returncode == 0 and not path.exists(), got.stderr
 
 
+@pytest.mark.parametrize(("words", "said"), [
+    (["--control="], "'--control=': PATH has a '/'"),
+    (["--control=true"], "PATH has a '/'"),
+    (["--control=hand"], "--control=./hand"),
+    (["--control", "/tmp/hand"], "write --control=PATH"),
+])
+def test_a_place_for_the_socket_that_could_be_misunderstood_is_refused(words, said):
+    got = run_shell('echo "<$CARDRIG_CONTROL>"', *words)
+    assert (got.returncode, got.stdout) == (125, "") and said in got.stderr, got
+
+
 def test_other_users_cannot_move_cards(tmp_path):
     if not ordinary_user():
         pytest.fail("this test has to run as root, to be another user") if os.geteuid() == 0 else None

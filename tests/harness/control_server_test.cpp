@@ -5,6 +5,7 @@
 #include "harness/hand/hand.h"
 #include "tests/harness/test_card.h"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -12,6 +13,7 @@
 #include <filesystem>
 #include <fstream>
 #include <future>
+#include <latch>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -317,6 +319,43 @@ BOOST_AUTO_TEST_CASE(a_dead_socket_is_replaced_and_nothing_else_is) {
     BOOST_TEST(std::filesystem::is_regular_file(path));
     BOOST_CHECK_THROW(ControlSocket{folder.file(std::string(200, 'x'))}, RequestError);
     BOOST_CHECK_THROW(ControlSocket{folder.file("missing/control")}, HostError);
+}
+
+BOOST_AUTO_TEST_CASE(of_several_who_want_one_place_one_has_it) {
+    const cardrig::test::TemporaryFolder folder;
+    const std::string path = folder.file("control");
+    for (int round = 0; round < 200; ++round) {
+        if (round % 2 == 0) {
+            leave_dead_socket(path);
+        }
+        std::vector<std::future<std::unique_ptr<ControlSocket>>> all;
+        std::latch at_once(4);
+        for (int i = 0; i < 4; ++i) {
+            all.push_back(std::async(std::launch::async, [&]() -> std::unique_ptr<ControlSocket> {
+                at_once.arrive_and_wait();
+                try {
+                    return std::make_unique<ControlSocket>(path);
+                } catch (const RequestError&) {
+                    return nullptr;
+                }
+            }));
+        }
+        std::vector<std::unique_ptr<ControlSocket>> made;
+        for (auto& one : all) {
+            made.push_back(one.get());
+        }
+        BOOST_TEST(std::ranges::count_if(made, [](const auto& one) { return one != nullptr; }) == 1);
+        BOOST_TEST_REQUIRE(std::filesystem::exists(path));
+        BOOST_CHECK_NO_THROW(static_cast<void>(connect_to_control(path)));
+    }
+    BOOST_TEST(std::filesystem::is_empty(folder.path()));
+}
+
+BOOST_AUTO_TEST_CASE(a_socket_has_the_longest_name_that_one_can_have) {
+    const cardrig::test::TemporaryFolder folder;
+    const std::string path = folder.file("").append(107 - folder.file("").size(), 'x');
+    const ControlSocket socket(path);
+    BOOST_TEST(connect_to_control(path).get() >= 0);
 }
 
 BOOST_AUTO_TEST_CASE(a_socket_that_took_its_place_is_left_alone) {

@@ -8,6 +8,7 @@
 #include <future>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -384,10 +385,33 @@ BOOST_AUTO_TEST_CASE(a_client_is_killed_at_a_place) {
 
 BOOST_AUTO_TEST_CASE(a_fault_that_finds_nothing_to_move_is_noted_and_the_command_goes_on) {
     Fixture rig;
-    rig.plan("remove reader 2", "verify passcode before");
+    const std::uint64_t id = rig.plan("remove reader 2", "verify passcode before");
+    BOOST_TEST(!rig.hand->failure(id));
     BOOST_TEST(rig.status(wrong_passcode) == "63C2");
     BOOST_TEST(mentions(rig.notes(), "'remove reader 2' at verify passcode"));
     BOOST_TEST(mentions(rig.notes(), "no card is in reader 2"));
+    BOOST_TEST(rig.hand->failure(id).value_or("") == rig.notes());
+    BOOST_CHECK_EXCEPTION(static_cast<void>(rig.hand->wait(id, limit)), RequestError,
+                          [](const auto& error) { return mentions(error.what(), "no card is in reader 2"); });
+    const auto fault = rig.hand->status().at("faults").at(0);
+    BOOST_TEST(fault.at("happened") == false);
+    BOOST_TEST(fault.at("failed") == rig.notes());
+    BOOST_TEST(rig.hand->pending().empty());
+}
+
+/// A client hears of it from the reader, before the card comes to tell anybody.
+BOOST_AUTO_TEST_CASE(what_moved_has_happened_when_a_client_can_see_it) {
+    Fixture rig;
+    const std::uint64_t id = rig.plan("remove", "verify passcode before");
+    std::optional<bool> happened;
+    rig.trace.set_listener([&](const TraceEvent& event) {
+        if (event.kind == "apdu") {
+            happened = rig.hand->wait(id, 0ms);
+        }
+    });
+    BOOST_TEST(rig.status(wrong_passcode) == "none");
+    BOOST_TEST(happened.value_or(false));
+    rig.trace.set_listener({});
 }
 
 BOOST_AUTO_TEST_CASE(plans_that_name_what_is_not_there_are_refused) {
@@ -492,6 +516,33 @@ BOOST_AUTO_TEST_CASE(a_card_is_moved_and_looked_at_while_its_command_waits) {
     rig.act("remove");
     BOOST_TEST((command.wait_for(limit) == std::future_status::ready));
     BOOST_TEST(command.get() == "none");
+}
+
+BOOST_AUTO_TEST_CASE(what_waits_for_a_command_waits_so_long_and_no_longer) {
+    Fixture rig;
+    const std::uint64_t begun = rig.plan("wait", "any before");
+    rig.act("delay 30 minutes");
+    auto command = std::async(std::launch::async, [&] { return rig.status(select_piv); });
+    BOOST_TEST(rig.hand->wait(begun, limit));
+    for (const char* const effect : {"reset", "fill-memory leaving 100 bytes"}) {
+        BOOST_CHECK_THROW(rig.hand->act(Effect::parse(effect).value(), 30ms), NotInTime);
+        struct Enough {};
+        BOOST_CHECK_THROW(rig.hand->act(Effect::parse(effect).value(), limit, [] { throw Enough{}; }),
+                          Enough);
+    }
+    rig.act("remove");
+    BOOST_TEST(command.get() == "none");
+}
+
+BOOST_AUTO_TEST_CASE(a_reset_by_hand_gives_nobody_power) {
+    Fixture rig;
+    rig.act("cut-power");
+    rig.act("reset");
+    BOOST_TEST(!rig.cards[0].powered());
+    BOOST_TEST(rig.cards[0].reset_powered(limit)); // decided by the card, whatever was known before
+    BOOST_TEST(!rig.cards[0].powered());
+    rig.cards[0].reset(); // by its reader
+    BOOST_TEST(rig.cards[0].powered());
 }
 
 BOOST_AUTO_TEST_CASE(the_status_tells_where_everything_is) {
