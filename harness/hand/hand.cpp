@@ -227,7 +227,7 @@ std::string Hand::act(const Effect& effect, std::chrono::milliseconds limit,
     if (effect.verb == Verb::wait) {
         throw RequestError("'wait' wants a place to wait for");
     }
-    if (effect.tearing != Tearing{}) {
+    if (effect.tearing) {
         throw RequestError(
             fmt::format("'{}': what a torn write leaves can only be said of a memory write", effect.text()));
     }
