@@ -33,20 +33,21 @@ std::vector<Fault> FaultPlan::forget() {
     const std::scoped_lock lock(mutex_);
     std::vector<Fault> faults;
     for (Planned& planned : std::exchange(planned_, {})) {
-        if (!planned.done) {
-            faults.push_back(std::move(planned.fault));
-        }
+        faults.push_back(std::move(planned.fault));
     }
     return faults;
+}
+
+void FaultPlan::remove(std::uint64_t id) {
+    const std::scoped_lock lock(mutex_);
+    std::erase_if(planned_, [id](const Planned& planned) { return planned.fault.id == id; });
 }
 
 std::vector<Fault> FaultPlan::pending() const {
     const std::scoped_lock lock(mutex_);
     std::vector<Fault> faults;
     for (const Planned& planned : planned_) {
-        if (!planned.done) {
-            faults.push_back(planned.fault);
-        }
+        faults.push_back(planned.fault);
     }
     return faults;
 }
@@ -69,7 +70,7 @@ void FaultPlan::end() {
 }
 
 bool FaultPlan::meant(const Planned& planned) const {
-    return !planned.done && current_ && names(planned.fault.place, *current_) &&
+    return current_ && names(planned.fault.place, *current_) &&
            planned.seen == planned.fault.place.occurrence;
 }
 
@@ -87,6 +88,7 @@ std::vector<Fault> FaultPlan::due(Moment moment) {
             found.push_back(planned.fault);
         }
     }
+    std::erase_if(planned_, [](const Planned& planned) { return planned.done; });
     return found;
 }
 
@@ -103,7 +105,7 @@ std::vector<Fault> FaultPlan::write(std::uint64_t number) {
     std::vector<Fault> found;
     for (Planned& planned : planned_) {
         const Place& place = planned.fault.place;
-        if (!place.write || planned.done) {
+        if (!place.write) {
             continue;
         }
         std::uint64_t counted = number;
@@ -118,6 +120,7 @@ std::vector<Fault> FaultPlan::write(std::uint64_t number) {
             found.push_back(planned.fault);
         }
     }
+    std::erase_if(planned_, [](const Planned& planned) { return planned.done; });
     return found;
 }
 

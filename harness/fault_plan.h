@@ -21,6 +21,8 @@ public:
     void add(Fault fault);
     /// Nothing is planned any more. Returns what had not happened.
     std::vector<Fault> forget();
+    /// One of them, by its id; nothing happens where it is not there, or was due already.
+    void remove(std::uint64_t id);
     [[nodiscard]] std::vector<Fault> pending() const;
 
     /// A command, or the next block of one, arrives. Call it before every other function about the command.
@@ -39,7 +41,7 @@ private:
         Fault fault;
         std::uint32_t seen = 0;   ///< occurrences of the place's command so far
         std::uint64_t writes = 0; ///< memory writes in the occurrence that is meant
-        bool done = false;
+        bool done = false;        ///< and leaves the plan
     };
     [[nodiscard]] bool meant(const Planned& planned) const;
     [[nodiscard]] std::vector<Fault> due(Moment moment);

@@ -139,7 +139,12 @@ private:
         for (const VerbRow& row : verb_rows) {
             words.emplace_back(row.word);
         }
-        const std::string nearest = nearest_word(word, words);
+        std::string nearest = nearest_word(word, words);
+        const auto longer = std::ranges::find_if(
+            words, [&](const std::string& known) { return known.starts_with(fmt::format("{}-", word)); });
+        if (nearest.empty() && longer != words.end()) {
+            nearest = fmt::format("did you mean '{}'?", *longer);
+        }
         const std::string known = fmt::format("one of {}", fmt::join(words, ", "));
         if (word.empty()) {
             return failure(fmt::format("an empty effect: {}", known));
@@ -288,6 +293,9 @@ private:
                                        row_->word, form(*row_)));
         }
         const std::string_view word = take();
+        if (word.empty()) {
+            return failure(fmt::format("'{}' after '{}' has no unit: {}", digits, row_->word, form(*row_)));
+        }
         std::vector<std::string> known;
         for (const Unit& unit : units) {
             if (unit.word == word) {
@@ -339,6 +347,10 @@ private:
         }
         if (row_->takes_reader) {
             words.emplace_back("reader");
+        }
+        if (std::ranges::find(words, *peek()) != words.end()) {
+            return failure(fmt::format("'{}' is not at its place in '{}': it is written {}", *peek(),
+                                       fmt::join(words_, " "), form(*row_)));
         }
         const std::string nearest = nearest_word(*peek(), words);
         return failure(fmt::format("'{}' is not understood in '{}': {}", *peek(), fmt::join(words_, " "),

@@ -71,7 +71,11 @@ ControlRequest first_request(const HandCommand& command) {
     json request{{"do", joined(command.words)}};
     if (command.words.front() == "wait") {
         request["do"] = "wait";
-        if (command.words.size() == 3 && command.words[1] == "fault") {
+        if (command.words.size() > 1 && command.words[1] == "fault") {
+            if (command.words.size() != 3) {
+                throw RequestError("'wait fault' wants the number that planning it gave, as in `cardrig hand "
+                                   "wait fault 1`");
+            }
             request["fault"] = number(command.words[2]);
         } else if (command.words.size() > 1) {
             request["at"] = joined(command.words, 1);
@@ -237,6 +241,22 @@ int hand(const HandCommand& command) {
     return report(command, waiting, client.ask(waiting, limit));
 }
 
+int refused(const HandCommand& command, const char* kind, const char* why) {
+    const json answer{{"ok", false}, {"error", why}, {"kind", kind}};
+    return report(command, {}, answer);
+}
+
+/// What this side knows to be wrong is told as the rig tells it.
+int hand_or_why_not(const HandCommand& command) {
+    try {
+        return hand(command);
+    } catch (const RequestError& error) {
+        return refused(command, "request", error.what());
+    } catch (const HostError& error) {
+        return refused(command, "host", error.what());
+    }
+}
+
 CLI::Validator seconds() {
     return CLI::Validator(
         [](const std::string& word) {
@@ -289,7 +309,7 @@ void add_hand_command(CLI::App& app, int& status) {
         "  cardrig hand cut-power prefix half --at 'put-data signature-certificate write #5' --wait --limit "
         "20\n"
         "  cardrig hand wait 'verify passcode before'");
-    command->callback([options, &status] { status = hand(*options); });
+    command->callback([options, &status] { status = hand_or_why_not(*options); });
 }
 
 } // namespace cardrig::harness

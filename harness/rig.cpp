@@ -113,6 +113,7 @@ struct Rig::Parts {
     void end();
     void check_signals() const;
     void check() const;
+    void check_host() const;
     [[noreturn]] void fail(const std::string& what) const;
     void settle(std::size_t index, std::chrono::milliseconds limit, const char* state);
     void throw_card_errors() const;
@@ -210,11 +211,15 @@ void Rig::Parts::throw_card_errors() const {
     }
 }
 
-void Rig::Parts::check() const {
+void Rig::Parts::check_host() const {
     if (keeper->daemon_status()) {
         fail("the private pcscd has ended");
     }
     throw_card_errors();
+}
+
+void Rig::Parts::check() const {
+    check_host();
     if (!keeper->client_runs()) {
         check_signals();
     }
@@ -340,6 +345,10 @@ void Rig::remove_at_end(const std::string& socket) {
 
 void Rig::check() const {
     parts_->check();
+}
+
+void Rig::check_host() const {
+    parts_->check_host();
 }
 
 const std::string& Rig::folder() const {

@@ -92,8 +92,10 @@ public:
     /// SIGKILL for the client that runs, if one does, and for all below it. From any thread.
     void kill_client();
     /// Throws HostError where the daemon is gone, what a card threw, and Interrupted where a signal came (but
-    /// while a client runs: run() has them then). From any thread.
+    /// while a client runs: run() has them then).
     void check() const;
+    /// The same without signals, which are for the thread that runs clients: for any other.
+    void check_host() const;
 
     /// A socket outside the rig's folder (an absolute path), which is removed with the rig, however it ends.
     void remove_at_end(const std::string& socket);

@@ -72,6 +72,10 @@ std::vector<Fault> RiggedCard::forget() {
     return parts_->faults.forget();
 }
 
+void RiggedCard::forget(std::uint64_t id) {
+    parts_->faults.remove(id);
+}
+
 std::vector<Fault> RiggedCard::pending_faults() const {
     return parts_->faults.pending();
 }

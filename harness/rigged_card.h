@@ -72,6 +72,8 @@ public:
     std::uint64_t add(Fault fault);
     /// Nothing is planned any more. Returns what had not happened.
     std::vector<Fault> forget();
+    /// One of them, by its id; nothing happens where it is not there, or was due already.
+    void forget(std::uint64_t id);
     /// Faults that have not happened yet.
     [[nodiscard]] std::vector<Fault> pending_faults() const;
 

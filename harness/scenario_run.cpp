@@ -161,7 +161,7 @@ HandOptions ScenarioRunner::hand_options() {
     options.cards = cards_.for_hand();
     options.kind = options_.kind;
     options.kill_client = [this] { rig_.kill_client(); };
-    options.keep_waiting = [this] { rig_.check(); };
+    options.keep_waiting = [this] { rig_.check_host(); };
     return options;
 }
 
@@ -211,7 +211,7 @@ void ScenarioRunner::act_out() {
 void ScenarioRunner::move(const Effect& effect, const std::string& place) {
     const bool was_in = reader_of_first().has_value();
     try {
-        add_notice(hand_.act(effect));
+        add_notice(hand_.act(effect, settling_limit, [this] { rig_.check(); }));
     } catch (const RequestError& error) {
         throw RequestError(fmt::format("{}: {}", place, error.what()));
     } catch (const HostError& error) {

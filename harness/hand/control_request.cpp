@@ -113,12 +113,15 @@ Result<void> read_asked(std::string_view words, ControlRequest& request) {
         return {};
     }
     request.asked = Asked::act;
-    auto effect = Effect::parse(words);
-    if (effect && effect->verb == Verb::wait) {
+    const std::string_view first = words.substr(0, words.find(' '));
+    if (first == word(Verb::wait)) {
         return failure(fmt::format("'{}': 'wait' alone is to be done, and its place stands in 'at'", words));
     }
+    if (first == "status" || first == "forget") {
+        return failure(fmt::format("'{}': '{}' takes nothing more", words, first));
+    }
+    auto effect = Effect::parse(words);
     if (!effect) {
-        const std::string_view first = words.substr(0, words.find(' '));
         const std::string nearest = nearest_word(first, {"status", "forget", "wait"});
         const bool meant = !verb_from_word(first) && !nearest.empty();
         return meant ? failure(fmt::format("'{}' is nothing that can be done: {}", first, nearest))

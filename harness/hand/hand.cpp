@@ -31,8 +31,7 @@ enum class Course : std::uint8_t { planned, happened, failed, forgotten };
 struct Planned {
     Fault fault;
     Course course = Course::planned;
-    std::string failure{};  ///< why it could not be done
-    bool abandoned = false; ///< whoever waited for this place does so no more
+    std::string failure{}; ///< why it could not be done
 };
 
 std::chrono::milliseconds left_until(Clock::time_point until) {
@@ -311,9 +310,7 @@ std::vector<Fault> Hand::forget() {
             if (planned != nullptr) {
                 planned->course = Course::forgotten;
             }
-            if (planned == nullptr || !planned->abandoned) {
-                forgotten.push_back(std::move(fault));
-            }
+            forgotten.push_back(std::move(fault));
         }
     }
     parts_->changed.notify_all();
@@ -324,7 +321,7 @@ std::vector<Fault> Hand::pending() const {
     const std::scoped_lock lock(parts_->state);
     std::vector<Fault> faults;
     for (const Planned& planned : parts_->plan) {
-        if (planned.course == Course::planned && !planned.abandoned) {
+        if (planned.course == Course::planned) {
             faults.push_back(planned.fault);
         }
     }
@@ -362,10 +359,12 @@ bool Hand::wait(std::uint64_t fault, std::chrono::milliseconds limit, const Keep
     }
 }
 
+/// Whoever waited for this place does so no more: as if nobody ever had.
 void Hand::Parts::abandon(std::uint64_t id) {
     const std::scoped_lock lock(state);
-    if (Planned* const planned = find(id)) {
-        planned->abandoned = true;
+    if (const Planned* const planned = find(id)) {
+        options.cards[moves.card_named(planned->fault.place.card)].card->forget(id);
+        plan.erase(plan.begin() + (planned - plan.data()));
     }
 }
 
@@ -425,7 +424,7 @@ nlohmann::json Hand::status() const {
         cards.push_back(std::move(shown));
     }
     for (const Planned& planned : parts_->plan) {
-        if (planned.course != Course::forgotten && !planned.abandoned) {
+        if (planned.course != Course::forgotten) {
             nlohmann::json shown{{"fault", planned.fault.id},
                                  {"at", planned.fault.place.text()},
                                  {"do", planned.fault.effect.text()},

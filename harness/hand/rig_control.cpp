@@ -21,7 +21,7 @@ HandOptions hand_options(Rig& rig, const std::vector<HandCard>& cards) {
     options.cards = cards;
     options.kind = rig.kind();
     options.kill_client = [&rig] { rig.kill_client(); };
-    options.keep_waiting = [&rig] { rig.check(); };
+    options.keep_waiting = [&rig] { rig.check_host(); };
     return options;
 }
 

@@ -188,14 +188,14 @@ void Slot::look_at_link() {
     }
     if (!connected) {
         card_error_ = link_->error();
-        const bool wished = leaving_ || (options_.reader != nullptr && options_.reader->waiting());
-        const bool left = link_->card_left() && !wished;
-        card_failed_ = card_error_ || (left && options_.reader == nullptr);
-        if (left && !card_failed_) { // it can be put in again
-            options_.reader->left();
+        SlotReader* const moved_by = options_.reader;
+        const bool left = link_->card_left() && !leaving_;
+        card_failed_ = card_error_ || (left && moved_by == nullptr);
+        if (left && !card_failed_ && moved_by->left()) { // it can be put in again
             card_ = nullptr;
             options_.tell(fmt::format("the card has no answer, and is out of {}", reader()));
         }
+        const bool wished = leaving_ || (moved_by != nullptr && moved_by->waiting());
         take_out(wished || card_ == nullptr);
     }
 }

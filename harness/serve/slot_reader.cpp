@@ -117,9 +117,12 @@ void SlotReader::granted() {
     granted_now_.notify_all();
 }
 
-void SlotReader::left() {
+bool SlotReader::left() {
     const std::scoped_lock lock(mutex_);
-    card_ = nullptr;
+    if (wishes_.empty()) {
+        card_ = nullptr;
+    }
+    return wishes_.empty();
 }
 
 } // namespace cardrig::harness

@@ -36,8 +36,9 @@ public:
     [[nodiscard]] std::optional<ReaderCard*> next();
     [[nodiscard]] bool waiting() const;
     void granted();
-    /// The card had no answer, and is out until it is put in again.
-    void left();
+    /// The card had no answer, and is out until it is put in again. False, and nothing done, where a wish is
+    /// waiting: then it is that which counts.
+    [[nodiscard]] bool left();
 
 private:
     void wish(ReaderCard* card);

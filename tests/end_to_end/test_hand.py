@@ -286,7 +286,10 @@ with socket.socket(socket.AF_UNIX) as line:
 
 
 def test_the_client_is_killed():
-    got = run_shell("cardrig hand kill-client; read forever < /dev/zero", "--control")
+    nothing, writer = os.pipe()
+    got = run_shell("cardrig hand kill-client; read forever", "--control", stdin=nothing)
+    os.close(nothing)
+    os.close(writer)
     assert got.returncode == 128 + signal.SIGKILL
 
 
@@ -301,6 +304,12 @@ def test_the_client_is_killed():
     (["wait"], 2, "'wait' wants 'at'"),
     (["wait", "fault", "9"], 2, "there is no fault 9"),
     ([], 2, "what is the hand to do"),
+    (["status", "foo"], 2, "'status' takes nothing more"),
+    (["forget", "3"], 2, "'forget' takes nothing more"),
+    (["insert", "reader", "2", "card", "1"], 2, "it is written 'insert [card NAME] [reader N]'"),
+    (["wait", "fault"], 2, "wait fault 1"),
+    (["delay", "5"], 2, "'5' after 'delay' has no unit: 'delay 500 ms"),
+    (["kill"], 2, "did you mean 'kill-client'?"),
     (["remove", "--wait"], 2, "--at"),
     (["remove", "--limit", "-1"], 2, "seconds"),
     (["wait", "verify before", "--limit", "0.05"], 1, "not within 0.05 s"),
@@ -310,6 +319,14 @@ def test_what_is_wrong_is_told(words, status, said):
     got = run_shell(f"cardrig hand {quoted}", "--control")
     assert got.returncode == status, got.stderr
     assert said in got.stderr
+
+
+def test_what_is_wrong_is_told_in_json_where_that_is_asked_for():
+    for words, kind in (["remov"], "request"), (["wait", "fault", "x"], "request"), (["insert"], "request"), \
+                       (["status", "--socket", "/nowhere/at/all"], "host"):
+        got = run_shell(f"cardrig hand --json {' '.join(words)}", "--control")
+        answer = json.loads(got.stdout)
+        assert (answer["ok"], answer["kind"], got.returncode) == (False, kind, {"request": 2, "host": 3}[kind]), got
 
 
 def test_without_a_rig_it_says_how_to_start_one(tmp_path):

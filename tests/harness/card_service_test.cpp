@@ -469,4 +469,17 @@ BOOST_AUTO_TEST_CASE(a_card_without_an_answer_is_out_until_it_is_put_in_and_the_
     BOOST_TEST(!service.end().card_failed);
 }
 
+BOOST_AUTO_TEST_CASE(a_card_that_has_just_been_put_in_again_is_not_the_one_that_left) {
+    ScriptedCard card;
+    SlotReader slot(card, std::make_shared<const Wakeup>());
+    slot.remove();
+    slot.insert(card);
+    BOOST_TEST(!slot.left());
+    BOOST_TEST(slot.card() == &card);
+    BOOST_TEST((slot.next() == std::optional<ReaderCard*>(nullptr)));
+    BOOST_TEST((slot.next() == std::optional<ReaderCard*>(&card)));
+    BOOST_TEST(slot.left());
+    BOOST_TEST(slot.card() == nullptr);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -54,6 +54,12 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_is_named_with_the_nearest_right_word) {
     BOOST_TEST(refused(R"({"do": "remove", "att": "verify before"})", "did you mean 'at'"));
     BOOST_TEST(refused(R"({"do": "statsu"})", "did you mean 'status'"));
     BOOST_TEST(refused(R"({"do": "remov"})", "did you mean 'remove'"));
+    BOOST_TEST(refused(R"({"do": "status foo"})", "'status' takes nothing more"));
+    BOOST_TEST(refused(R"({"do": "wait verify"})", "its place stands in 'at'"));
+    BOOST_TEST(refused(R"({"do": "kill"})", "did you mean 'kill-client'"));
+    BOOST_TEST(refused(R"({"do": "delay 5"})", "has no unit"));
+    BOOST_TEST(
+        refused(R"({"do": "insert reader 2 card 1"})", "it is written 'insert [card NAME] [reader N]'"));
     BOOST_TEST(refused(R"({"do": "remove", "at": "verfy before"})", "did you mean 'verify'"));
     BOOST_TEST(refused(R"({"at": "verify before"})", "'do' is missing"));
     BOOST_TEST(refused(R"({"do": 5})", "'do' wants a text"));

@@ -2,6 +2,7 @@
 
 #include "tests/harness/test_card.h"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -444,6 +445,18 @@ BOOST_AUTO_TEST_CASE(whoever_waits_for_a_place_is_told_when_a_card_comes_there) 
     BOOST_TEST(waited.get());
     BOOST_TEST(!rig.hand->wait(Place::parse("verify before").value(), 10ms));
     BOOST_TEST(rig.hand->pending().empty());
+}
+
+BOOST_AUTO_TEST_CASE(who_waits_no_longer_leaves_nothing_behind) {
+    Fixture rig;
+    for (int i = 0; i < 5000; ++i) { // more than a plan has room for
+        BOOST_TEST_REQUIRE(!rig.hand->wait(Place::parse("verify before").value(), 0ms));
+    }
+    BOOST_TEST(rig.cards[0].pending_faults().empty());
+    BOOST_TEST(rig.hand->status().at("faults").empty());
+    BOOST_TEST(rig.status(wrong_passcode) == "63C2");
+    const auto events = rig.trace.events();
+    BOOST_TEST(std::ranges::none_of(events, [](const TraceEvent& event) { return event.kind == "fault"; }));
 }
 
 BOOST_AUTO_TEST_CASE(a_hand_that_is_gone_is_not_turned_to) {

@@ -1,6 +1,7 @@
 #include "apdu/bytes.h"
 #include "harness/errors.h"
 #include "harness/rig.h"
+#include "harness/signal_watch.h"
 
 #include <atomic>
 #include <chrono>
@@ -13,6 +14,8 @@
 #include <tuple>
 #include <type_traits>
 #include <vector>
+
+#include <unistd.h>
 
 #include <boost/test/unit_test.hpp>
 
@@ -255,6 +258,16 @@ BOOST_AUTO_TEST_CASE(killing_a_client_that_does_not_run_kills_nothing) {
     BOOST_TEST(run(rig, {"true"}).result.exit_status.value_or(-1) == 0);
     rig.kill_client();
     BOOST_TEST(run(rig, {"true"}).result.exit_status.value_or(-1) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_signal_is_for_whoever_runs_clients_and_for_nobody_else) {
+    const SignalWatch signals;
+    Rig rig(one_reader(), {ReaderKind::rig, &signals});
+    kill(getpid(), SIGTERM);
+    BOOST_CHECK_NO_THROW(rig.check_host());
+    BOOST_CHECK_EXCEPTION(rig.check(), Interrupted,
+                          [](const Interrupted& stop) { return stop.signal() == SIGTERM; });
+    BOOST_CHECK_NO_THROW(rig.check());
 }
 
 BOOST_AUTO_TEST_CASE(readers_are_named_as_asked_and_numbered_by_the_daemon) {
