@@ -136,9 +136,10 @@ void add_exec_command(CLI::App& app, int& status) {
               "save the card here when the command has ended; the first is for the first card, and so on")
         ->type_name("FILE");
     add_reader_option(*command, options->reader);
-    add_words(
-        *command, "--reader-name", options->cards.reader_names,
-        "what a reader's name begins with (PC/SC puts numbers behind it); the first is for the first reader")
+    add_words(*command, "--reader-name", options->cards.reader_names,
+              "what a reader's name begins with (PC/SC puts numbers behind it); the first is for the first "
+              "reader, and "
+              "a name more than there are cards makes an empty one")
         ->type_name("NAME");
     command
         ->add_option("--readers", options->cards.readers, "how many readers; those without a card are empty")

@@ -82,7 +82,7 @@ Result<void> Fault::check() const {
     if (auto fits = check_spot(*this, row.spot); !fits) {
         return fits;
     }
-    if (!place.write && effect.tearing != Tearing{}) {
+    if (!place.write && effect.tearing) {
         return failure(fmt::format("'{}' at '{}': what a torn write leaves can only be said of a memory "
                                    "write; say '{}', or 'write #m' instead of '{}'",
                                    effect.text(), place.text(), row.word,

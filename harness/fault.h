@@ -62,7 +62,7 @@ inline constexpr std::chrono::microseconds longest_delay = std::chrono::hours(1)
 
 struct Effect {
     Verb verb = Verb::cut_power;
-    Tearing tearing{};                                        ///< cut_power, remove, ... at a memory write
+    std::optional<Tearing> tearing{}; ///< cut_power, remove, ... at a memory write; none: as by Tearing{}
     apdu::StatusWord status = apdu::sw::no_precise_diagnosis; ///< answer
     std::string card{};                    ///< insert, swap: a card's name; empty: as Hand says
     std::optional<std::uint32_t> reader{}; ///< from 1; none: where the place's card is, else the first

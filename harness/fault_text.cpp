@@ -385,7 +385,7 @@ std::string argument_text(const Effect& effect) {
     case Argument::none:
         return "";
     case Argument::tearing:
-        return effect.tearing == Tearing{} ? "" : fmt::format(" {}", effect.tearing.text());
+        return effect.tearing ? fmt::format(" {}", effect.tearing->text()) : "";
     case Argument::status:
         return fmt::format(" {}", apdu::to_string(effect.status));
     case Argument::bytes:

@@ -43,8 +43,8 @@ public:
     [[nodiscard]] virtual bool plugged() const = 0;
 
     /// Waits until a PC/SC client that waits for events can have seen all that was done until now. False
-    /// where it cannot within `limit`. `keep_waiting` is called now and then meanwhile, and throws to stop
-    /// it.
+    /// where it cannot within `limit`; throws HostError where the daemon is gone. `keep_waiting` is called
+    /// now and then meanwhile, and throws to stop it.
     [[nodiscard]] virtual bool settle(std::chrono::milliseconds limit,
                                       const std::function<void()>& keep_waiting) = 0;
     /// What a card in it threw, if one did: that card was then taken out.

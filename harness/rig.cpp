@@ -255,7 +255,7 @@ Launch Rig::Parts::launch_for(const ClientCommand& command) {
     std::map<std::string, std::string> variables = own_environment();
     std::erase_if(variables, [&command](const auto& variable) {
         const std::string& name = variable.first;
-        return name.starts_with("CARDRIG_READER") ||
+        return name.starts_with("CARDRIG_READER") || name == "CARDRIG_CONTROL" || // of a rig around this one
                (!command.attached && (name.starts_with("PCSCLITE_") || name.starts_with("OPENSC_")));
     });
     if (!command.attached) {

@@ -144,6 +144,11 @@ bool RiggedCard::powered() const {
     return parts_->alive && !parts_->nvm.failing();
 }
 
+bool RiggedCard::lost_power() const {
+    const Entry entry(*parts_);
+    return parts_->lost;
+}
+
 Answer RiggedCard::transmit(ByteView command) {
     Entry entry(*parts_);
     entry.alone();
@@ -152,6 +157,11 @@ Answer RiggedCard::transmit(ByteView command) {
 
 void RiggedCard::hurry() {
     parts_->clock.stop();
+}
+
+void RiggedCard::set_forsaken(bool forsaken) {
+    parts_->forsaken = forsaken;
+    parts_->clock.set_hastened(forsaken);
 }
 
 void RiggedCard::lose_power() {

@@ -30,14 +30,16 @@ struct Mute {
 /// Thread-safe: a reader link drives it while somebody else looks at it, plans faults for it or moves it.
 ///
 /// What the faults of its plan do, by the moment (scenarios/README.md has the table of verbs):
-/// - before a command: all that is due there happens, in the plan's order; then the command is delivered,
-///   unless one of them answered in the card's place, or interrupted it.
-/// - after it: the answer is changed, waits, or does not leave, in that order of the plan. A card that is
-/// reset
-///   there has forgotten all that is volatile, and its answer leaves.
-/// - at a memory write: one that interrupts tears that write, and the card is without power from there on.
-///   `reset` tears it likewise, and the card starts again by itself, in place: the command has no answer
-///   (NoAnswer::no_power), the next one gets one. All others happen while the write waits.
+///
+/// Before a command all that is due there happens, in the plan's order; then the command is delivered, unless
+/// one of them answered in the card's place, or interrupted it.
+///
+/// After it the answer is changed, waits, or does not leave, in that order of the plan. A card that is reset
+/// there has forgotten all that is volatile, and its answer leaves.
+///
+/// At a memory write one that interrupts tears that write, and the card is without power from there on.
+/// `reset` tears it likewise, and the card starts again by itself, in place: the command has no answer
+/// (NoAnswer::no_power), the next one gets one. All others happen while the write waits.
 ///
 /// Where it is, and what moves it, is the World's to know. Without one it does alone what it can: `remove`
 /// and `swap` take it out (NoAnswer::removed), `unplug` and `cut-power` take its power, whatever reader they
@@ -95,8 +97,15 @@ public:
     /// From any thread, also while a command runs.
     [[nodiscard]] Bytes atr() override;
     [[nodiscard]] bool powered() const;
+    /// Whether a fault or lose_power() has taken its power, and nobody has switched it on or off since. Waits
+    /// for a command that runs.
+    [[nodiscard]] bool lost_power() const;
     [[nodiscard]] Answer transmit(ByteView command) override;
     void hurry() override;
+    /// Whether nobody is there who waits for its answers. While that is so, what it is made to wait for is
+    /// over at once, and a command that was held up before it reached the card does not reach it. From any
+    /// thread, also while a command runs.
+    void set_forsaken(bool forsaken);
     /// The memory write that a running command makes next is torn as by `cut-power`. Without any the command
     /// may have been executed; its answer does not leave.
     void lose_power() override;

@@ -250,7 +250,7 @@ void RiggedCard::Parts::befall_at_write(const Fault& fault) {
     // Of several the first one tears it.
     if (cut && !course.cut) {
         course.cut = true;
-        nvm.cut_now(effect.tearing);
+        nvm.cut_now(effect.tearing.value_or(Tearing{}));
     }
 }
 
@@ -336,7 +336,8 @@ void RiggedCard::Parts::tell() {
 
 void RiggedCard::Parts::fill(std::uint32_t leaving) {
     // The card shows its store to be looked at, and the rig, which made the card, changes it: another store
-    // over the same memory would not be the one by which the card goes on.
+    // over the same memory would not be the one by which the card goes on. That is legal, as the store itself
+    // is not const, only what it is shown by.
     auto& store = const_cast<emulator::ObjectStore&>(card->store());
     const Unseen unseen(nvm, clock);
     try {
@@ -356,6 +357,10 @@ void RiggedCard::Parts::pass_on(Exchange& exchange) {
     }
     if (exchange.response) {
         decoder.response(status_of(*exchange.response).value_or(apdu::sw::no_precise_diagnosis));
+        return;
+    }
+    if (forsaken) { // whoever sent it went while it was held up
+        decoder.response(apdu::sw::no_precise_diagnosis);
         return;
     }
     if (std::ranges::any_of(course.happened,
@@ -422,6 +427,10 @@ Answer RiggedCard::Parts::transmit(ByteView command) {
     if (exchange.response) {
         tell();
         return std::move(*exchange.response);
+    }
+    if (!is_out()) { // forsaken, and keeps its power: nobody sees this
+        tell();
+        return Bytes{apdu::sw::no_precise_diagnosis.sw1(), apdu::sw::no_precise_diagnosis.sw2()};
     }
     const NoAnswer why = go_out();
     tell();

@@ -56,7 +56,8 @@ struct RiggedCard::Parts {
     apdu::Decoder decoder;
     /// The volatile half: there while the card has power, and gone with it.
     std::unique_ptr<emulator::Card> card;
-    std::atomic<bool> alive = false; ///< there is a card: for those without the mutex
+    std::atomic<bool> alive = false;    ///< there is a card: for those without the mutex
+    std::atomic<bool> forsaken = false; ///< nobody waits for an answer
     std::optional<Mute> mute;
     bool lost = false; ///< the power was lost, not switched off: a reset powers it on
     std::optional<std::uint32_t> fill_later;

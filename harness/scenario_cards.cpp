@@ -88,6 +88,21 @@ std::vector<emulator::CardImage> ScenarioCards::images() const {
     return images;
 }
 
+void ScenarioCards::set_forsaken(bool forsaken) const {
+    for (const auto& card : rigged_) {
+        card->set_forsaken(forsaken);
+    }
+    for (const auto& card : rigged_) {
+        static_cast<void>(card->mute()); // waits for a command that runs
+    }
+}
+
+void ScenarioCards::hurry() const {
+    for (const auto& card : rigged_) {
+        card->hurry();
+    }
+}
+
 std::vector<RigReaderPlan> ScenarioCards::readers() const {
     const bool first_is_out = scenario_.acts.front().run->card_in == CardIn::no;
     std::vector<RigReaderPlan> plans;

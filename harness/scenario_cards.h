@@ -39,6 +39,11 @@ public:
     /// The same where a scenario has several cards; else empty, as nobody has to be told which one is meant.
     [[nodiscard]] std::string shown_name(std::size_t index) const;
     [[nodiscard]] std::vector<emulator::CardImage> images() const;
+    /// Whether the client is gone: what a card is made to wait for then is over, and so is, when this
+    /// returns, what it was about.
+    void set_forsaken(bool forsaken) const;
+    /// The same for good: the scenario is over.
+    void hurry() const;
 
     /// The readers, with what is in them when the first run begins.
     [[nodiscard]] std::vector<RigReaderPlan> readers() const;

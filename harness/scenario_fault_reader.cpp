@@ -84,9 +84,22 @@ std::string place_text(const YamlValue& value) {
     }
 }
 
+bool same_place(Place one, Place other, const Scenario& scenario) {
+    for (Place* const place : {&one, &other}) {
+        if (place->card.empty()) {
+            place->card = scenario.cards.front().name;
+        }
+    }
+    return one == other;
+}
+
 /// What can be done at one place, one after the other.
-void check_order(const YamlValue& value, const std::vector<Fault>& earlier, const Fault& next) {
+void check_order(const YamlValue& value, const std::vector<Fault>& earlier, const Fault& next,
+                 const Scenario& scenario) {
     for (const Fault& fault : earlier) {
+        if (!same_place(fault.place, next.place, scenario)) {
+            continue;
+        }
         const Effect& effect = fault.effect;
         const bool elsewhere = effect.reader.has_value() || !effect.card.empty();
         if (interrupts(effect.verb) && !elsewhere && changes_answer(next.effect.verb)) {
@@ -100,9 +113,8 @@ void check_order(const YamlValue& value, const std::vector<Fault>& earlier, cons
     }
 }
 
-} // namespace
-
-std::vector<Fault> read_fault(const YamlValue& value, const Scenario& scenario) {
+/// One entry; what it says comes after `faults`.
+void read_fault(const YamlValue& value, const Scenario& scenario, std::vector<Fault>& faults) {
     YamlMapping mapping = value.mapping();
     const YamlValue at = mapping.require("at");
     const YamlValue effects = mapping.require("do");
@@ -112,7 +124,7 @@ std::vector<Fault> read_fault(const YamlValue& value, const Scenario& scenario) 
         at.refuse(place.error().message);
     }
     check_card_name(at, place->card, scenario);
-    std::vector<Fault> faults;
+    const std::size_t earlier = faults.size();
     for (const YamlValue& one : one_or_more(effects)) {
         Fault fault{*place, read_effect(one, scenario)};
         if (fault.effect.verb == Verb::wait) {
@@ -121,11 +133,23 @@ std::vector<Fault> read_fault(const YamlValue& value, const Scenario& scenario) 
         if (const auto fits = fault.check(); !fits) {
             one.refuse(fits.error().message);
         }
-        check_order(one, faults, fault);
+        check_order(one, faults, fault, scenario);
         faults.push_back(std::move(fault));
     }
-    if (faults.empty()) {
+    if (faults.size() == earlier) {
         effects.refuse("'do' is an effect, or a list of them");
+    }
+}
+
+} // namespace
+
+std::vector<Fault> read_faults(const YamlValue& value, const Scenario& scenario) {
+    std::vector<Fault> faults;
+    for (const YamlValue& one : one_or_more(value)) {
+        read_fault(one, scenario, faults);
+    }
+    if (faults.empty()) {
+        value.refuse("'fault' is a place with what is done there, or a list of them");
     }
     return faults;
 }
@@ -133,7 +157,7 @@ std::vector<Fault> read_fault(const YamlValue& value, const Scenario& scenario) 
 Effect read_act(const YamlValue& value, const Scenario& scenario) {
     check_act_word(value);
     Effect effect = read_effect(value, scenario);
-    if (effect.tearing != Tearing{}) {
+    if (effect.tearing) {
         value.refuse(
             fmt::format("'{}': what a torn write leaves can only be said of a memory write, and here "
                         "nothing is written",

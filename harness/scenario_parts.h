@@ -17,8 +17,8 @@ namespace cardrig::harness {
 /// `card` or `cards`, and `readers`: what the other parts name.
 void read_cards_and_readers(YamlMapping& mapping, Scenario& scenario);
 
-/// One of `fault`: a place, and what is done there, in order. Names are the scenario's.
-[[nodiscard]] std::vector<Fault> read_fault(const YamlValue& value, const Scenario& scenario);
+/// `fault`, one or a list: each a place, and what is done there, in order. Names are the scenario's.
+[[nodiscard]] std::vector<Fault> read_faults(const YamlValue& value, const Scenario& scenario);
 /// An act that moves something: `swap card agent`.
 [[nodiscard]] Effect read_act(const YamlValue& value, const Scenario& scenario);
 

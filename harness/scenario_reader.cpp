@@ -118,9 +118,7 @@ ScenarioRun read_run(YamlMapping& mapping, const Scenario& scenario) {
         run.card_in = read_card_in(*card_in);
     }
     if (const auto fault = mapping.take("fault")) {
-        for (const YamlValue& one : one_or_more(*fault)) {
-            std::ranges::move(read_fault(one, scenario), std::back_inserter(run.faults));
-        }
+        run.faults = read_faults(*fault, scenario);
     }
     run.expect = read_expectation(mapping.require("expect"), scenario);
     return run;

@@ -86,6 +86,11 @@ public:
         }
     }
 
+    ScenarioRunner(const ScenarioRunner&) = delete;
+    ScenarioRunner& operator=(const ScenarioRunner&) = delete;
+    /// Nothing that a card is made to wait for keeps the rig from ending, also in no reader.
+    ~ScenarioRunner() { cards_.hurry(); }
+
     ScenarioReport run() {
         const auto begin = std::chrono::steady_clock::now();
         try {
@@ -98,6 +103,7 @@ public:
         } catch (const Interrupted& error) {
             end_with(Verdict::timed_out, fmt::format("ended by signal {}", error.signal()));
         }
+        cards_.set_forsaken(true);
         finish(std::chrono::steady_clock::now() - begin);
         return std::move(report_);
     }
@@ -112,7 +118,9 @@ private:
     void move(const Effect& effect, const std::string& place);
     void move_card(Verb verb, std::size_t reader, const std::string& place);
     [[nodiscard]] std::optional<std::size_t> reader_of_first();
-    [[nodiscard]] bool cuts_first(const Effect& effect, const std::string& place_card) const;
+    [[nodiscard]] std::optional<TraceEvent> last_move_of_first() const;
+    [[nodiscard]] std::size_t home_of_first() const;
+    [[nodiscard]] bool left_by_itself();
     void put_in(const std::string& place);
     void take_out(const std::string& place);
     void settle(const std::string& place);
@@ -120,8 +128,7 @@ private:
 
     [[nodiscard]] ClientCommand command_for(const ScenarioRun& run) const;
     [[nodiscard]] std::set<std::uint64_t> plan(const ScenarioRun& run);
-    [[nodiscard]] std::vector<Fault> not_happened(const ScenarioRun& run,
-                                                  const std::set<std::uint64_t>& planned);
+    [[nodiscard]] std::vector<Fault> not_happened(const std::set<std::uint64_t>& planned);
     [[nodiscard]] std::vector<std::string> undone(const std::set<std::uint64_t>& planned) const;
     void run_client(const ScenarioRun& run, std::size_t number);
     void add_notice(const std::string& notice);
@@ -141,10 +148,9 @@ private:
     ScenarioJudge judge_;
     std::map<std::string, std::string> handed_out_; ///< placeholders
     std::string output_;
-    /// Where the first card is, or was last.
-    std::size_t home_ = 0;
-    /// The first card lost its power where it is, and is silent until it gets it again.
-    bool power_cut_ = false;
+    /// The move, in the trace, by which the first card was taken out of vpcd's reader because it can have no
+    /// card without power; 0: none.
+    std::uint64_t relaxed_removal_ = 0;
 };
 
 HandOptions ScenarioRunner::hand_options() {
@@ -187,7 +193,6 @@ std::size_t ScenarioRunner::first_home() const {
 void ScenarioRunner::act_out() {
     handed_out_ = cards_.hand_out(rig_.folder());
     open_control();
-    home_ = first_home();
     std::size_t number = 0;
     for (const Act& act : scenario_.acts) {
         if (act.run) {
@@ -198,21 +203,22 @@ void ScenarioRunner::act_out() {
             take_out(act.place);
             put_in(act.place);
         }
-        home_ = reader_of_first().value_or(home_);
     }
 }
 
-// --- moving
-// ----------------------------------------------------------------------------------------------------
+// --- moving ------------------------------------------------------------------------------------------------
 
 void ScenarioRunner::move(const Effect& effect, const std::string& place) {
-    power_cut_ |= cuts_first(effect, "");
+    const bool was_in = reader_of_first().has_value();
     try {
         add_notice(hand_.act(effect, settling_limit, [this] { rig_.check(); }).notice);
     } catch (const RequestError& error) {
         throw RequestError(fmt::format("{}: {}", place, error.what()));
     } catch (const HostError& error) {
         throw HostError(fmt::format("{}: {}", place, error.what()));
+    }
+    if (effect.verb == Verb::cut_power && was_in && !reader_of_first()) {
+        relaxed_removal_ = last_move_of_first()->number;
     }
 }
 
@@ -234,28 +240,41 @@ std::optional<std::size_t> ScenarioRunner::reader_of_first() {
     return std::nullopt;
 }
 
-/// Whether an effect takes the first card's power, at a place of the card that is named, or now.
-bool ScenarioRunner::cuts_first(const Effect& effect, const std::string& place_card) const {
-    if (effect.verb != Verb::cut_power) {
-        return false;
+/// Whoever moved it; none: nobody has.
+std::optional<TraceEvent> ScenarioRunner::last_move_of_first() const {
+    std::optional<TraceEvent> last;
+    for (const TraceEvent& event : trace_.events()) {
+        if (event.kind == "reader" && event.fields.value("card", "") == cards_.name(0)) {
+            last = event;
+        }
     }
-    if (effect.reader) {
-        return *effect.reader == home_ + 1;
-    }
-    return place_card.empty() || place_card == cards_.name(0);
+    return last;
+}
+
+/// The reader that it is in, or was last, or is meant to be.
+std::size_t ScenarioRunner::home_of_first() const {
+    const auto last = last_move_of_first();
+    return last ? static_cast<std::size_t>(last->reader) : first_home();
+}
+
+/// Whether the first card is out, though nobody took it out: vpcd can have no card that says nothing.
+bool ScenarioRunner::left_by_itself() {
+    const auto last = last_move_of_first();
+    return last && !reader_of_first() && rig_.reader(static_cast<std::size_t>(last->reader)).plugged() &&
+           (last->fields.at("event") == "inserted" || last->number == relaxed_removal_);
 }
 
 void ScenarioRunner::put_in(const std::string& place) {
-    if (!rig_.reader(home_).plugged()) {
-        move_card(Verb::plug, home_, place);
+    const std::size_t home = home_of_first();
+    if (!rig_.reader(home).plugged()) {
+        move_card(Verb::plug, home, place);
     }
-    if (const auto in = reader_of_first(); in && power_cut_) {
-        move_card(Verb::remove, *in, place);
+    if (const auto in = reader_of_first(); in && cards_.card(0).lost_power()) {
+        move_card(Verb::remove, *in, place); // put in anew, it has power again
     }
     if (!reader_of_first()) {
-        move_card(Verb::insert, home_, place);
+        move_card(Verb::insert, home, place);
     }
-    power_cut_ = false;
 }
 
 void ScenarioRunner::take_out(const std::string& place) {
@@ -284,16 +303,15 @@ void ScenarioRunner::prepare(const ScenarioRun& run) {
         take_out(run.place);
         break;
     case CardIn::as_it_is:
-        // vpcd has taken out what should have stayed in without power (relax.h said so).
-        if (power_cut_ && options_.kind == ReaderKind::vpcd) {
+        // It should have stayed in without power (relax.h said so).
+        if (options_.kind == ReaderKind::vpcd && left_by_itself()) {
             put_in(run.place);
         }
         break;
     }
 }
 
-// --- the client
-// -----------------------------------------------------------------------------------------------
+// --- the client --------------------------------------------------------------------------------------------
 
 ClientCommand ScenarioRunner::command_for(const ScenarioRun& run) const {
     std::map<std::string, std::string> values = handed_out_;
@@ -329,16 +347,9 @@ std::set<std::uint64_t> ScenarioRunner::plan(const ScenarioRun& run) {
 }
 
 /// The plan is empty afterwards. What the client planned itself is its own affair.
-std::vector<Fault> ScenarioRunner::not_happened(const ScenarioRun& run,
-                                                const std::set<std::uint64_t>& planned) {
+std::vector<Fault> ScenarioRunner::not_happened(const std::set<std::uint64_t>& planned) {
     std::vector<Fault> left = hand_.forget();
     std::erase_if(left, [&](const Fault& fault) { return !planned.contains(fault.id); });
-    for (const Fault& fault : run.faults) {
-        const bool happened = std::ranges::none_of(left, [&](const Fault& other) {
-            return other.place == fault.place && other.effect.text() == fault.effect.text();
-        });
-        power_cut_ |= happened && cuts_first(fault.effect, fault.place.card);
-    }
     return left;
 }
 
@@ -361,7 +372,9 @@ void ScenarioRunner::run_client(const ScenarioRun& run, std::size_t number) {
     ClientOutput output(trace_, cards_.secrets());
     ClientCommand command = command_for(run);
     command.on_output = [&output](std::string_view chunk) { output.add(chunk); };
+    cards_.set_forsaken(false);
     const ClientResult result = rig_.run(command);
+    cards_.set_forsaken(true);
     output.finish();
     const std::string act = fmt::format("run {} ({})", number, run.place);
     report_.last_output = output.last_lines();
@@ -379,7 +392,7 @@ void ScenarioRunner::run_client(const ScenarioRun& run, std::size_t number) {
     outcome.ending = describe_end(result, command.argv.front(), run.client.limit);
     outcome.output = output.text();
     outcome.output_cut = output.cut();
-    outcome.pending = not_happened(run, planned);
+    outcome.pending = not_happened(planned);
     output_ += fmt::format("--- {}: {}\n{}\n", act, outcome.ending, output.text());
     if (result.left_processes) {
         add_notice(act + ": the client left processes behind, which were ended");
@@ -387,8 +400,7 @@ void ScenarioRunner::run_client(const ScenarioRun& run, std::size_t number) {
     judge_.judge({run, number, act, outcome, before, std::move(events), clock_.now()});
 }
 
-// --- the end
-// -------------------------------------------------------------------------------------------------
+// --- the end -----------------------------------------------------------------------------------------------
 
 /// Each once, however often it holds.
 void ScenarioRunner::add_notice(const std::string& notice) {

@@ -16,7 +16,7 @@ public:
     }
     void wait(std::chrono::microseconds duration) override {
         std::unique_lock lock(mutex_);
-        over_.wait_for(lock, duration, [this] { return stopped_ || interrupted_ || instant_; });
+        over_.wait_for(lock, duration, [this] { return stopped_ || interrupted_ || instant_ || hastened_; });
     }
     /// Ends a wait that is under way, and all that come: for a rig that has to end.
     void stop() { set(stopped_, true); }
@@ -25,6 +25,8 @@ public:
     void resume() { set(interrupted_, false); }
     /// While set, nothing takes any time: for what the rig does in the card's place.
     void set_instant(bool instant) { set(instant_, instant); }
+    /// While set, nothing is waited for either: for a card whose client is gone.
+    void set_hastened(bool hastened) { set(hastened_, hastened); }
 
 private:
     void set(bool& flag, bool value) {
@@ -40,6 +42,7 @@ private:
     bool stopped_ = false;
     bool interrupted_ = false;
     bool instant_ = false;
+    bool hastened_ = false;
 };
 
 } // namespace cardrig::harness

@@ -213,7 +213,7 @@ Hand::Done Hand::act(const Effect& effect, std::chrono::milliseconds limit, cons
     if (effect.verb == Verb::wait) {
         throw RequestError("'wait' wants a place to wait for");
     }
-    if (effect.tearing != Tearing{}) {
+    if (effect.tearing) {
         throw RequestError(
             fmt::format("'{}': what a torn write leaves can only be said of a memory write", effect.text()));
     }

@@ -3,7 +3,6 @@
 #include "harness/errors.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -96,10 +95,8 @@ std::unique_ptr<RigControl> make_control(Rig& rig, std::vector<HandCard> cards, 
 
 std::map<std::string, std::string> control_environment(const RigControl* control) {
     const std::string path = control != nullptr ? control->told_path() : std::string();
-    if (path.empty() && std::getenv(variable) == nullptr) {
-        return {};
-    }
-    return {{variable, path}};
+    return path.empty() ? std::map<std::string, std::string>()
+                        : std::map<std::string, std::string>{{variable, path}};
 }
 
 } // namespace cardrig::harness

@@ -55,7 +55,7 @@ private:
 /// None where it is not wanted.
 [[nodiscard]] std::unique_ptr<RigControl> make_control(Rig& rig, std::vector<HandCard> cards, Trace& trace,
                                                        const ControlOption& option);
-/// For the client, where `control` may be none. A rig around this one is not its to move.
+/// For the client, where `control` may be none.
 [[nodiscard]] std::map<std::string, std::string> control_environment(const RigControl* control);
 
 } // namespace cardrig::harness

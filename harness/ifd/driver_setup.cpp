@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <string_view>
 
+#include <dlfcn.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -26,8 +27,9 @@ void check_name(const std::string& name) {
         return static_cast<unsigned char>(c) >= ' ' && c != '"' && c != '\x7F';
     });
     if (name.empty() || name.size() > most_name_bytes || !readable) {
-        throw RequestError(fmt::format("a reader cannot be named \"{}\": give 1 to {} characters, without "
-                                       "quotation marks and line breaks",
+        throw RequestError(fmt::format("a reader cannot be named \"{}\": give 1 to {} bytes (a letter beyond "
+                                       "ASCII has more than one), without quotation marks, tabs, line breaks "
+                                       "and other control characters",
                                        name, most_name_bytes));
     }
 }
@@ -43,6 +45,24 @@ void check_path(const std::string& path) {
                                        "digits and /-._@:= alone",
                                        path));
     }
+}
+
+/// What is wrong with a driver, which pcscd would tell its log alone: nothing where it is empty.
+std::string trouble_with(const std::string& driver) {
+    std::error_code error;
+    if (!fs::is_regular_file(driver, error)) {
+        return "it is not a file";
+    }
+    if (driver.starts_with("/run/")) {
+        return "the private pcscd cannot see what is below /run: put it elsewhere";
+    }
+    void* const library = dlopen(driver.c_str(), RTLD_LAZY | RTLD_LOCAL);
+    if (library == nullptr) {
+        return fmt::format("it cannot be loaded ({})", dlerror());
+    }
+    const bool creates_channels = dlsym(library, "IFDHCreateChannelByName") != nullptr;
+    dlclose(library);
+    return creates_channels ? "" : "it is a library, and no driver for pcscd";
 }
 
 } // namespace
@@ -72,16 +92,28 @@ std::string find_driver() {
                 fmt::format("cannot read {}, which CARDRIG_IFD names: {}; correct it, or unset it", given,
                             std::strerror(errno)));
         }
-        return fs::absolute(given).string();
+        // A link's own place may be hidden from the private pcscd.
+        const std::string driver = fs::canonical(given).string();
+        if (const std::string trouble = trouble_with(driver); !trouble.empty()) {
+            throw HostError(fmt::format("cannot use {}, which CARDRIG_IFD names: {}; correct it, or unset it",
+                                        given, trouble));
+        }
+        return driver;
     }
     std::error_code error;
     const fs::path program = fs::read_symlink("/proc/self/exe", error);
-    const fs::path driver = program.parent_path().parent_path() / "lib/cardrig/libifdcardrig.so";
+    fs::path driver = program.parent_path().parent_path() / "lib/cardrig/libifdcardrig.so";
     if (error || access(driver.c_str(), R_OK) != 0) {
         throw HostError(
             fmt::format("our own driver for pcscd is not at {}: install cardrig as a whole, or name "
                         "the driver by CARDRIG_IFD",
                         driver.string()));
+    }
+    driver = fs::canonical(driver);
+    if (const std::string trouble = trouble_with(driver); !trouble.empty()) {
+        throw HostError(fmt::format("cannot use our own driver for pcscd, {}: {}; install cardrig anew, or "
+                                    "name the driver by CARDRIG_IFD",
+                                    driver.string(), trouble));
     }
     return driver.string();
 }

@@ -47,7 +47,7 @@ private:
                                                const std::vector<std::string>& names);
 
 /// Our driver: what CARDRIG_IFD names, else ../lib/cardrig/libifdcardrig.so beside the executable. Throws
-/// HostError where it is not there.
+/// HostError where it is not there, or where pcscd could not load it.
 [[nodiscard]] std::string find_driver();
 
 /// What clients see a reader listed as: pcscd numbers the readers of one driver, in order, whatever their

@@ -1,5 +1,6 @@
 #include "harness/ifd/rig_reader.h"
 
+#include "harness/errors.h"
 #include "harness/ifd/packet_socket.h"
 #include "harness/rig/quiet_thread.h"
 
@@ -182,13 +183,16 @@ bool RigReader::wait_until_open(std::chrono::steady_clock::time_point deadline,
     return wait_for(deadline, keep_waiting, [this] { return events_ && acknowledged_ >= first_; });
 }
 
-/// False at the deadline, or once there is no daemon any more.
+/// False at the deadline.
 bool RigReader::wait_for(std::chrono::steady_clock::time_point deadline,
                          const std::function<void()>& keep_waiting, const std::function<bool()>& reached) {
     std::unique_lock lock(mutex_);
     while (!reached()) {
+        if (lost_) {
+            throw HostError("the private pcscd has ended, or has closed its reader");
+        }
         const auto now = std::chrono::steady_clock::now();
-        if (lost_ || now >= deadline) {
+        if (now >= deadline) {
             return false;
         }
         acknowledged_now_.wait_until(lock, std::min(deadline, now + look_interval));
@@ -502,12 +506,11 @@ RigReader::Result RigReader::reset(Stay& stay) {
         stay.card.reset();
         Result result;
         result.data = stay.card.atr();
-        if (!result.data.empty()) {
-            result.outcome = Outcome::done;
-            return result;
-        }
+        stay.speaks = !result.data.empty();
+        result.outcome = stay.speaks ? Outcome::done : Outcome::mute;
+        return result;
     }
-    return power_up(stay); // it had lost its power
+    return power_up(stay); // it has no power, or has not spoken since it has
 }
 
 RigReader::Result RigReader::transmit(Stay& stay, ByteView command) {
@@ -516,7 +519,10 @@ RigReader::Result RigReader::transmit(Stay& stay, ByteView command) {
         return result;
     }
     // pcscd takes a card for powered that came while another one's power was on.
-    if (!stay.speaks && power_up(stay).outcome != Outcome::done) {
+    if (!stay.on) {
+        static_cast<void>(power_up(stay));
+    }
+    if (!stay.speaks) {
         return result;
     }
     Answer answer = stay.card.transmit(command);

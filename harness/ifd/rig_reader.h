@@ -46,6 +46,7 @@ public:
     void acknowledged(ifd::Acknowledgement acknowledgement);
     void events_lost();
     /// Waits until clients can have seen its first state. False where the time is over.
+    /// Throws HostError where the daemon has let go of it.
     [[nodiscard]] bool wait_until_open(std::chrono::steady_clock::time_point deadline,
                                        const std::function<void()>& keep_waiting);
     /// The rig has to end: ReaderCard::hurry() for the card that is in, and for each that comes.
@@ -152,7 +153,7 @@ private:
     std::shared_ptr<const UniqueFd> events_;
     std::deque<News> queue_; ///< not told yet
     News told_;
-    std::map<const ReaderCard*, Bytes> atrs_; ///< what each card said last in this reader
+    std::map<const ReaderCard*, Bytes> atrs_; ///< what each card said last here; all outlive the reader
     std::uint64_t last_ = 1;                  ///< the number of the latest transition, told or not
     std::uint64_t first_ = 0;                 ///< the number of the first one that this daemon was told
     std::uint64_t acknowledged_ = 0;          ///< told_'s number once pcscd has told its clients

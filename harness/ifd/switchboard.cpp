@@ -4,6 +4,7 @@
 #include "harness/ifd/packet_socket.h"
 #include "harness/rig/quiet_thread.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -19,6 +20,8 @@ namespace {
 
 /// More than 16 readers have connections at once: the rest are strangers that say nothing.
 constexpr std::size_t most_peers = 64;
+/// Where there is no descriptor for a connection it stays in the queue, and the next look for one is then.
+constexpr std::chrono::milliseconds pause_when_full{100};
 
 UniqueFd listen_at(const std::string& path) {
     const auto address = ifd::socket_address(path);
@@ -68,11 +71,13 @@ void ReaderServer::Switchboard::start() {
 void ReaderServer::Switchboard::serve() {
     std::vector<pollfd> watched;
     while (true) {
-        watched.assign({{stop_.descriptor(), POLLIN, 0}, {listener_.get(), POLLIN, 0}});
+        const bool full = Clock::now() < full_until_;
+        watched.assign({{stop_.descriptor(), POLLIN, 0}, {full ? -1 : listener_.get(), POLLIN, 0}});
         for (const Peer& peer : peers_) {
             watched.push_back({peer.socket->get(), POLLIN, 0});
         }
-        if (poll(watched.data(), static_cast<nfds_t>(watched.size()), -1) < 0) {
+        const int limit = full ? static_cast<int>(pause_when_full.count()) : -1;
+        if (poll(watched.data(), static_cast<nfds_t>(watched.size()), limit) < 0) {
             continue; // a signal is the only reason
         }
         if (watched[0].revents != 0) {
@@ -91,8 +96,20 @@ void ReaderServer::Switchboard::serve() {
 
 void ReaderServer::Switchboard::let_in() {
     UniqueFd socket(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-    if (!socket || !is_ours(socket.get()) || peers_.size() >= most_peers) {
+    if (!socket && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
+        full_until_ = Clock::now() + pause_when_full;
+    }
+    if (!socket || !is_ours(socket.get())) {
         return;
+    }
+    if (peers_.size() >= most_peers) {
+        // The driver says what it wants at once: who has said nothing for longest is a stranger.
+        const auto silent = std::find_if(peers_.begin(), peers_.end(),
+                                         [](const Peer& peer) { return peer.reader == nullptr; });
+        if (silent == peers_.end()) {
+            return;
+        }
+        peers_.erase(silent);
     }
     ifd::widen(socket.get());
     peers_.push_back({std::make_shared<UniqueFd>(std::move(socket)), nullptr});

@@ -5,6 +5,7 @@
 #include "harness/ifd/rig_reader.h"
 #include "harness/serve/wakeup.h"
 
+#include <chrono>
 #include <deque>
 #include <thread>
 
@@ -28,6 +29,8 @@ private:
         RigReader* reader = nullptr; ///< whose events it gets
     };
 
+    using Clock = std::chrono::steady_clock;
+
     void serve();
     void let_in();
     [[nodiscard]] bool listen_to(Peer& peer);
@@ -39,6 +42,7 @@ private:
     CardTurns turns_;
     std::deque<RigReader> readers_;
     std::vector<Peer> peers_;
+    Clock::time_point full_until_; ///< nobody can be let in
     std::thread thread_;
 };
 

@@ -58,6 +58,12 @@ def test_the_text_says_the_same_as_the_json():
     assert "\x1b" not in "".join(lines)
 
 
+def test_a_driver_that_pcscd_cannot_load_is_found_out(tmp_path):
+    (tmp_path / "driver.so").write_text("no library")
+    found = checks(doctor("--json", CARDRIG_IFD=str(tmp_path / "driver.so")))
+    assert found["driver"]["state"] == "missing" and "cannot be loaded" in found["driver"]["found"]
+
+
 @pytest.mark.parametrize("variable, name, advice", [("CARDRIG_PCSCD", "pcscd", "install the package pcscd"),
                                                     ("CARDRIG_IFD", "driver", "correct it, or unset it")])
 def test_software_that_is_missing_is_named_with_what_to_do(variable, name, advice):

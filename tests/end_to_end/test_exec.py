@@ -79,6 +79,13 @@ def test_sixteen_readers_have_the_names_that_were_asked_for(cards_of_eight):
     assert re.findall(r"^given (.*)$", got.stdout, re.MULTILINE) == full
 
 
+def test_a_name_more_than_there_are_cards_makes_an_empty_reader_as_the_help_says():
+    got = run_exec(OPENSC_TOOL, "-l", kind="rig", options=["--reader-name", "One", "--reader-name", "Two"])
+    assert re.findall(r"^\d\s+(Yes|No)\s+(.*)$", got.stdout, re.MULTILINE) == [("Yes", "One 00 00"), ("No", "Two 01 00")]
+    told = " ".join(subprocess.run([CARDRIG, "exec", "--help"], capture_output=True, text=True, timeout=LIMIT).stdout.split())
+    assert "a name more than there are cards makes an empty one" in told
+
+
 def test_a_client_that_looks_for_a_vendors_reader_finds_the_one_that_is_named_so():
     tool = need("yubico-piv-tool", "yubico-piv-tool")  # looks for "Yubikey" unless it is told otherwise
     assert run_exec(tool, "-a", "status", cards=["piv-yubico"], kind="rig").returncode != 0
@@ -217,7 +224,7 @@ def test_words_after_the_command_are_the_commands():
     (["--card", "piv-staff", *["--reader-name", "x"] * 17, "--", "true"], "16 at most"),
     (["--card", "piv-staff", "--card", "piv-staff", "--readers", "1", "--", "true"], "--spare"),
     (["--card", "piv-staff", "--readers", "1", *["--reader-name", "x"] * 2, "--", "true"], "2 names"),
-    (["--card", "piv-staff", "--reader-name", "x" * 122, "--", "true"], "1 to 121 characters"),
+    (["--card", "piv-staff", "--reader-name", "x" * 122, "--", "true"], "1 to 121 bytes"),
     (["--card", "piv-staff", "--reader-name", 'the "best"', "--", "true"], "quotation marks"),
     (["--card", "piv-staff", "--reader-name", "two\nlines", "--", "true"], "line breaks"),
     (["--card", "piv-staff", "--image", "a.card", "--image", "b.card", "--", "true"], "2 images for 1 cards"),

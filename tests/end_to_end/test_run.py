@@ -262,6 +262,51 @@ def test_more_readers_than_there_can_be_are_refused_before_anything_runs(tmp_pat
     assert f"{path}: readers: 3 readers" in result.stderr and result.stdout == ""
 
 
+def test_a_command_that_is_held_up_ends_with_its_client(tmp_path):
+    path = write(tmp_path, "late", fault="fault: {at: verify passcode before, do: delay 50 s}", exit="failure")
+    path.write_text(path.read_text().replace("60 seconds", "1 seconds").replace("  output: 'Successfully verified PIN'\n", ""))
+    result = run(path, "--json", tmp_path / "run.json", "--trace", tmp_path / "run.jsonl")
+    assert "after its limit of 1 seconds" in result.stdout, result.stdout + result.stderr
+    report, = json.loads((tmp_path / "run.json").read_text())["scenarios"]
+    assert report["seconds"] < 40
+    events = [json.loads(line) for line in (tmp_path / "run.jsonl").read_text().splitlines()]
+    held, = [event for event in events if event["kind"] == "apdu" and event["text"] == "verify passcode"]
+    assert held["delivered"] is False and "response" not in held
+
+
+def test_power_that_another_card_loses_moves_nothing_of_the_first(tmp_path):
+    then = "then: [cut-power, run: {card-in: true, expect: {exit: success}}]"
+    path = write_two(tmp_path, "other", verify(123456, "CARDRIG_READER_2"), readers="[agent, holder]", then=then)
+    result = run(path, "--trace", tmp_path / "run.jsonl")
+    assert result.returncode == 0, result.stdout + result.stderr
+    events = [json.loads(line) for line in (tmp_path / "run.jsonl").read_text().splitlines()]
+    moves = [(event["event"], event["reader"]) for event in events
+             if event["kind"] == "reader" and event["card"] == "holder"]
+    assert moves == [("inserted", 1)]
+
+
+def test_a_card_whose_power_was_cut_is_put_in_anew_unless_it_is_to_stay(tmp_path):
+    cut = "fault: {at: verify passcode before, do: cut-power}"
+    for card_in, moved in (("true", True), ("as-it-is", False)):
+        then = f"then: [run: {{card-in: {card_in}, expect: {{exit: success}}}}]"
+        path = write(tmp_path, card_in, fault=cut, exit="failure", then=then)
+        path.write_text(path.read_text().replace("  output: 'Successfully verified PIN'\n", "", 1))
+        result = run(path, "--trace", tmp_path / "run.jsonl")
+        assert result.returncode == 0, result.stdout + result.stderr
+        events = [json.loads(line) for line in (tmp_path / "run.jsonl").read_text().splitlines()]
+        moves = [event["event"] for event in events if event["kind"] == "reader"]
+        # On vpcd it left by itself.
+        anew = (["removed"] if moved else []) if KIND == "rig" else []
+        assert moves in (["inserted", *anew, "inserted"], ["inserted"]), (card_in, moves)
+
+
+def test_a_clients_own_socket_is_no_other_rigs(tmp_path):
+    path = write(tmp_path, "inner", client='test -z "$CARDRIG_CONTROL" && ' + VERIFY)
+    result = subprocess.run([CARDRIG, "exec", "--reader", KIND, "--control", "--card", "piv-staff", "--", CARDRIG, "run",
+                             "--reader", KIND, path], capture_output=True, text=True, timeout=120, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
 def test_only_a_client_that_may_control_gets_the_socket(tmp_path):
     path = write_two(tmp_path, "controlled", 'test -S "$CARDRIG_CONTROL"', control=", control: true",
                      then="then: [run: {expect: {exit: failure}, client: "

@@ -28,7 +28,7 @@ def test_killed_rigs_leave_nothing_behind():
     run = subprocess.run([sys.executable, ROOT / "tests/stress/killed_rigs.py", "20"], capture_output=True, text=True,
                          timeout=200)
     assert run.returncode == 0, run.stdout + run.stderr
-    assert "20 killed" in run.stdout
+    assert "20 killed, 5 as soon as their folder was there" in run.stdout
     assert run.stdout.endswith("nothing left behind\n")
 
 

@@ -362,18 +362,13 @@ BOOST_AUTO_TEST_CASE(more_cards_than_readers_are_refused) {
 
 namespace {
 
-/// As a reversed vpcd does, again and again until somebody listens.
-ReaderEnd connect_to(std::uint16_t port) {
+/// As a reversed vpcd does, once the service listens, which it tells.
+ReaderEnd connect_to(Running& service, std::uint16_t port) {
+    service.wait_until_told("waiting for vpcd to connect", 1);
     const sockaddr_in address = loopback(port);
-    for (int tries = 0; tries < limit_ms / 5; ++tries) {
-        UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-        if (connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) {
-            return ReaderEnd(std::move(socket));
-        }
-        poll(nullptr, 0, 5);
-    }
-    BOOST_FAIL("nobody listens");
-    return ReaderEnd(UniqueFd());
+    UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    BOOST_REQUIRE(connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+    return ReaderEnd(std::move(socket));
 }
 
 /// The first of two free ports.
@@ -396,12 +391,12 @@ BOOST_AUTO_TEST_CASE(a_reversed_reader_without_a_card_gets_answers_that_no_clien
     const std::uint16_t port = free_pair();
     ScriptedCard card;
     Running service({&card}, port, false, true);
-    ReaderEnd second = connect_to(static_cast<std::uint16_t>(port + 1));
+    ReaderEnd second = connect_to(service, static_cast<std::uint16_t>(port + 1));
     // ISO/IEC 7816-3, 8.1: an answer to reset begins with 3B or 3F.
     BOOST_TEST((second.ask_atr() == Bytes{0x00}));
     second.send({0, 0xA4, 4, 0});
     BOOST_TEST((second.receive() == Bytes{0x6F, 0x00}));
-    ReaderEnd first = connect_to(port);
+    ReaderEnd first = connect_to(service, port);
     BOOST_TEST((first.ask_atr() == Bytes{0x3B, 0x00}));
     BOOST_TEST((second.ask_atr() == Bytes{0x00}));
 }
@@ -410,8 +405,8 @@ BOOST_AUTO_TEST_CASE(a_new_reversed_connection_takes_the_place_of_an_older_one) 
     const std::uint16_t port = free_pair();
     ScriptedCard card;
     Running service({&card}, port, false, true);
-    ReaderEnd older = connect_to(port); // and says nothing
-    ReaderEnd newer = connect_to(port);
+    ReaderEnd older = connect_to(service, port); // and says nothing
+    ReaderEnd newer = connect_to(service, port);
     BOOST_TEST((newer.ask_atr() == Bytes{0x3B, 0x00}));
     BOOST_TEST(!older.receive());
 }

@@ -86,7 +86,7 @@ BOOST_AUTO_TEST_CASE(effects_read_as_they_are_written) {
 BOOST_AUTO_TEST_CASE(one_effect_has_one_text) {
     const std::vector<std::pair<const char*, const char*>> forms{
         {"  answer\t6a80 ", "answer 6A80"},
-        {"cut-power prefix half", "cut-power"},
+        {"cut-power prefix", "cut-power prefix half"},
         {"truncate 1 bytes", "truncate 1 byte"},
         {"delay 1000 ms", "delay 1 s"},
         {"delay 1 minutes", "delay 1 minute"},
@@ -104,7 +104,7 @@ BOOST_AUTO_TEST_CASE(one_effect_has_one_text) {
 BOOST_AUTO_TEST_CASE(every_part_of_an_effect_is_read) {
     const Effect swap = Effect::parse("swap prefix one card agent reader 2").value();
     BOOST_CHECK(swap.verb == Verb::swap);
-    BOOST_CHECK(swap.tearing.prefix == Prefix::one);
+    BOOST_CHECK(swap.tearing.value().prefix == Prefix::one);
     BOOST_TEST(swap.card == "agent");
     BOOST_TEST(swap.reader.value() == 2U);
     BOOST_TEST(!Effect::parse("swap").value().reader.has_value());
@@ -226,6 +226,7 @@ BOOST_AUTO_TEST_CASE(place_and_effect_must_go_together) {
              {"put-data write #1", "fill-memory leaving 1 byte", "'before'"},
              {"verify before", "cut-power erase-block", "'write #m'"},
              {"verify after", "reset erase-block", "'write #m'"},
+             {"verify before", "remove prefix half", "'write #m'"}, // also where it is the default
              {"verify after", "answer 6A80 reader 2", "'card NAME'"},
              {"verify after", "reset reader 2", "'card NAME'"},
              {"verify after", "fill-memory leaving 1 byte reader 2", "'card NAME'"},

@@ -66,6 +66,21 @@ BOOST_AUTO_TEST_CASE(a_card_without_an_atr_is_mute_and_stays_in) {
     BOOST_TEST(with.driver().power(IFD_RESET).code == IFD_SUCCESS);
 }
 
+BOOST_AUTO_TEST_CASE(a_card_that_says_nothing_at_a_warm_reset_is_mute_until_it_is_powered_up) {
+    for (const DWORD heal : {IFD_POWER_UP, IFD_RESET}) {
+        WithCard with;
+        BOOST_TEST(with.driver().power(IFD_POWER_UP).code == IFD_SUCCESS);
+        with.card.atr_after_reset.clear();
+        BOOST_TEST(with.driver().power(IFD_RESET).code == IFD_ERROR_POWER_ACTION);
+        with.card.current_atr = {0x3B, 0x00};
+        BOOST_TEST(with.driver().transmit(bytes(5)).code == IFD_COMMUNICATION_ERROR);
+        BOOST_TEST(with.driver().power(heal).code == IFD_SUCCESS);
+        BOOST_TEST(with.driver().transmit(bytes(5)).code == IFD_SUCCESS);
+        with.rig.server.reset();
+        BOOST_TEST(with.card.log == "on reset on off ");
+    }
+}
+
 BOOST_AUTO_TEST_CASE(commands_of_every_length_pass_whole) {
     WithCard with;
     BOOST_TEST(with.driver().power(IFD_POWER_UP).code == IFD_SUCCESS);

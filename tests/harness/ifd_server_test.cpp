@@ -7,10 +7,11 @@
 
 #include <array>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <future>
 
-#include <poll.h>
+#include <dlfcn.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -54,6 +55,30 @@ struct Stranger {
     UniqueFd socket;
 };
 
+/// While it lives, this process cannot open anything.
+class NoMoreDescriptors {
+public:
+    NoMoreDescriptors() {
+        BOOST_REQUIRE(getrlimit(RLIMIT_NOFILE, &before_) == 0);
+        const UniqueFd next(dup(STDIN_FILENO)); // the lowest that is free
+        BOOST_REQUIRE(static_cast<bool>(next));
+        const rlimit none{static_cast<rlim_t>(next.get()), before_.rlim_max};
+        BOOST_REQUIRE(setrlimit(RLIMIT_NOFILE, &none) == 0);
+    }
+    NoMoreDescriptors(const NoMoreDescriptors&) = delete;
+    NoMoreDescriptors& operator=(const NoMoreDescriptors&) = delete;
+    ~NoMoreDescriptors() { setrlimit(RLIMIT_NOFILE, &before_); }
+
+private:
+    rlimit before_{};
+};
+
+std::string library_that_is_no_driver() {
+    Dl_info found{};
+    BOOST_REQUIRE(dladdr(reinterpret_cast<const void*>(&std::getenv), &found) != 0);
+    return std::filesystem::canonical(found.dli_fname);
+}
+
 double processor_seconds() {
     rusage usage{};
     getrusage(RUSAGE_SELF, &usage);
@@ -96,17 +121,25 @@ BOOST_AUTO_TEST_CASE(a_driver_without_a_rig_opens_nothing) {
 BOOST_AUTO_TEST_CASE(when_the_rig_is_gone_all_fails_at_once_and_nothing_spins) {
     ScriptedCard card;
     DriverRig rig(1, [&](ReaderServer& server) { server.reader(0).insert(card); });
-    const PollingThread pcscd(rig.driver());
-    rig.settle();
+    {
+        const PollingThread pcscd(rig.driver());
+        rig.settle();
+    }
     rig.server.reset();
     BOOST_TEST(rig.driver().transmit({0}).code == IFD_COMMUNICATION_ERROR);
     BOOST_TEST(rig.driver().power(IFD_POWER_UP).code == IFD_COMMUNICATION_ERROR);
     BOOST_TEST(rig.driver().presence() == IFD_COMMUNICATION_ERROR);
-    const double before = processor_seconds();
-    static_cast<void>(poll(nullptr, 0, 200)); // the time in which it could spin
-    BOOST_TEST(processor_seconds() - before < 0.1);
-    BOOST_TEST(pcscd.wakes() <= 2U);
-    BOOST_TEST(pcscd.seen().back().presence == IFD_COMMUNICATION_ERROR);
+    // As pcscd's polling thread: told of it once, it then waits as long as it was asked to.
+    int waits = 0;
+    do {
+        BOOST_REQUIRE(++waits <= 2); // the first may be the wakeup that ended the thread
+        BOOST_TEST(rig.driver().wait(600'000) == IFD_SUCCESS);
+    } while (rig.driver().presence() != IFD_COMMUNICATION_ERROR);
+    const double used = processor_seconds();
+    const auto begin = std::chrono::steady_clock::now();
+    BOOST_TEST(rig.driver().wait(200) == IFD_SUCCESS);
+    BOOST_TEST((std::chrono::steady_clock::now() - begin >= std::chrono::milliseconds(200)));
+    BOOST_TEST(processor_seconds() - used < 0.1);
 }
 
 BOOST_AUTO_TEST_CASE(a_daemon_that_is_gone_settles_nothing_and_takes_the_cards_power) {
@@ -118,7 +151,13 @@ BOOST_AUTO_TEST_CASE(a_daemon_that_is_gone_settles_nothing_and_takes_the_cards_p
     }
     rig.drivers.front()->close();
     rig.reader().remove();
-    BOOST_TEST(!rig.reader().settle(ample, {}));
+    const auto deadline = std::chrono::steady_clock::now() + ample;
+    const auto in_time = [deadline] {
+        if (std::chrono::steady_clock::now() > deadline) {
+            throw std::runtime_error("it still waits");
+        }
+    };
+    BOOST_CHECK_THROW(static_cast<void>(rig.reader().settle(std::chrono::hours(24), in_time)), HostError);
     rig.server.reset();
     BOOST_TEST(card.log == "on off ");
 }
@@ -212,7 +251,7 @@ BOOST_AUTO_TEST_CASE(what_is_no_hello_is_refused) {
     BOOST_TEST(rig.driver().presence() == IFD_ICC_NOT_PRESENT);
 }
 
-BOOST_AUTO_TEST_CASE(strangers_that_say_nothing_do_not_keep_the_driver_out) {
+BOOST_AUTO_TEST_CASE(strangers_that_say_nothing_and_stay_do_not_keep_the_driver_out) {
     const TemporaryFolder folder;
     ReaderServer server(folder.file("ifd"), 1);
     server.start();
@@ -220,9 +259,47 @@ BOOST_AUTO_TEST_CASE(strangers_that_say_nothing_do_not_keep_the_driver_out) {
     for (int i = 0; i < 200; ++i) {
         silent.push_back(std::make_unique<Stranger>(folder.file("ifd")));
     }
-    silent.clear();
+    ScriptedCard card;
+    server.reader(0).insert(card);
     DriverReader driver(folder.file("ifd"), 0);
-    BOOST_TEST(driver.opened() == IFD_SUCCESS);
+    BOOST_REQUIRE(driver.opened() == IFD_SUCCESS);
+    BOOST_TEST(silent.front()->is_refused()); // the oldest made room
+    // More of them do not put the driver out, either.
+    for (int i = 0; i < 200; ++i) {
+        silent.push_back(std::make_unique<Stranger>(folder.file("ifd")));
+    }
+    BOOST_TEST(silent[200]->is_refused());
+    const PollingThread pcscd(driver);
+    BOOST_TEST(server.reader(0).settle(ample, {}));
+    BOOST_TEST(driver.transmit({7}).data == Bytes{7});
+}
+
+BOOST_AUTO_TEST_CASE(without_free_descriptors_nothing_spins_and_who_waited_is_let_in_later) {
+    const TemporaryFolder folder;
+    ReaderServer server(folder.file("ifd"), 1);
+    server.start();
+    const UniqueFd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+    const auto address = ifd::socket_address(folder.file("ifd"));
+    const auto hello = ifd::Hello{ifd::Line::events, 0}.bytes();
+    std::uint8_t byte = 0;
+    ssize_t early = 0;
+    double used = 0;
+    {
+        const NoMoreDescriptors none;
+        BOOST_REQUIRE(connect(socket.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) ==
+                      0);
+        BOOST_REQUIRE(ifd::send_packet(socket.get(), hello, {}, ifd::Waiting::yes));
+        constexpr timeval shortly{0, 200'000};
+        setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &shortly, sizeof shortly);
+        const double before = processor_seconds();
+        early = recv(socket.get(), &byte, 1, 0);
+        used = processor_seconds() - before;
+    }
+    BOOST_TEST(early < 0);
+    BOOST_TEST(used < 0.1);
+    const timeval limit{ample.count(), 0};
+    setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    BOOST_TEST(recv(socket.get(), &byte, 1, 0) == 1);
 }
 
 BOOST_AUTO_TEST_CASE(a_driver_that_talks_nonsense_is_dropped_and_another_reader_is_not) {
@@ -265,9 +342,50 @@ BOOST_AUTO_TEST_CASE(the_configuration_names_each_reader_and_refuses_what_pcscd_
 }
 
 BOOST_AUTO_TEST_CASE(the_driver_is_found_beside_the_program_or_where_the_environment_says) {
-    BOOST_TEST(find_driver().ends_with("/lib/cardrig/libifdcardrig.so"));
-    setenv("CARDRIG_IFD", "/nowhere/driver.so", 1);
-    BOOST_CHECK_THROW(static_cast<void>(find_driver()), HostError);
+    const std::string own = find_driver();
+    BOOST_TEST(own.ends_with("/lib/cardrig/libifdcardrig.so"));
+    const TemporaryFolder folder;
+    std::filesystem::create_symlink(own, folder.file("link.so"));
+    setenv("CARDRIG_IFD", folder.file("link.so").c_str(), 1);
+    BOOST_TEST(find_driver() == own);
+    unsetenv("CARDRIG_IFD");
+}
+
+BOOST_AUTO_TEST_CASE(a_driver_that_is_hidden_from_the_private_daemon_is_refused) {
+    std::string folder = "/run/driver-test-XXXXXX";
+    if (mkdtemp(folder.data()) == nullptr) {
+        BOOST_TEST_MESSAGE("only who may write in /run can have one there");
+        return;
+    }
+    const std::string driver = folder + "/driver.so";
+    std::filesystem::copy_file(find_driver(), driver);
+    setenv("CARDRIG_IFD", driver.c_str(), 1);
+    BOOST_CHECK_EXCEPTION(static_cast<void>(find_driver()), HostError, [](const HostError& error) {
+        return std::string(error.what()).find("below /run") != std::string::npos;
+    });
+    unsetenv("CARDRIG_IFD");
+    std::filesystem::remove_all(folder);
+}
+
+BOOST_AUTO_TEST_CASE(a_driver_that_pcscd_could_not_load_is_refused_and_why) {
+    const TemporaryFolder folder;
+    std::ofstream(folder.file("text")) << "no library at all";
+    const std::array<std::pair<std::string, const char*>, 5> bad{{
+        {"/nowhere/driver.so", "No such file"},
+        {folder.path(), "is not a file"},
+        {folder.file("text"), "cannot be loaded"},
+        {"libpthread.so.0", "No such file"}, // which the loader would find, and pcscd's configuration not
+        {library_that_is_no_driver(), "no driver for pcscd"},
+    }};
+    for (const auto& [path, why] : bad) {
+        setenv("CARDRIG_IFD", path.c_str(), 1);
+        BOOST_CHECK_EXCEPTION(static_cast<void>(find_driver()), HostError, [&](const HostError& error) {
+            const std::string text = error.what();
+            BOOST_TEST(text.find(path) != std::string::npos, text);
+            BOOST_TEST(text.find("correct it, or unset it") != std::string::npos, text);
+            return text.find(why) != std::string::npos;
+        });
+    }
     unsetenv("CARDRIG_IFD");
 }
 

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <future>
 #include <semaphore>
 #include <string>
@@ -118,6 +119,18 @@ bool answers(Rig& rig, std::string_view status) {
     return got.result.exit_status == 0 && got.output.find(status) != std::string::npos;
 }
 
+/// The private daemon's process.
+pid_t daemon_of(const Rig& rig) {
+    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+        std::ifstream file(entry.path() / "cmdline");
+        const std::string words(std::istreambuf_iterator<char>(file), {});
+        if (words.find(rig.folder() + "/readers") != std::string::npos) {
+            return static_cast<pid_t>(std::stoi(entry.path().filename()));
+        }
+    }
+    throw std::runtime_error("there is no daemon");
+}
+
 constexpr std::string_view success = "SW1=0x90, SW2=0x00";
 
 /// Most tests hold for both.
@@ -207,6 +220,16 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_card_is_in_another_reader_when_its_command_in_th
     BOOST_TEST(rig.reader(1).settle(std::chrono::seconds(20), [] {}));
     BOOST_TEST(run(rig, {"opensc-tool", "-r", "1", "-s", "00CB3FFF"}).output.find(success) !=
                std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_move_that_waits_for_a_daemon_that_has_ended_says_so) {
+    FixedCard card;
+    Rig rig(one_reader(), {ReaderKind::rig, nullptr});
+    BOOST_REQUIRE(kill(daemon_of(rig), SIGKILL) == 0);
+    BOOST_CHECK_EXCEPTION(rig.insert(0, card, std::chrono::hours(1)), HostError, [](const HostError& error) {
+        BOOST_TEST_MESSAGE(error.what());
+        return std::string(error.what()).find("pcscd has ended") != std::string::npos;
+    });
 }
 
 BOOST_AUTO_TEST_CASE(a_card_that_does_not_start_is_out_of_vpcd_and_can_come_back) {
@@ -308,13 +331,18 @@ BOOST_AUTO_TEST_CASE(readers_are_named_as_asked_and_numbered_by_the_daemon) {
 }
 
 BOOST_AUTO_TEST_CASE(what_no_rig_can_have_is_refused) {
-    const std::vector<std::string> bad_names{std::string(122, 'x'), "with \"quotes\"", "with\nlines",
+    std::string letters; // 61 of two bytes each
+    for (int i = 0; i < 61; ++i) {
+        letters += "\u00e9";
+    }
+    const std::vector<std::string> bad_names{std::string(122, 'x'), letters, "with \"quotes\"", "with\nlines",
                                              "with\ttabs"};
     for (const std::string& name : bad_names) {
-        BOOST_CHECK_EXCEPTION(Rig(std::vector<RigReaderPlan>{{name, nullptr}}), RequestError,
-                              [](const RequestError& error) {
-                                  return std::string(error.what()).find("121") != std::string::npos;
-                              });
+        BOOST_CHECK_EXCEPTION(
+            Rig(std::vector<RigReaderPlan>{{name, nullptr}}), RequestError, [](const RequestError& error) {
+                const std::string text = error.what();
+                return text.find("121 bytes") != std::string::npos && text.find("tabs") != std::string::npos;
+            });
     }
     const RigOptions vpcd{ReaderKind::vpcd, nullptr};
     BOOST_CHECK_THROW(Rig(std::vector<RigReaderPlan>{{"mine", nullptr}}, vpcd), RequestError);

@@ -64,6 +64,50 @@ BOOST_AUTO_TEST_CASE(hurry_ends_a_delay_and_the_command_goes_on) {
     BOOST_TEST(waiting.answer() == "63C2");
 }
 
+BOOST_AUTO_TEST_CASE(a_command_that_is_held_up_does_not_outlive_whoever_waits_for_it) {
+    Fixture rig;
+    Waiting waiting(rig, "verify before");
+    rig.card.set_forsaken(true);
+    BOOST_TEST(waiting.answer() == "6F00"); // to nobody
+    const TraceEvent event = rig.of_kind("apdu").back();
+    BOOST_TEST(event.fields.at("delivered") == false);
+    BOOST_TEST(!event.fields.contains("response"));
+    BOOST_TEST(rig.card.powered());
+    BOOST_TEST(rig.card.writes() == 0U);
+    rig.card.set_forsaken(false);
+    rig.card.add(make_fault("verify before", "delay 20 ms")); // waits are waits again
+    const auto begin = std::chrono::steady_clock::now();
+    BOOST_TEST(rig.status(ask_tries) == "63C3");
+    BOOST_CHECK(std::chrono::steady_clock::now() - begin >= std::chrono::milliseconds(20));
+}
+
+BOOST_AUTO_TEST_CASE(a_command_that_the_card_has_is_executed_also_for_nobody) {
+    for (const char* place : {"verify write #1", "verify after"}) {
+        Fixture rig;
+        Waiting waiting(rig, place);
+        rig.card.set_forsaken(true);
+        BOOST_TEST(waiting.answer() == "63C2");
+        BOOST_TEST(rig.tries() == 2);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(power_that_was_lost_is_told_from_power_that_was_switched_off) {
+    Fixture rig;
+    BOOST_TEST(!rig.card.lost_power());
+    rig.card.power_off();
+    BOOST_TEST(!rig.card.lost_power());
+    rig.card.power_on();
+    rig.card.lose_power();
+    BOOST_TEST(rig.card.lost_power());
+    rig.card.reset();
+    BOOST_TEST(!rig.card.lost_power());
+    rig.card.add(make_fault("verify after", "cut-power"));
+    BOOST_TEST(rig.status(ask_tries) == "no power");
+    BOOST_TEST(rig.card.lost_power());
+    rig.card.power_off();
+    BOOST_TEST(!rig.card.lost_power());
+}
+
 BOOST_AUTO_TEST_CASE(while_a_command_waits_faults_are_planned_and_looked_at) {
     Fixture rig;
     Waiting waiting(rig, "verify after");

@@ -265,6 +265,8 @@ BOOST_AUTO_TEST_CASE(each_mistake_about_cards_and_readers_has_its_place_and_word
                                   "empty, empty, empty, holder]";
     const std::string readers = "readers: [holder, {name: \"Vendor & Co. Reader\", card: agent}, empty]";
     const std::string long_name = "  " + std::string(33, 'a') + ": {profile";
+    const std::string two_entries =
+        "do: remove}\n  - {at: verify passcode before card holder, do: answer 6A80}";
     const std::string long_reader = "\"" + std::string(122, 'a') + "\"";
     const std::vector<Mistake> mistakes{
         {"cards:", "card: {profile: piv-staff}\ncards:", "s.yaml:4:1", "one of the two"},
@@ -294,6 +296,8 @@ BOOST_AUTO_TEST_CASE(each_mistake_about_cards_and_readers_has_its_place_and_word
         {"insert card Spare_2", "insert card Spare_3", "s.yaml:13:", "'Spare_2'"},
         {"Spare_2 reader 3,", "Spare_2 reader 4,", "s.yaml:13:", "3 readers"},
         {"delay 500 ms]", "answer 6A80]", "s.yaml:13:", "no answer any more"},
+        {"do: [remove, insert card Spare_2 reader 3, delay 500 ms]}", two_entries.c_str(),
+         "s.yaml:14:", "no answer any more"},
         {"[remove, insert", "[answer 6A80, answer 6A81, insert", "s.yaml:13:", "one answer"},
         {"[remove, insert card Spare_2 reader 3, delay 500 ms]", "[]", "s.yaml:13:", "list"},
         {"after card agent", "after card agnt", "s.yaml:14:", "'agent'"},
@@ -313,6 +317,7 @@ BOOST_AUTO_TEST_CASE(each_mistake_about_cards_and_readers_has_its_place_and_word
         {"- unplug reader 2", "- run", "s.yaml:23:", "expect"},
         {"- unplug reader 2", "- reinsert agent", "s.yaml:23:", "insert card"},
         {"- unplug reader 2", "- cut-power erase-block", "s.yaml:23:", "memory write"},
+        {"- unplug reader 2", "- cut-power prefix half", "s.yaml:23:", "memory write"},
         {"- swap card agent reader 3", "- swap card agnt", "s.yaml:24:", "'agent'"},
         {"card-in: as-it-is", "card-in: as-it-iss", "s.yaml:26:", "'as-it-is'"},
     };
@@ -324,6 +329,9 @@ BOOST_AUTO_TEST_CASE(each_mistake_about_cards_and_readers_has_its_place_and_word
         }
     }
     BOOST_TEST(refusal(with("- reinsert", "- swap")).find("another card") != std::string::npos);
+    BOOST_TEST(refusal("title: t\nshows: s\ncard: {profile: piv-staff}\nclient: {command: [c]}\nfault: []\n"
+                       "expect: {exit: 0}\n")
+                   .starts_with("s.yaml:5:8: 'fault' is"));
 }
 
 BOOST_AUTO_TEST_CASE(a_window_is_closed_on_the_card_on_which_it_is) {

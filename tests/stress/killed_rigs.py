@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""killed_rigs.py [COUNT [SEED]]: so many rigs are started and killed with SIGKILL at random moments of their lives;
-afterwards nothing of them may be left. README.md here says what is looked for.
+"""killed_rigs.py [COUNT [SEED]]: so many rigs are started and killed with SIGKILL at random moments of their lives,
+and every fourth as soon as something of it is there, alone or with its whole process group in turns; afterwards nothing
+of them may be left. README.md here says what is looked for.
 
 Status 0: nothing was left; 1: something was, and is told; 2: wrong use; 3: there is no rig to be had.
 """
@@ -139,6 +140,18 @@ def kill_at(world, moment):
     return said, there
 
 
+def kill_at_once(world, whole_group):
+    """Starts a rig, and kills it as soon as its folder is there: no random moment would find that one."""
+    process = world.start(CLIENT)
+    until = time.monotonic() + LIMIT
+    while not os.listdir(world.temporary):
+        if process.poll() is not None or time.monotonic() > until:
+            sys.exit(f"killed_rigs.py: a rig made no folder in {world.temporary}")
+    os.killpg(process.pid, signal.SIGKILL) if whole_group else process.kill()
+    process.wait(LIMIT)
+    process.stdout.close()
+
+
 def prove(count, seed):
     world, outside = World(), in_common_folders()
     chance = random.Random(seed)
@@ -146,12 +159,16 @@ def prove(count, seed):
     span = 2 * whole
     print(f"killed rigs: {count}, at moments between 0 and {span * 1000:.0f} ms (a run with one client takes "
           f"{whole * 1000:.0f} ms), seed {seed}", flush=True)
-    slowest, most, before_client, in_client, begin = 0.0, 0, 0, 0, time.monotonic()
+    slowest, most, before_client, in_client, at_once, begin = 0.0, 0, 0, 0, 0, time.monotonic()
     for number in range(1, count + 1):
-        said, there = kill_at(world, chance.uniform(0, span))
-        most = max(most, there)
-        in_client += said > 0
-        before_client += said == 0
+        if number % 4 == 0:
+            kill_at_once(world, whole_group=number % 8 == 0)
+            at_once += 1
+        else:
+            said, there = kill_at(world, chance.uniform(0, span))
+            most = max(most, there)
+            in_client += said > 0
+            before_client += said == 0
         took, left = wait_until_nothing_is_left(world)
         if left:
             print(f"LEFT BEHIND by rig {number}, {LIMIT} s after it was killed:", *left, sep="\n  ")
@@ -162,7 +179,8 @@ def prove(count, seed):
             print(f"{number} of {count}, {each * (count - number):.0f} s to go", file=sys.stderr, flush=True)
     strangers = in_common_folders() - outside
     world.remove()
-    print(f"killed rigs: {count} killed, {before_client} before their client had said anything, {in_client} after; up to "
+    print(f"killed rigs: {count} killed, {at_once} as soon as their folder was there, {before_client} before their client "
+          f"had said anything, {in_client} after; up to "
           f"{most} processes each; the slowest was cleaned up {slowest * 1000:.0f} ms after its death")
     if strangers:
         # Rigs of others on this host make such things, too: theirs go by themselves.
