@@ -336,6 +336,10 @@ bool Hand::wait(std::uint64_t fault, std::chrono::milliseconds limit, const Keep
             return planned->course == Course::happened;
         }
         parts_->changed.wait_for(lock, std::min<Clock::duration>(slice, left_until(until)));
+        const Planned* const now = parts_->find(fault);
+        if (now == nullptr || now->course != Course::planned) {
+            continue; // told also where the rig has come to its end since
+        }
         lock.unlock();
         parts_->keep(keep_waiting);
         lock.lock();
