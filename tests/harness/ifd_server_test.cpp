@@ -252,6 +252,7 @@ BOOST_AUTO_TEST_CASE(what_is_no_hello_is_refused) {
 }
 
 BOOST_AUTO_TEST_CASE(strangers_that_say_nothing_and_stay_do_not_keep_the_driver_out) {
+    ScriptedCard card;
     const TemporaryFolder folder;
     ReaderServer server(folder.file("ifd"), 1);
     server.start();
@@ -259,7 +260,6 @@ BOOST_AUTO_TEST_CASE(strangers_that_say_nothing_and_stay_do_not_keep_the_driver_
     for (int i = 0; i < 200; ++i) {
         silent.push_back(std::make_unique<Stranger>(folder.file("ifd")));
     }
-    ScriptedCard card;
     server.reader(0).insert(card);
     DriverReader driver(folder.file("ifd"), 0);
     BOOST_REQUIRE(driver.opened() == IFD_SUCCESS);
