@@ -77,16 +77,16 @@ void RigReader::take_out(std::unique_lock<std::mutex>& lock) {
 
 void RigReader::cut_power() {
     std::unique_lock lock(mutex_);
-    if (!stay_ || !plugged_) {
+    const StayPtr stay = stay_; // a copy: the lock is given up meanwhile
+    if (!stay || !plugged_) {
         return;
     }
-    const bool runs = job_ && job_->stay == stay_;
+    const bool runs = job_ && job_->stay == stay;
     if (runs) {
         job_->power_cut = true;
-        take_power(stay_, Outcome::failed, lock);
+        take_power(stay, Outcome::failed, lock);
         return;
     }
-    const StayPtr stay = stay_;
     lock.unlock();
     stay->card.lose_power(); // the next command finds it so
 }
@@ -97,8 +97,8 @@ void RigReader::unplug() {
         return;
     }
     note();
-    if (stay_) {
-        take_power(stay_, Outcome::failed, lock);
+    if (const StayPtr stay = stay_) { // a copy: the lock is given up meanwhile
+        take_power(stay, Outcome::failed, lock);
     } else {
         flush();
     }
