@@ -2,6 +2,7 @@
 #include "harness/card_name.h"
 #include "harness/fault.h"
 #include "harness/fault_verbs.h"
+#include "harness/notation_words.h"
 #include "harness/reader_kind.h"
 #include "harness/yaml.h"
 
@@ -34,17 +35,6 @@ struct Unit {
 constexpr auto time_units = std::to_array<Unit>(
     {{"us", 1}, {"ms", 1000}, {"s", 1'000'000}, {"minute", 60'000'000}, {"minutes", 60'000'000}});
 constexpr auto size_units = std::to_array<Unit>({{"byte", 1}, {"bytes", 1}, {"KiB", 1024}});
-
-std::vector<std::string_view> split(std::string_view text) {
-    std::vector<std::string_view> words;
-    std::size_t begin = 0;
-    while ((begin = text.find_first_not_of(" \t", begin)) != std::string_view::npos) {
-        const std::size_t end = std::min(text.find_first_of(" \t", begin), text.size());
-        words.push_back(text.substr(begin, end - begin));
-        begin = end;
-    }
-    return words;
-}
 
 /// One form for one number: no sign, no zeros before it.
 std::optional<std::uint32_t> number(std::string_view digits) {
@@ -97,7 +87,7 @@ std::string form(const VerbRow& row) {
 /// Reads an effect word by word.
 class EffectReader {
 public:
-    explicit EffectReader(std::string_view text) : words_(split(text)) {}
+    explicit EffectReader(std::string_view text) : words_(notation_words(text)) {}
 
     Result<Effect> read() {
         const std::string_view first = words_.empty() ? std::string_view() : words_.front();

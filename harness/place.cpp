@@ -1,6 +1,7 @@
 #include "harness/place.h"
 
 #include "harness/card_name.h"
+#include "harness/notation_words.h"
 #include "harness/yaml.h"
 
 #include <algorithm>
@@ -79,17 +80,6 @@ std::optional<std::string> hex_word(std::string_view word, std::size_t min, std:
     return upper(word);
 }
 
-std::vector<std::string_view> split(std::string_view text) {
-    std::vector<std::string_view> words;
-    std::size_t begin = 0;
-    while ((begin = text.find_first_not_of(" \t", begin)) != std::string_view::npos) {
-        const std::size_t end = std::min(text.find_first_of(" \t", begin), text.size());
-        words.push_back(text.substr(begin, end - begin));
-        begin = end;
-    }
-    return words;
-}
-
 std::string hint(std::string_view word, const std::vector<std::string>& words) {
     const std::string nearest = nearest_word(word, words);
     return nearest.empty() ? nearest : ": " + nearest;
@@ -109,7 +99,7 @@ std::optional<Number> count(std::string_view digits) {
 /// Reads a place word by word.
 class PlaceReader {
 public:
-    explicit PlaceReader(std::string_view text) : text_(text), words_(split(text)) {}
+    explicit PlaceReader(std::string_view text) : text_(text), words_(notation_words(text)) {}
 
     Result<Place> read() {
         if (words_.empty()) {
