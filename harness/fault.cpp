@@ -21,6 +21,11 @@ Result<void> check_spot(const Fault& fault, Spot spot) {
     if (spot == Spot::anywhere) {
         return {};
     }
+    if (spot == Spot::request || spot == Spot::certificate) {
+        return failure(fmt::format("'{}' at '{}': only the authority does that; say 'authority certificate before', "
+                                   "or another of its requests",
+                                   effect, place.text()));
+    }
     if (place.write && fault.effect.verb == Verb::fill_memory) {
         return failure(fmt::format("'{}' at a memory write ('{}'): a memory that is being written cannot be "
                                    "filled meanwhile; say 'before' instead of 'write #{}'",
@@ -35,6 +40,34 @@ Result<void> check_spot(const Fault& fault, Spot spot) {
     if (spot == Spot::after && place.moment == Moment::before) {
         return failure(fmt::format("'{}' at '{}': there is no answer yet that could be changed; say 'after'",
                                    effect, place.text()));
+    }
+    return {};
+}
+
+/// Where no card's command is under way: what belongs to one cannot be there.
+Result<void> check_beside_commands(const Fault& fault, const VerbRow& row) {
+    const Place& place = fault.place;
+    const std::string effect = fault.effect.text();
+    const bool of_authority = place.where == Where::authority;
+    // A body is delayed and shortened as an answer of a card is.
+    const bool of_body = of_authority && (row.verb == Verb::delay || row.verb == Verb::truncate);
+    if (row.target == Target::command && !of_body) {
+        return failure(fmt::format("'{}' at '{}': no command of a card is answered there; say one as the place", effect,
+                                   place.text()));
+    }
+    if (row.target == Target::authority && !of_authority) {
+        return failure(fmt::format("'{}' at '{}': only the authority does that; say 'authority certificate before', or "
+                                   "another of its requests",
+                                   effect, place.text()));
+    }
+    if (row.spot == Spot::certificate &&
+        (place.moment == Moment::after ||
+         !(place.command == "certificate" || place.command == "est-enroll" || place.command == "est-reenroll"))) {
+        return failure(fmt::format("'{}' at '{}': say 'authority certificate before'", effect, place.text()));
+    }
+    if (fault.effect.tearing) {
+        return failure(fmt::format("'{}' at '{}': what a torn write leaves can only be said of a memory write", effect,
+                                   place.text()));
     }
     return {};
 }
@@ -75,10 +108,13 @@ bool interrupts(Verb verb) {
 }
 
 Result<void> Fault::check() const {
+    const VerbRow& row = row_of(effect.verb);
+    if (place.where != Where::card) {
+        return check_beside_commands(*this, row);
+    }
     if (place.command.empty() && !place.write) {
         return failure("a fault without a place");
     }
-    const VerbRow& row = row_of(effect.verb);
     if (auto fits = check_spot(*this, row.spot); !fits) {
         return fits;
     }

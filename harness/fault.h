@@ -34,6 +34,16 @@ enum class Verb : std::uint8_t {
     delay,     ///< `delay 500 ms`: before the command is delivered, or before its answer leaves
     fill_memory, ///< `fill-memory leaving 100 bytes`: so much is free afterwards
     kill_client, ///< SIGKILL for the client, and for whatever it started
+    refuse,       ///< the authority says no: `refuse`
+    fail,         ///< `fail 503`: it answers with this HTTP status, 400 to 599
+    hang,         ///< it never answers
+    drop,         ///< it closes the connection: `after`, it has done what it was asked for
+    later,        ///< `later 2 s`: it asks to come back then
+    wrong_key,    ///< it certifies another key than the one that it was asked for
+    wrong_holder, ///< ... for another holder
+    past_dates,   ///< ... with dates that are past
+    too_large,    ///< ... in a certificate that no card has room for
+    log_out,      ///< the session is over before the request is looked at
     wait,        ///< nothing; whoever waits for this place is told (the hand's `wait`)
 };
 
@@ -47,6 +57,7 @@ enum class Target : std::uint8_t {
     card,    ///< the one in the reader
     command, ///< that command, or its answer
     client,
+    authority, ///< its answer; such a verb is for places of the authority alone
     nobody,
 };
 [[nodiscard]] Target target(Verb verb);
@@ -66,7 +77,7 @@ struct Effect {
     apdu::StatusWord status = apdu::sw::no_precise_diagnosis; ///< answer
     std::string card{};                    ///< insert, swap: a card's name; empty: as Hand says
     std::optional<std::uint32_t> reader{}; ///< from 1; none: where the place's card is, else the first
-    /// truncate: bytes, from 1; flip: the bit's number, less than 2^19; fill_memory: bytes left
+    /// fail: HTTP status; truncate: bytes, from 1; flip: the bit's number, less than 2^19; fill_memory: bytes left
     std::uint32_t count = 0;
     apdu::Bytes bytes{};               ///< extend: 1 to 4096
     std::chrono::microseconds time{0}; ///< delay: 1 us to longest_delay
@@ -82,6 +93,8 @@ struct Effect {
     ///     unplug [TEARING] [reader N]                  fill-memory leaving 100 bytes [reader N]
     ///     plug [reader N]                              kill-client
     ///                                                  wait
+    ///     of the authority: refuse, fail 503, hang, drop, later 2 s, wrong-key, wrong-holder, past-dates,
+    ///     too-large, log-out
     ///
     /// TEARING is Tearing's notation; times are in `us`, `ms`, `s` or `minutes`, memory in `bytes` or `KiB`.
     /// Fails with a message that names the offending word and the right form.

@@ -74,6 +74,8 @@ std::string_view example(Argument argument) {
         return " 500 ms";
     case Argument::room:
         return " leaving 100 bytes";
+    case Argument::http_status:
+        return " 503";
     }
     return "";
 }
@@ -160,6 +162,8 @@ private:
             return read_time();
         case Argument::room:
             return read_room();
+        case Argument::http_status:
+            return read_http_status();
         }
         return {};
     }
@@ -271,6 +275,17 @@ private:
                 fmt::format("'{} {}' is too much: 4 GiB or more", words_[at_ - 2], words_[at_ - 1]));
         }
         effect_.count = static_cast<std::uint32_t>(*room);
+        return {};
+    }
+
+    Result<void> read_http_status() {
+        const std::string_view word = take();
+        const auto status = number(word);
+        // RFC 9110, 15.5 and 15.6: what tells a client of an error.
+        if (!status || *status < 400 || *status > 599) {
+            return failure(fmt::format("'fail' wants an HTTP status, 400 to 599, as in 'fail 503', not '{}'", word));
+        }
+        effect_.count = *status;
         return {};
     }
 
@@ -388,6 +403,8 @@ std::string argument_text(const Effect& effect) {
         return fmt::format(" {}", quantity_text(static_cast<std::uint64_t>(effect.time.count()), time_units));
     case Argument::room:
         return fmt::format(" leaving {}", quantity_text(effect.count, size_units));
+    case Argument::http_status:
+        return fmt::format(" {}", effect.count);
     }
     return "";
 }

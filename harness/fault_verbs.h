@@ -20,6 +20,7 @@ enum class Argument : std::uint8_t {
     bit,
     time,
     room,
+    http_status,
 };
 
 /// Where a verb can be.
@@ -27,6 +28,8 @@ enum class Spot : std::uint8_t {
     anywhere,
     command, ///< before or after one: not at a memory write
     after,   ///< where there is an answer to change
+    request,     ///< of the authority
+    certificate, ///< of the authority, one for a certificate, `before`
 };
 
 struct VerbRow {
@@ -59,6 +62,20 @@ inline constexpr auto verb_rows = std::to_array<VerbRow>({
      Spot::command},
     {Verb::kill_client, "kill-client", Argument::none, false, false, Target::client, false, false,
      Spot::anywhere},
+    {Verb::refuse, "refuse", Argument::none, false, false, Target::authority, false, false, Spot::request},
+    {Verb::fail, "fail", Argument::http_status, false, false, Target::authority, false, false, Spot::request},
+    {Verb::hang, "hang", Argument::none, false, false, Target::authority, false, false, Spot::request},
+    {Verb::drop, "drop", Argument::none, false, false, Target::authority, false, false, Spot::request},
+    {Verb::later, "later", Argument::time, false, false, Target::authority, false, false, Spot::certificate},
+    {Verb::wrong_key, "wrong-key", Argument::none, false, false, Target::authority, false, false,
+     Spot::certificate},
+    {Verb::wrong_holder, "wrong-holder", Argument::none, false, false, Target::authority, false, false,
+     Spot::certificate},
+    {Verb::past_dates, "past-dates", Argument::none, false, false, Target::authority, false, false,
+     Spot::certificate},
+    {Verb::too_large, "too-large", Argument::none, false, false, Target::authority, false, false,
+     Spot::certificate},
+    {Verb::log_out, "log-out", Argument::none, false, false, Target::authority, false, false, Spot::request},
     {Verb::wait, "wait", Argument::none, false, false, Target::nobody, false, false, Spot::anywhere},
 });
 

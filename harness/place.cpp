@@ -107,12 +107,19 @@ public:
                            "'write #5'");
         }
         Result<void> done;
-        if (words_.front() == "write") {
+        if (words_.front() == "authority") {
+            done = read_request();
+        } else if (words_.front() == "output") {
+            done = read_output();
+        } else if (words_.front() == "card-time") {
+            done = read_card_time();
+        } else if (words_.front() == "write") {
             done = read_write();
         } else {
             done = read_command();
         }
-        if (done && peek() == "card") {
+        const bool of_a_card = place_.where == Where::card || place_.where == Where::card_time;
+        if (done && of_a_card && peek() == "card") {
             done = read_card();
         }
         if (!done) {
@@ -129,6 +136,74 @@ private:
         return at_ < words_.size() ? std::optional(words_[at_]) : std::nullopt;
     }
 
+    Result<void> read_request() {
+        place_.where = Where::authority;
+        ++at_;
+        const std::string_view word = peek().value_or("");
+        std::vector<std::string> known = authority_requests();
+        known.emplace_back("any");
+        if (std::ranges::find(known, word) == known.end()) {
+            return failure(fmt::format("'{}' after 'authority' is no request{}", word, hint(word, known)));
+        }
+        place_.command = std::string(word);
+        ++at_;
+        if (place_.command == "certificate" && (peek() == "9A" || peek() == "9C")) {
+            place_.object = std::string(*peek());
+            ++at_;
+        }
+        if (peek() == "block" || peek() == "write" || peek() == "card") {
+            return failure(fmt::format("'{}' in the place '{}': a request to the authority has none", *peek(), text_));
+        }
+        return read_rest();
+    }
+
+    /// The expression stands in double quotes, in which there are no others.
+    Result<void> read_output() {
+        place_.where = Where::output;
+        const std::size_t open = text_.find('"');
+        const std::size_t close = open == std::string_view::npos ? open : text_.find('"', open + 1);
+        if (close == std::string_view::npos || close == open + 1 || words_[1].front() != '"') {
+            return failure(fmt::format("'output' wants an expression in double quotes after it, as in 'output \"Writing\" "
+                                       "#2', not '{}'",
+                                       text_));
+        }
+        place_.pattern = std::string(text_.substr(open + 1, close - open - 1));
+        words_ = notation_words(text_.substr(close + 1));
+        at_ = 0;
+        return peek() ? read_occurrence() : Result<void>{};
+    }
+
+    Result<void> read_card_time() {
+        place_.where = Where::card_time;
+        ++at_;
+        const auto number = peek() ? count<std::uint32_t>(*peek()) : std::nullopt;
+        ++at_;
+        static const std::vector<std::pair<std::string, std::int64_t>> units{
+            {"us", 1}, {"ms", 1000}, {"s", 1'000'000}, {"minutes", 60'000'000}};
+        const auto unit =
+            std::ranges::find(units, std::string(peek().value_or("")), &std::pair<std::string, std::int64_t>::first);
+        if (!number || unit == units.end()) {
+            return failure(fmt::format("'card-time' wants a time in us, ms, s or minutes, as in 'card-time 5 s', not '{}'",
+                                       text_));
+        }
+        ++at_;
+        place_.time = std::chrono::microseconds(*number * unit->second);
+        return {};
+    }
+
+    Result<void> read_occurrence() {
+        if (!peek()->starts_with('#')) {
+            return {};
+        }
+        const auto number = count<std::uint32_t>(peek()->substr(1));
+        if (!number) {
+            return bad_number(*peek());
+        }
+        place_.occurrence = *number;
+        ++at_;
+        return {};
+    }
+
     Result<void> read_command() {
         const std::string_view word = words_[at_++];
         const auto known = std::ranges::find(commands(), word,
@@ -140,7 +215,7 @@ private:
         } else if (word.starts_with("ins-") && hex_word(word.substr(4), 1, 1)) {
             place_.command = "ins-" + upper(word.substr(4));
         } else {
-            std::vector<std::string> names{"write", "ins-XX"};
+            std::vector<std::string> names{"write", "ins-XX", "authority", "output", "card-time"};
             for (const auto& entry : commands()) {
                 names.push_back(entry.first);
             }
@@ -223,13 +298,8 @@ private:
     }
 
     Result<void> read_rest() {
-        if (peek() && peek()->starts_with('#')) {
-            const auto number = count<std::uint32_t>(peek()->substr(1));
-            if (!number) {
-                return bad_number(*peek());
-            }
-            place_.occurrence = *number;
-            ++at_;
+        if (auto done = peek() ? read_occurrence() : Result<void>{}; !done) {
+            return done;
         }
         if (peek() == "block") {
             ++at_;
@@ -294,14 +364,29 @@ Result<Place> Place::parse(std::string_view text) {
     return PlaceReader(text).read();
 }
 
+const std::vector<std::string>& authority_requests() {
+    static const std::vector<std::string> words{
+        "login-challenge", "login",      "logout",       "directory",     "renewal",
+        "certificate",     "renewal-done", "management-key", "unlock",    "unlock-done",
+        "revocations",     "est-cacerts", "est-csrattrs", "est-enroll",   "est-reenroll"};
+    return words;
+}
+
 std::string Place::text() const {
-    std::string text = command;
+    const std::string number = occurrence != 1 ? fmt::format(" #{}", occurrence) : "";
+    if (where == Where::output) {
+        return fmt::format("output \"{}\"{}", pattern, number);
+    }
+    if (where == Where::card_time) {
+        const bool whole = time.count() % 1000 == 0;
+        return fmt::format("card-time {} {}{}", whole ? time.count() / 1000 : time.count(), whole ? "ms" : "us",
+                           card.empty() ? "" : " card " + card);
+    }
+    std::string text = where == Where::authority ? "authority " + command : command;
     if (!object.empty()) {
         text += " " + object;
     }
-    if (occurrence != 1) {
-        text += fmt::format(" #{}", occurrence);
-    }
+    text += number;
     if (block) {
         text += fmt::format(" block {}", *block);
     }

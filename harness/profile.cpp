@@ -32,6 +32,24 @@ apdu::Bytes hash(std::string_view text) {
     return emulator::sha256({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
 }
 
+/// The profile's own authority: it certifies, and draws no secrets, as the profile says what they are.
+class ProfileIssuer final : public CardIssuer {
+public:
+    ProfileIssuer(CryptoContext& context, emulator::KeySource& keys, Validity validity)
+        : authority_(context, keys, validity) {}
+
+    [[nodiscard]] apdu::Bytes certify(const CertificateOrder& order) override {
+        return authority_.issue(order);
+    }
+    [[nodiscard]] apdu::Bytes management_key(apdu::ByteView, emulator::Algorithm) override { return {}; }
+    [[nodiscard]] std::string unblocking_code(apdu::ByteView) override { return {}; }
+    [[nodiscard]] std::string certificate_pem() const override { return authority_.certificate_pem(); }
+    [[nodiscard]] std::string key_pem() const override { return authority_.key_pem(); }
+
+private:
+    TestAuthority authority_;
+};
+
 /// Keys, GUID and authority of one card about to be made. Test keys are always the same for one profile; each
 /// has a seed of its own, so that a certificate more or less changes no other key.
 class Issuer final {
@@ -47,11 +65,16 @@ public:
         }
         spec.expires = std::chrono::floor<std::chrono::days>(options_.now + profile_.card_expires);
         add_printed_information(spec);
+        draw_secrets(spec);
         // All keys first: the authority's seed is good for its key and all that it signs.
         std::vector<Request> all = requests();
-        TestAuthority authority(context("issuing authority"), keys(), authority_validity());
+        std::optional<ProfileIssuer> own;
+        if (options_.issuer == nullptr) {
+            own.emplace(context("issuing authority"), keys(), authority_validity());
+        }
+        CardIssuer& issuer = own ? static_cast<CardIssuer&>(*own) : *options_.issuer;
         for (Request& each : all) {
-            spec.keys.push_back(certify(authority, std::move(each)));
+            spec.keys.push_back(certify(issuer, std::move(each)));
         }
         auto image = emulator::personalise(spec);
         if (!image) {
@@ -62,8 +85,10 @@ public:
                 spec.passcode,
                 spec.unblocking_code,
                 apdu::to_hex(spec.management_key),
-                authority.certificate_pem(),
-                authority.key_pem()};
+                spec.management_algorithm,
+                {spec.guid.begin(), spec.guid.end()},
+                issuer.certificate_pem(),
+                issuer.key_pem()};
     }
 
 private:
@@ -75,7 +100,21 @@ private:
     };
 
     [[nodiscard]] std::string identity(std::string_view what) const {
-        return fmt::format("cardrig test card\n{}\n{}", profile_.card.config.profile, what);
+        const std::string which = options_.identity.empty() ? "" : "\n" + options_.identity;
+        return fmt::format("cardrig test card\n{}\n{}{}", profile_.card.config.profile, what, which);
+    }
+
+    /// Where somebody else issues the card, and nobody said what they are.
+    void draw_secrets(emulator::CardSpec& spec) const {
+        if (options_.issuer == nullptr) {
+            return;
+        }
+        if (!options_.overrides.contains("management-key.value")) {
+            spec.management_key = options_.issuer->management_key(spec.guid, spec.management_algorithm);
+        }
+        if (!options_.overrides.contains("unblocking-code.value")) {
+            spec.unblocking_code = options_.issuer->unblocking_code(spec.guid);
+        }
     }
 
     /// The context, seeded for that.
@@ -157,7 +196,7 @@ private:
         return request(certificate, {"cardrig test token attestation", fmt::format("{:012}", token.serial)});
     }
 
-    [[nodiscard]] emulator::PersonalisedKey certify(TestAuthority& authority, Request request) const {
+    [[nodiscard]] emulator::PersonalisedKey certify(CardIssuer& issuer, Request request) const {
         const CertificateProfile& certificate = request.certificate;
         CertificateOrder order;
         order.public_key = request.key.native();
@@ -168,7 +207,7 @@ private:
         if (!options_.fresh_keys) {
             order.serial = serial(slot_name(certificate), order);
         }
-        apdu::Bytes der = authority.issue(order);
+        apdu::Bytes der = issuer.certify(order);
         return {certificate.reference, std::move(request.key), std::move(der), certificate.passcode_policy};
     }
 

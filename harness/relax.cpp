@@ -53,6 +53,16 @@ std::string at_a_place(const Effect& effect, const Place& place) {
     case Verb::delay:
     case Verb::fill_memory:
     case Verb::kill_client:
+    case Verb::refuse:
+    case Verb::fail:
+    case Verb::hang:
+    case Verb::drop:
+    case Verb::later:
+    case Verb::wrong_key:
+    case Verb::wrong_holder:
+    case Verb::past_dates:
+    case Verb::too_large:
+    case Verb::log_out:
     case Verb::wait:
         break;
     }
@@ -90,6 +100,16 @@ Relaxed relax(const Effect& effect, ReaderKind kind) {
     case Verb::delay:
     case Verb::fill_memory:
     case Verb::kill_client:
+    case Verb::refuse:
+    case Verb::fail:
+    case Verb::hang:
+    case Verb::drop:
+    case Verb::later:
+    case Verb::wrong_key:
+    case Verb::wrong_holder:
+    case Verb::past_dates:
+    case Verb::too_large:
+    case Verb::log_out:
     case Verb::wait:
         break;
     }

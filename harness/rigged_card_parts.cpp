@@ -259,7 +259,17 @@ void RiggedCard::Parts::befall(Exchange& exchange, const Fault& fault) {
     const Effect& effect = fault.effect;
     switch (effect.verb) {
     case Verb::wait:
-        break;
+    case Verb::refuse:
+    case Verb::fail:
+    case Verb::hang:
+    case Verb::drop:
+    case Verb::later:
+    case Verb::wrong_key:
+    case Verb::wrong_holder:
+    case Verb::past_dates:
+    case Verb::too_large:
+    case Verb::log_out:
+        break; // the authority's are at its own places alone (Fault::check)
     case Verb::delay:
         clock.wait(effect.time);
         break;

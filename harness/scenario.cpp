@@ -148,6 +148,12 @@ std::vector<std::string> find_scenarios(const std::vector<std::string>& paths) {
     return files;
 }
 
+const std::vector<std::string>& client_tasks() {
+    static const std::vector<std::string> tasks{"login",  "renew",           "update-card", "assist",
+                                                "unlock", "change-passcode", "view"};
+    return tasks;
+}
+
 std::string fill_placeholders(std::string_view text, const std::map<std::string, std::string>& values) {
     std::string filled;
     for (std::size_t at = 0; at < text.size(); ++at) {
@@ -185,13 +191,15 @@ std::string fill_placeholders(std::string_view text, const std::map<std::string,
 }
 
 std::vector<std::string> placeholder_names(const Scenario& scenario) {
-    std::vector<std::string> names{"scenarios", "folder", "authority", "management-key", "reader"};
+    std::vector<std::string> names{"scenarios", "folder", "authority", "management-key", "reader",
+                                   "authority-url", "authority-token", "authority-ca", "unlock-code", "task", "bin"};
     for (std::size_t reader = 2; reader <= scenario.readers.size(); ++reader) {
         names.push_back(fmt::format("reader-{}", reader));
     }
     for (std::size_t card = 1; card < scenario.cards.size(); ++card) {
         names.push_back("authority-" + scenario.cards[card].name);
         names.push_back("management-key-" + scenario.cards[card].name);
+        names.push_back("unlock-code-" + scenario.cards[card].name);
     }
     return names;
 }

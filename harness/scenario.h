@@ -3,6 +3,7 @@
 #pragma once
 
 #include "emulator/piv/piv_memory.h"
+#include "harness/authority/authority.h"
 #include "harness/fault.h"
 #include "harness/profile.h"
 
@@ -12,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace cardrig::harness {
@@ -28,8 +30,15 @@ struct ScenarioReader {
     std::optional<std::size_t> card; ///< what is in it from the start, by place in Scenario::cards
 };
 
+/// What a client of the library is asked to do: login, renew, update-card, assist, unlock, change-passcode, view.
+[[nodiscard]] const std::vector<std::string>& client_tasks();
+
 struct ScenarioClient {
-    std::vector<std::string> command; ///< with placeholders
+    /// Of a client that is described in a file (scenarios/clients/README.md); then `command` is empty.
+    std::string use;                    ///< its name; empty: `command` says what is run
+    std::string task;                   ///< with `use` always; else empty
+    std::vector<std::string> arguments; ///< added to the described command, with placeholders
+    std::vector<std::string> command;   ///< with placeholders
     std::map<std::string, std::string> environment;
     std::chrono::seconds limit{120};
     bool control = false; ///< it gets the hand's socket, in CARDRIG_CONTROL
@@ -66,8 +75,30 @@ struct CardExpectation {
     [[nodiscard]] bool says_something() const;
 };
 
+/// What the run's trace holds. Places are without moments, blocks and writes; of the authority, too.
+struct TraceExpectation {
+    std::vector<Place> holds;
+    std::vector<Place> never;
+    std::vector<std::pair<Place, Place>> before; ///< where both are there, the first of one comes before that of the other
+    std::optional<std::uint32_t> failed_tries;   ///< at most so many VERIFYs and kin answered 63Cx or 6983
+    std::optional<std::uint32_t> apdus;          ///< at most, of all cards
+    std::optional<std::chrono::milliseconds> time; ///< at most, from the client's start to its end
+};
+
+/// Of the authority's record, since the scenario began.
+struct AuthorityExpectation {
+    std::optional<std::uint32_t> issued;   ///< certificates
+    std::optional<std::uint32_t> unused;   ///< at most so many that are on no card now and were never on one
+};
+
 struct Expectation {
     ExitExpectation exit;
+    /// Meanings, in the words of the client's description: "success", "not-due". Left aside, with a notice, for a
+    /// client that has no description.
+    std::vector<std::string> says;
+    std::vector<std::string> never_says;
+    TraceExpectation trace;
+    AuthorityExpectation authority;
     std::vector<std::string> output; ///< regular expressions
     std::vector<std::string> never;
     std::vector<CardExpectation> cards; ///< one for each of the scenario's cards
@@ -80,24 +111,63 @@ enum class CardIn : std::uint8_t {
     as_it_is ///< nothing is moved
 };
 
+/// Something that the person in front of the client does when it prints something.
+struct PersonAct {
+    std::string when;           ///< expression, searched in what it has printed since the person last acted
+    std::optional<std::string> types; ///< a line, with placeholders ({unlock-code})
+    std::vector<Effect> does;   ///< moves, before the line is typed
+    bool always = false;        ///< else once
+    std::string place;          ///< file:line:column
+};
+
+struct ScenarioPerson {
+    bool terminal = true; ///< a pseudo-terminal; else a pipe
+    std::vector<PersonAct> acts; ///< the first in order that matches and is not used up
+};
+
 struct ScenarioRun {
     ScenarioClient client;
+    /// Lines on the standard input from the start; not together with a person.
     std::vector<std::string> answers;
+    std::optional<ScenarioPerson> person;
     CardIn card_in = CardIn::yes;
     std::vector<Fault> faults; ///< in order where several have one place
     Expectation expect;
     std::string place; ///< file:line:column
 };
 
-/// What is done next: the client is run, something is moved, or (neither) the first card is reinserted. The
-/// first act is a run.
+/// The client is run again, undisturbed, up to `within` times, until its first card's pair is renewed, its exit is 0
+/// and every promise holds.
+struct Convergence {
+    std::uint32_t within = 2;
+    ScenarioRun run; ///< what is expected of the last
+};
+
+/// What is done next: the client is run, something is moved, the clock is moved on, runs until all is well, or (none of
+/// these) the first card is reinserted. The first act is a run.
 struct Act {
     std::optional<ScenarioRun> run;
     std::optional<Effect> effect;
+    std::optional<std::chrono::seconds> clock; ///< so much later, for client, card and authority
+    std::optional<Convergence> converge;
     std::string place; ///< file:line:column
 };
 
+struct ScenarioAuthorityPlan {
+    AuthorityRules rules;
+    std::map<std::string, std::vector<std::string>> roles; ///< by card's name; others are "staff"
+    std::vector<std::string> revoked;                      ///< cards' names
+    std::vector<std::string> unknown;                      ///< cards that are in no directory
+    std::chrono::seconds unlock_code_age{0};               ///< of the codes when the scenario begins
+};
+
 struct Scenario {
+    std::string variant; ///< of a matrix: "expires=30 days"; empty without one
+    ScenarioAuthorityPlan authority;
+    std::chrono::seconds clock{0}; ///< so far from the host's clock (to the nearest second) does the scenario begin
+    bool faked_clock = false; ///< `clock` is said, or an act moves it: the client runs under libfaketime
+    bool real_timing = false; ///< `timing: real` for every card whose profile says nothing
+    std::vector<std::string> needs; ///< what a client must be able to (its description's `can`)
     std::string file;    ///< as it was given
     std::string folder;  ///< absolute: the file's folder
     std::string library; ///< absolute: the nearest parent folder called scenarios, or `folder`
@@ -117,6 +187,9 @@ struct Scenario {
 /// Throws RequestError with file:line:column and the offending word.
 [[nodiscard]] Scenario parse_scenario(std::string_view text, const std::string& file);
 [[nodiscard]] Scenario load_scenario(const std::string& file);
+/// The same of a file with a `matrix`: one for each of its rows; of any other, one.
+[[nodiscard]] std::vector<Scenario> parse_scenarios(std::string_view text, const std::string& file);
+[[nodiscard]] std::vector<Scenario> load_scenarios(const std::string& file);
 
 /// Scenario files by what somebody typed: files as they are, folders searched at any depth (but for folders
 /// named clients and profiles), in order of path. Throws RequestError for what is not there and for a folder
