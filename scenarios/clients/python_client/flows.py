@@ -52,11 +52,14 @@ class Client(Renewing):
             raise Trouble("Error: no smartcard found", WRONG_CARD)
         return filled[0]
 
+    def card_in(self, reader):
+        return Card(self.readers, reader)
+
     def look_at(self, card):
         return Pair(card)
 
     def my_card(self):
-        pair = self.look_at(Card(self.readers, self.choose_reader()))
+        pair = self.look_at(self.card_in(self.choose_reader()))
         self.person.say(f"Smartcard of {pair.name}, {pair.known.number}")
         return pair
 
@@ -110,7 +113,8 @@ class Client(Renewing):
         self.log_in(pair)
         if not self.is_wanted(pair):
             raise Trouble("Renewal is not yet due", NOT_DUE)
-        self.notice(pair)
+        if pair.is_due():
+            self.notice(pair)
         if not self.person.agrees("Renew now? [yes/no] "):
             raise Trouble("Cancelled", CANCELLED)
         passcode = self.ask_passcode(pair.card)
@@ -181,7 +185,7 @@ class Client(Renewing):
             query = {"number": asked} if re.fullmatch(r"\d{12}", asked) else {"name": asked}
         else:
             self.wait_for_card("the holder", reader)
-            query = {"guid": self.look_at(Card(self.readers, reader)).guid}
+            query = {"guid": self.look_at(self.card_in(reader)).guid}
         found = self.service.devices(**query)
         if len(found) != 1:
             raise Trouble(f"Error: the operation cannot be completed: {len(found)} holders are found", REFUSED)
@@ -195,7 +199,7 @@ class Client(Renewing):
 
     def card_of(self, holder, device, reader):
         self.wait_for_card(holder["name"], reader)
-        card = Card(self.readers, reader)
+        card = self.card_in(reader)
         card.owner, card.guid = holder["name"], device["guid"]
         return self.look_at(card)
 

@@ -12,7 +12,7 @@ TASKS = ("login", "renew", "update-card", "assist", "unlock", "change-passcode",
 OFFLINE = ("change-passcode", "view")
 
 
-def words(name, further=None):
+def words(name):
     parser = argparse.ArgumentParser(prog=name, description="Renews the certificates of a PIV card. The authority's "
                                      "token comes in the environment, AUTHORITY_TOKEN.")
     parser.add_argument("task", choices=TASKS)
@@ -21,15 +21,14 @@ def words(name, further=None):
     parser.add_argument("--trust", metavar="FILE", help="the authority's root certificate, PEM")
     parser.add_argument("--role", help="for the login, where the holder has several")
     parser.add_argument("--test-login", action="store_true", help="after a renewal, with the card put in again")
-    if further:
-        further(parser)
     return parser
 
 
-def main(name="python-client", client=Client, service=Service, further=None):
-    """The exit status. `client` and `service` are what does it."""
-    parser = words(name, further)
-    options = parser.parse_args()
+def main(name="python-client", client=Client, service=Service, arguments=None):
+    """The exit status. `client` and `service` are what does it; the arguments are the process's own where none are
+    given."""
+    parser = words(name)
+    options = parser.parse_args(arguments)
     if options.task in OFFLINE:
         return client(options, Person(), None, []).run()
     if not (options.authority or "").startswith("https://") or not options.trust:
