@@ -1,5 +1,7 @@
 #include "harness/scenario_client.h"
 
+#include <cstring>
+
 #include <fmt/format.h>
 
 namespace cardrig::harness {
@@ -43,7 +45,8 @@ std::string describe_end(const ClientResult& result, const std::string& program,
     if (result.exit_status) {
         return fmt::format("{}", *result.exit_status);
     }
-    return fmt::format("ended by signal {}", result.signal);
+    const char* const name = ::sigabbrev_np(result.signal);
+    return fmt::format("ended by signal {}{}", result.signal, name == nullptr ? "" : fmt::format(" (SIG{})", name));
 }
 
 } // namespace cardrig::harness
