@@ -186,6 +186,10 @@ std::vector<Bytes> Authority::ca_certificates() const {
     });
 }
 
+Bytes Authority::csr_attributes() const {
+    return AuthorityCore::request_attributes();
+}
+
 Granted<Bytes> Authority::simple_enroll(ByteView request, Misissue misissue) {
     return parts_->granted([&](AuthorityCore& core) { return core.simple_enroll(request, misissue); });
 }

@@ -52,6 +52,7 @@ public:
     [[nodiscard]] nlohmann::json renewal_done(std::string_view session, std::string_view id);
 
     // authority_enrolment.cpp
+    [[nodiscard]] static emulator::Bytes request_attributes();
     [[nodiscard]] emulator::Bytes simple_enroll(emulator::ByteView request, Misissue misissue);
     [[nodiscard]] emulator::Bytes simple_reenroll(emulator::ByteView client_certificate,
                                                   emulator::ByteView request, Misissue misissue);
@@ -60,8 +61,9 @@ private:
     // Each refuses where there is none.
     [[nodiscard]] Session session_of(std::string_view id);
     [[nodiscard]] Device& device_of(std::string_view guid);
-    /// That the session may service that device, which is neither revoked nor expired.
-    [[nodiscard]] Device& serviced(const Session& session, std::string_view guid);
+    /// That the session may service that device, which is not revoked.
+    [[nodiscard]] Device& served(const Session& session, std::string_view guid);
+    void refuse_expired(const Device& device) const;
 
     /// A certificate of ours, in date, not revoked. Refuses by `untrusted`, `not-yet-valid`, `expired`,
     /// `revoked`.
@@ -71,12 +73,15 @@ private:
     /// A card has shown that it has the key of that certificate: so it is on the card.
     void confirm(Device& device, const std::string& key, const Issued& issued);
 
-    [[nodiscard]] std::vector<const Device*> found_devices(const Session& session, const Fields& query);
+    [[nodiscard]] std::vector<std::string> found_holders(const Fields& query); ///< their numbers
     [[nodiscard]] nlohmann::json renewal_json(const Renewal& renewal, const Device& device) const;
     [[nodiscard]] bool outlived(const Renewal& renewal) const;
     [[nodiscard]] std::vector<const Issued*> issued_in(const Renewal& renewal, std::string_view key) const;
     [[nodiscard]] const Issued* last_good(const Renewal& renewal, std::string_view key) const;
     [[nodiscard]] Renewal& renewal_of(const Session& session, std::string_view id);
+    /// Refuses by `request` where it is not right, or for somebody else.
+    [[nodiscard]] CertificationRequest checked_request(emulator::ByteView der, const Holder& holder);
+    static void refuse_small(const CertificationRequest& request);
     void check_voucher(Device& device, std::string_view key, emulator::ByteView request,
                        const Fields& voucher);
     [[nodiscard]] const Issued& certified(const Renewal& renewal, const Device& device, const RenewalKey& key,

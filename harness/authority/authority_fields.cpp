@@ -11,6 +11,7 @@ namespace cardrig::harness {
 
 namespace {
 
+constexpr std::size_t guid_size = 16;
 constexpr std::size_t longest_field = 64 * 1024; // of text; certificates and requests are far shorter
 
 } // namespace
@@ -60,6 +61,15 @@ emulator::Bytes Fields::bytes(std::string_view name) const {
         refuse_malformed(fmt::format("field '{}': {}", place_of(name), bytes.error().message));
     }
     return std::move(*bytes);
+}
+
+std::string Fields::guid(std::string_view name) const {
+    const std::string digits = text(name);
+    const auto bytes = apdu::from_hex(digits);
+    if (digits.size() != 2 * guid_size || !bytes || bytes->size() != guid_size) {
+        refuse_malformed(fmt::format("field '{}': a GUID has 32 hexadecimal digits", place_of(name)));
+    }
+    return apdu::to_hex(*bytes);
 }
 
 Fields Fields::object(std::string_view name) const {

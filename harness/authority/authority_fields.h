@@ -19,6 +19,8 @@ public:
     [[nodiscard]] bool has(std::string_view name) const;
     /// Base64; one byte or more.
     [[nodiscard]] emulator::Bytes bytes(std::string_view name) const;
+    /// A device's GUID: 32 hexadecimal digits; comes back in capitals.
+    [[nodiscard]] std::string guid(std::string_view name) const;
     [[nodiscard]] Fields object(std::string_view name) const;
 
 private:

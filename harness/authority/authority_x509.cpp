@@ -52,6 +52,14 @@ std::optional<ReadCertificate> read_presented(CryptoContext& context, ByteView d
     return ReadCertificate{std::move(x509), std::move(*facts), Bytes(der.begin(), der.end())};
 }
 
+std::string attribute_of(const X509_NAME* name, int nid) {
+    const int at = X509_NAME_get_index_by_NID(name, nid, -1);
+    if (at < 0 || X509_NAME_get_index_by_NID(name, nid, at) >= 0) {
+        return {};
+    }
+    return text_of(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at)));
+}
+
 bool signature_verifies(const CryptoContext& context, const ReadCertificate& certificate,
                         ByteView signed_bytes, ByteView signature) {
     EVP_PKEY* key = X509_get0_pubkey(certificate.x509.get());
@@ -108,12 +116,7 @@ bool CertificationRequest::names(const Holder& holder) const {
 }
 
 std::string CertificationRequest::subject_attribute(int nid) const {
-    const X509_NAME* subject = X509_REQ_get_subject_name(request_.get());
-    const int at = X509_NAME_get_index_by_NID(subject, nid, -1);
-    if (at < 0 || X509_NAME_get_index_by_NID(subject, nid, at) >= 0) {
-        return {};
-    }
-    return text_of(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
+    return attribute_of(X509_REQ_get_subject_name(request_.get()), nid);
 }
 
 std::optional<CertificateUse> CertificationRequest::asked_use() const {

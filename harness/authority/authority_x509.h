@@ -23,6 +23,9 @@ struct ReadCertificate {
 [[nodiscard]] std::optional<ReadCertificate> read_presented(emulator::CryptoContext& context,
                                                             emulator::ByteView der);
 
+/// The name's attribute of that kind; empty where there is none, or more than one.
+[[nodiscard]] std::string attribute_of(const X509_NAME* name, int nid);
+
 /// With SHA-256: RSA PKCS #1 v1.5 or ECDSA in DER, by the certificate's key.
 [[nodiscard]] bool signature_verifies(const emulator::CryptoContext& context,
                                       const ReadCertificate& certificate, emulator::ByteView signed_bytes,
@@ -41,8 +44,7 @@ public:
     [[nodiscard]] const emulator::Bytes& public_key() const { return public_key_; } ///< SubjectPublicKeyInfo
     /// Whether its subject is what the holder's certificates have.
     [[nodiscard]] bool names(const Holder& holder) const;
-    /// Its attribute of that kind; empty where there is none, or more than one.
-    [[nodiscard]] std::string subject_attribute(int nid) const;
+    [[nodiscard]] std::string subject_attribute(int nid) const; ///< as attribute_of()
     /// The use that its requested key usage tells (RFC 2985, 5.4.2); none where it asks for none.
     [[nodiscard]] std::optional<CertificateUse> asked_use() const;
 
