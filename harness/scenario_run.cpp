@@ -212,7 +212,9 @@ void ScenarioRunner::run_client(const ScenarioRun& run, std::size_t number) {
     ClientCommand command = client_command(run, surroundings_);
     command.on_output = [&output](std::string_view chunk) { output.add(chunk); };
     cards_.set_forsaken(false);
+    const auto started = std::chrono::steady_clock::now();
     const ClientResult result = rig_.run(command);
+    const auto took = std::chrono::steady_clock::now() - started;
     cards_.set_forsaken(true);
     output.finish();
     const std::string act = fmt::format("run {} ({})", number, run.place);
@@ -228,16 +230,15 @@ void ScenarioRunner::run_client(const ScenarioRun& run, std::size_t number) {
     outcome.undone = undone(planned);
     outcome.exit_status = result.timed_out ? std::nullopt : result.exit_status;
     outcome.killed = result.signal != 0 && !result.timed_out;
+    outcome.signal = result.signal;
     outcome.ending = describe_end(result, command.argv.front(), run.client.limit);
     outcome.output = output.text();
     outcome.output_cut = output.cut();
     outcome.pending = not_happened(planned);
     outcome.timed_out = result.timed_out;
     outcome.left_processes = result.left_processes;
+    outcome.took = std::chrono::duration_cast<std::chrono::milliseconds>(took);
     output_ += fmt::format("--- {}: {}\n{}\n", act, outcome.ending, output.text());
-    if (result.left_processes) {
-        add_notice(act + ": the client left processes behind, which were ended");
-    }
     judge_.judge({run, number, act, outcome, before, std::move(events), clock_.now()});
 }
 
