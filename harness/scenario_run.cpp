@@ -1,6 +1,6 @@
 #include "harness/scenario_run.h"
 
-#include "harness/client_output.h"
+#include "harness/client_conversation.h"
 #include "harness/errors.h"
 #include "harness/expectations.h"
 #include "harness/files.h"
@@ -135,6 +135,7 @@ HandOptions ScenarioRunner::hand_options() {
     options.kind = options_.kind;
     options.kill_client = [this] { rig_.kill_client(); };
     options.keep_waiting = [this] { rig_.check_host(); };
+    options.on_command = [this] { rig_.drain_client(); };
     return options;
 }
 
@@ -208,15 +209,16 @@ void ScenarioRunner::run_client(const ScenarioRun& run, std::size_t number) {
     const std::size_t first_event = trace_.events().size();
     const std::set<std::uint64_t> planned = plan(run);
     moves_.prepare(run);
-    ClientOutput output(trace_, cards_.secrets());
     ClientCommand command = client_command(run, surroundings_);
-    command.on_output = [&output](std::string_view chunk) { output.add(chunk); };
+    ClientConversation conversation(run, surroundings_.values, cards_.secrets(), rig_, hand_, trace_);
+    conversation.attach(command);
     cards_.set_forsaken(false);
     const auto started = std::chrono::steady_clock::now();
     const ClientResult result = rig_.run(command);
     const auto took = std::chrono::steady_clock::now() - started;
     cards_.set_forsaken(true);
-    output.finish();
+    conversation.finish();
+    const ClientOutput& output = conversation.output();
     const std::string act = fmt::format("run {} ({})", number, run.place);
     report_.last_output = output.last_lines();
     if (result.stopped_by != 0) {
@@ -228,6 +230,9 @@ void ScenarioRunner::run_client(const ScenarioRun& run, std::size_t number) {
     events.erase(events.begin(), events.begin() + static_cast<std::ptrdiff_t>(first_event));
     RunOutcome outcome;
     outcome.undone = undone(planned);
+    std::ranges::copy(conversation.undone(), std::back_inserter(outcome.undone));
+    outcome.unused_acts = conversation.unused_acts();
+    std::ranges::for_each(conversation.notices(), [this](const std::string& notice) { add_notice(notice); });
     outcome.exit_status = result.timed_out ? std::nullopt : result.exit_status;
     outcome.killed = result.signal != 0 && !result.timed_out;
     outcome.signal = result.signal;
