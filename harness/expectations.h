@@ -20,6 +20,10 @@ struct RunOutcome {
     bool output_cut = false;         ///< there was more, which nobody kept
     std::vector<Fault> pending;      ///< faults that did not happen
     std::vector<std::string> undone; ///< what could not be done when a fault was due, and why
+    bool timed_out = false;          ///< the rig ended it after its limit
+    bool flooded = false;            ///< the rig killed it, because it sent more APDUs than any client needs
+    bool left_processes = false;     ///< it ended and left some behind, which were ended
+    std::vector<std::string> unused_acts; ///< of the person: file:line:column of what it never came to
 };
 
 /// Shortfalls of one run, without the act and the card, which the caller knows.

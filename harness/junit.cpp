@@ -60,7 +60,9 @@ void add_case(pugi::xml_node& suite, const ScenarioReport& report) {
     for (const std::string& notice : report.notices) {
         add_property(properties, "notice", notice);
     }
-    if (report.verdict != Verdict::passed) {
+    if (report.verdict == Verdict::not_applicable) {
+        test.append_child("skipped").append_attribute("message") = xml_text(report.message).c_str();
+    } else if (report.verdict != Verdict::passed) {
         pugi::xml_node node = test.append_child(report.verdict == Verdict::failed ? "failure" : "error");
         const std::string message =
             report.shortfalls.empty()
@@ -103,11 +105,13 @@ std::string junit_xml(const std::vector<ScenarioReport>& reports) {
     }
     const auto failures = std::ranges::count(reports, Verdict::failed, &ScenarioReport::verdict);
     const auto passes = std::ranges::count(reports, Verdict::passed, &ScenarioReport::verdict);
+    const auto skipped = std::ranges::count(reports, Verdict::not_applicable, &ScenarioReport::verdict);
     suite.append_attribute("name") = "cardrig";
     suite.append_attribute("tests") = reports.size();
     suite.append_attribute("failures") = failures;
-    suite.append_attribute("errors") = static_cast<std::ptrdiff_t>(reports.size()) - failures - passes;
-    suite.append_attribute("skipped") = 0;
+    suite.append_attribute("errors") =
+        static_cast<std::ptrdiff_t>(reports.size()) - failures - passes - skipped;
+    suite.append_attribute("skipped") = skipped;
     suite.append_attribute("time") = fmt::format("{:.3f}", seconds).c_str();
     for (const ScenarioReport& report : reports) {
         add_case(suite, report);

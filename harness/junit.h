@@ -9,7 +9,8 @@
 namespace cardrig::harness {
 
 /// One suite, one case a scenario: a failure where something did not hold, an error where there is no
-/// verdict. What XML cannot hold (control characters, bytes that are no UTF-8) becomes "?".
+/// verdict, skipped where the client cannot do what the scenario is about. What XML cannot hold (control
+/// characters, bytes that are no UTF-8) becomes "?".
 [[nodiscard]] std::string junit_xml(const std::vector<ScenarioReport>& reports);
 
 /// The text with "?" for whatever an XML 1.0 document must not hold.

@@ -82,12 +82,21 @@ bool CardExpectation::says_something() const {
 
 std::vector<std::string> Scenario::passcodes() const {
     std::vector<std::string> found;
+    const auto typed = [&](const std::string& line) {
+        if (could_be_passcode(line)) {
+            found.push_back(line);
+        }
+    };
     for (const Act& act : acts) {
-        if (!act.run) {
+        const ScenarioRun* const run = act.running();
+        if (run == nullptr) {
             continue;
         }
-        std::ranges::copy_if(act.run->answers, std::back_inserter(found), could_be_passcode);
-        for (const CardExpectation& card : act.run->expect.cards) {
+        std::ranges::for_each(run->answers, typed);
+        for (const PersonAct& one : run->person ? run->person->acts : std::vector<PersonAct>{}) {
+            typed(one.types.value_or(""));
+        }
+        for (const CardExpectation& card : run->expect.cards) {
             if (card.passcode) {
                 found.push_back(*card.passcode);
             }
@@ -98,26 +107,49 @@ std::vector<std::string> Scenario::passcodes() const {
     return found;
 }
 
+const ScenarioRun* Act::running() const {
+    return run ? &*run : converge ? &converge->run : nullptr;
+}
+
+std::chrono::seconds Scenario::clock_offset(std::chrono::sys_seconds host_now) const {
+    return clock_at ? *clock_at - host_now : clock;
+}
+
 std::chrono::seconds Scenario::longest() const {
     std::chrono::seconds sum{0};
     for (const Act& act : acts) {
-        sum += act.run ? act.run->client.limit : std::chrono::seconds(0);
+        if (act.run) {
+            sum += act.run->client.limit;
+        } else if (act.converge) {
+            sum += act.converge->within * act.converge->run.client.limit;
+        }
     }
     return sum;
 }
 
-Scenario load_scenario(const std::string& file) {
+std::vector<Scenario> load_scenarios(const std::string& file) {
     const apdu::Bytes bytes = read_file(file);
-    Scenario scenario = parse_scenario({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, file);
+    std::vector<Scenario> scenarios =
+        parse_scenarios({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, file);
     const fs::path folder = fs::absolute(file).lexically_normal().parent_path();
-    scenario.folder = folder.string();
-    scenario.library = library_of(folder).string();
-    for (ScenarioCard& card : scenario.cards) {
-        if (is_scenario_file(card.profile) && fs::path(card.profile).is_relative()) {
-            card.profile = (folder / card.profile).lexically_normal().string();
+    for (Scenario& scenario : scenarios) {
+        scenario.folder = folder.string();
+        scenario.library = library_of(folder).string();
+        for (ScenarioCard& card : scenario.cards) {
+            if (is_scenario_file(card.profile) && fs::path(card.profile).is_relative()) {
+                card.profile = (folder / card.profile).lexically_normal().string();
+            }
         }
     }
-    return scenario;
+    return scenarios;
+}
+
+Scenario load_scenario(const std::string& file) {
+    std::vector<Scenario> scenarios = load_scenarios(file);
+    if (scenarios.size() != 1) {
+        throw RequestError(fmt::format("{}: its matrix makes {} scenarios of it", file, scenarios.size()));
+    }
+    return std::move(scenarios.front());
 }
 
 std::vector<std::string> find_scenarios(const std::vector<std::string>& paths) {
@@ -191,8 +223,9 @@ std::string fill_placeholders(std::string_view text, const std::map<std::string,
 }
 
 std::vector<std::string> placeholder_names(const Scenario& scenario) {
-    std::vector<std::string> names{"scenarios", "folder", "authority", "management-key", "reader",
-                                   "authority-url", "authority-token", "authority-ca", "unlock-code", "task", "bin"};
+    std::vector<std::string> names{
+        "scenarios",       "folder",       "authority",   "management-key", "reader", "authority-url",
+        "authority-token", "authority-ca", "unlock-code", "task",           "bin"};
     for (std::size_t reader = 2; reader <= scenario.readers.size(); ++reader) {
         names.push_back(fmt::format("reader-{}", reader));
     }

@@ -30,11 +30,13 @@ struct ScenarioReader {
     std::optional<std::size_t> card; ///< what is in it from the start, by place in Scenario::cards
 };
 
-/// What a client of the library is asked to do: login, renew, update-card, assist, unlock, change-passcode, view.
+/// What a client of the library is asked to do: login, renew, update-card, assist, unlock, change-passcode,
+/// view.
 [[nodiscard]] const std::vector<std::string>& client_tasks();
 
 struct ScenarioClient {
-    /// Of a client that is described in a file (scenarios/clients/README.md); then `command` is empty.
+    /// Of a client that is described in a file (scenarios/clients/README.md); then `command` is empty until
+    /// resolve_clients() (client_choice.h) fills it.
     std::string use;                    ///< its name; empty: `command` says what is run
     std::string task;                   ///< with `use` always; else empty
     std::vector<std::string> arguments; ///< added to the described command, with placeholders
@@ -42,6 +44,10 @@ struct ScenarioClient {
     std::map<std::string, std::string> environment;
     std::chrono::seconds limit{120};
     bool control = false; ///< it gets the hand's socket, in CARDRIG_CONTROL
+    /// Once resolve_clients() has put the description's command into `command`: its words, by meaning. Empty:
+    /// meanings cannot be looked for.
+    std::map<std::string, std::string> words;
+    std::string place; ///< file:line:column
 };
 
 struct ExitExpectation {
@@ -79,22 +85,23 @@ struct CardExpectation {
 struct TraceExpectation {
     std::vector<Place> holds;
     std::vector<Place> never;
-    std::vector<std::pair<Place, Place>> before; ///< where both are there, the first of one comes before that of the other
-    std::optional<std::uint32_t> failed_tries;   ///< at most so many VERIFYs and kin answered 63Cx or 6983
-    std::optional<std::uint32_t> apdus;          ///< at most, of all cards
+    std::vector<std::pair<Place, Place>>
+        before; ///< where both are there, the first of one comes before that of the other
+    std::optional<std::uint32_t> failed_tries;     ///< at most so many VERIFYs and kin answered 63Cx or 6983
+    std::optional<std::uint32_t> apdus;            ///< at most, of all cards
     std::optional<std::chrono::milliseconds> time; ///< at most, from the client's start to its end
 };
 
 /// Of the authority's record, since the scenario began.
 struct AuthorityExpectation {
-    std::optional<std::uint32_t> issued;   ///< certificates
-    std::optional<std::uint32_t> unused;   ///< at most so many that are on no card now and were never on one
+    std::optional<std::uint32_t> issued; ///< certificates
+    std::optional<std::uint32_t> unused; ///< at most so many that are on no card now and were never on one
 };
 
 struct Expectation {
     ExitExpectation exit;
-    /// Meanings, in the words of the client's description: "success", "not-due". Left aside, with a notice, for a
-    /// client that has no description.
+    /// Meanings, in the words of the client's description: "success", "not-due". Left aside, with a notice,
+    /// for a client that has no description.
     std::vector<std::string> says;
     std::vector<std::string> never_says;
     TraceExpectation trace;
@@ -113,15 +120,15 @@ enum class CardIn : std::uint8_t {
 
 /// Something that the person in front of the client does when it prints something.
 struct PersonAct {
-    std::string when;           ///< expression, searched in what it has printed since the person last acted
+    std::string when; ///< expression, searched in what it has printed since the person last acted
     std::optional<std::string> types; ///< a line, with placeholders ({unlock-code})
-    std::vector<Effect> does;   ///< moves, before the line is typed
-    bool always = false;        ///< else once
-    std::string place;          ///< file:line:column
+    std::vector<Effect> does;         ///< moves, before the line is typed
+    bool always = false;              ///< else once
+    std::string place;                ///< file:line:column
 };
 
 struct ScenarioPerson {
-    bool terminal = true; ///< a pseudo-terminal; else a pipe
+    bool terminal = true;        ///< a pseudo-terminal; else a pipe
     std::vector<PersonAct> acts; ///< the first in order that matches and is not used up
 };
 
@@ -136,21 +143,24 @@ struct ScenarioRun {
     std::string place; ///< file:line:column
 };
 
-/// The client is run again, undisturbed, up to `within` times, until its first card's pair is renewed, its exit is 0
-/// and every promise holds.
+/// The client is run again, undisturbed, up to `within` times, until its first card's pair is renewed, its
+/// exit is 0 and every promise holds.
 struct Convergence {
     std::uint32_t within = 2;
     ScenarioRun run; ///< what is expected of the last
 };
 
-/// What is done next: the client is run, something is moved, the clock is moved on, runs until all is well, or (none of
-/// these) the first card is reinserted. The first act is a run.
+/// What is done next: the client is run, something is moved, the clock is moved on, runs until all is well,
+/// or (none of these) the first card is reinserted. The first act is a run.
 struct Act {
     std::optional<ScenarioRun> run;
     std::optional<Effect> effect;
     std::optional<std::chrono::seconds> clock; ///< so much later, for client, card and authority
     std::optional<Convergence> converge;
     std::string place; ///< file:line:column
+
+    /// What is run, and what must hold then; none where nothing is. Of `converge`: the last.
+    [[nodiscard]] const ScenarioRun* running() const;
 };
 
 struct ScenarioAuthorityPlan {
@@ -164,13 +174,17 @@ struct ScenarioAuthorityPlan {
 struct Scenario {
     std::string variant; ///< of a matrix: "expires=30 days"; empty without one
     ScenarioAuthorityPlan authority;
-    std::chrono::seconds clock{0}; ///< so far from the host's clock (to the nearest second) does the scenario begin
+    std::chrono::seconds clock{
+        0}; ///< so far from the host's clock (to the nearest second) does the scenario begin
+    std::optional<std::chrono::sys_seconds> clock_at; ///< it begins then, and `clock` is 0
     bool faked_clock = false; ///< `clock` is said, or an act moves it: the client runs under libfaketime
     bool real_timing = false; ///< `timing: real` for every card whose profile says nothing
     std::vector<std::string> needs; ///< what a client must be able to (its description's `can`)
-    std::string file;    ///< as it was given
-    std::string folder;  ///< absolute: the file's folder
-    std::string library; ///< absolute: the nearest parent folder called scenarios, or `folder`
+    std::string not_applicable; ///< why it is not run with the client that was put in its own one's place;
+                                ///< empty: it is
+    std::string file;           ///< as it was given
+    std::string folder;         ///< absolute: the file's folder
+    std::string library;        ///< absolute: the nearest parent folder called scenarios, or `folder`
     std::string title;
     std::string shows;
     std::vector<ScenarioCard> cards;     ///< at least one; each name once
@@ -180,14 +194,16 @@ struct Scenario {
     /// Every passcode that may be the card's at some time: the answers that could be one, and the expected
     /// ones.
     [[nodiscard]] std::vector<std::string> passcodes() const;
+    /// How far from the host's clock it begins.
+    [[nodiscard]] std::chrono::seconds clock_offset(std::chrono::sys_seconds host_now) const;
     /// What its runs may take, one after the other.
     [[nodiscard]] std::chrono::seconds longest() const;
 };
 
-/// Throws RequestError with file:line:column and the offending word.
+/// Throws RequestError with file:line:column and the offending word, and for a file with a `matrix`.
 [[nodiscard]] Scenario parse_scenario(std::string_view text, const std::string& file);
 [[nodiscard]] Scenario load_scenario(const std::string& file);
-/// The same of a file with a `matrix`: one for each of its rows; of any other, one.
+/// Of a file with a `matrix`: one for each of its rows; of any other, one.
 [[nodiscard]] std::vector<Scenario> parse_scenarios(std::string_view text, const std::string& file);
 [[nodiscard]] std::vector<Scenario> load_scenarios(const std::string& file);
 

@@ -1,4 +1,5 @@
 // The scenario language: what must hold when a client has ended.
+#include "harness/client_description.h"
 #include "harness/errors.h"
 #include "harness/invariants.h"
 #include "harness/patterns.h"
@@ -51,22 +52,9 @@ ExitExpectation read_exit(const YamlValue& value) {
 std::vector<std::string> read_patterns(const YamlValue& value) {
     std::vector<std::string> patterns;
     for (const YamlValue& pattern : one_or_more(value)) {
-        patterns.push_back(written(pattern));
-        try {
-            static_cast<void>(compile_pattern(patterns.back()));
-        } catch (const RequestError& error) {
-            pattern.refuse(error.what());
-        }
+        patterns.push_back(read_pattern(pattern));
     }
     return patterns;
-}
-
-std::vector<std::string> read_words(const YamlValue& value, const std::vector<std::string>& known) {
-    std::vector<std::string> words;
-    for (const YamlValue& word : one_or_more(value)) {
-        words.push_back(word.word(known));
-    }
-    return words;
 }
 
 SlotExpectation read_slot(const YamlValue& value, const char* name, emulator::piv::KeyReference reference) {
@@ -150,22 +138,50 @@ void read_named_cards(const YamlValue& value, const Scenario& scenario, bool fir
     mapping.finish();
 }
 
-} // namespace
+/// `says` and `never-says`: a client's meanings.
+void read_meanings(YamlMapping& mapping, bool described, Expectation& expect) {
+    for (const auto& [key, meanings] :
+         {std::pair("says", &expect.says), std::pair("never-says", &expect.never_says)}) {
+        const auto value = mapping.take(key);
+        if (!value) {
+            continue;
+        }
+        if (!described) {
+            mapping.refuse_key(
+                key, fmt::format("'{}' is about a client that is known by name; of a command line say "
+                                 "'{}', with expressions",
+                                 key, std::string(key) == "says" ? "output" : "never"));
+        }
+        *meanings = read_words(*value, client_meanings());
+    }
+    for (const std::string& meaning : expect.never_says) {
+        if (std::ranges::find(expect.says, meaning) != expect.says.end()) {
+            mapping.refuse_key("never-says",
+                               fmt::format("'{}' stands under 'says', too: one of the two", meaning));
+        }
+    }
+}
 
-Expectation read_expectation(const YamlValue& value, const Scenario& scenario) {
-    Expectation expect;
+/// Where runs go on until all is well there is nothing else to expect.
+void check_converging(const YamlMapping& mapping, const Expectation& expect) {
+    if (expect.exit.kind != ExitExpectation::Kind::success &&
+        !(expect.exit.kind == ExitExpectation::Kind::status && expect.exit.status == 0)) {
+        mapping.refuse_key("exit", "'converge' runs until the exit is success: leave 'exit' out");
+    }
+    for (const CardExpectation& card : expect.cards) {
+        for (const auto& [id, state] : card.invariants) {
+            if (state != PromiseState::holds) {
+                mapping.refuse(fmt::format("{}: 'converge' runs until every promise holds", id));
+            }
+        }
+    }
+}
+
+void read_cards_expected(YamlMapping& mapping, const Scenario& scenario, Expectation& expect) {
     // The right card: what nothing is said of must be left alone, but for the first, which runs are about.
     expect.cards.resize(scenario.cards.size());
     std::for_each(expect.cards.begin() + 1, expect.cards.end(),
                   [](CardExpectation& card) { card.unchanged = true; });
-    YamlMapping mapping = value.mapping();
-    expect.exit = read_exit(mapping.require("exit"));
-    if (const auto output = mapping.take("output")) {
-        expect.output = read_patterns(*output);
-    }
-    if (const auto never = mapping.take("never")) {
-        expect.never = read_patterns(*never);
-    }
     const auto card = mapping.take("card");
     if (card) {
         expect.cards.front() = read_card(*card);
@@ -180,7 +196,57 @@ Expectation read_expectation(const YamlValue& value, const Scenario& scenario) {
     if (const auto cards = mapping.take("cards")) {
         read_named_cards(*cards, scenario, card.has_value() || invariants.has_value(), expect);
     }
+}
+
+} // namespace
+
+std::string read_pattern(const YamlValue& value) {
+    std::string pattern = written(value);
+    try {
+        static_cast<void>(compile_pattern(pattern));
+    } catch (const RequestError& error) {
+        value.refuse(error.what());
+    }
+    return pattern;
+}
+
+std::vector<std::string> read_words(const YamlValue& value, const std::vector<std::string>& known) {
+    std::vector<std::string> words;
+    for (const YamlValue& one : one_or_more(value)) {
+        std::string word = one.word(known);
+        if (std::ranges::find(words, word) != words.end()) {
+            one.refuse(fmt::format("'{}' is here twice", word));
+        }
+        words.push_back(std::move(word));
+    }
+    return words;
+}
+
+Expectation read_expectation(const YamlValue& value, const Scenario& scenario, bool described,
+                             bool converging) {
+    Expectation expect;
+    YamlMapping mapping = value.mapping();
+    if (const auto exit = converging ? mapping.take("exit") : mapping.require("exit")) {
+        expect.exit = read_exit(*exit);
+    }
+    read_meanings(mapping, described, expect);
+    if (const auto output = mapping.take("output")) {
+        expect.output = read_patterns(*output);
+    }
+    if (const auto never = mapping.take("never")) {
+        expect.never = read_patterns(*never);
+    }
+    read_cards_expected(mapping, scenario, expect);
+    if (const auto trace = mapping.take("trace")) {
+        expect.trace = read_trace_expectation(*trace, scenario);
+    }
+    if (const auto authority = mapping.take("authority")) {
+        expect.authority = read_authority_expectation(*authority);
+    }
     mapping.finish();
+    if (converging) {
+        check_converging(mapping, expect);
+    }
     return expect;
 }
 

@@ -12,14 +12,6 @@ namespace cardrig::harness {
 
 namespace {
 
-void check_card_name(const YamlValue& value, const std::string& name, const Scenario& scenario) {
-    std::vector<std::string> names;
-    std::ranges::transform(scenario.cards, std::back_inserter(names), &ScenarioCard::name);
-    if (!name.empty() && std::ranges::find(names, name) == names.end()) {
-        value.refuse(fmt::format("card {}", unknown_word(name, names)));
-    }
-}
-
 /// What can be done between two runs.
 bool is_act(Verb verb) {
     return target(verb) == Target::reader || target(verb) == Target::card;
@@ -32,11 +24,17 @@ void check_act_word(const YamlValue& value) {
     if (first == "run") {
         value.refuse("'run' wants what must hold, as in 'run: {expect: {exit: success}}'");
     }
+    if (first == "converge") {
+        value.refuse("'converge' wants how often the client may be run, as in 'converge: {within: 2}'");
+    }
+    if (first == "clock") {
+        value.refuse("'clock' wants how much later, as in 'clock: 2 years'");
+    }
     if (first == "reinsert") {
         value.refuse("'reinsert' takes nothing: another card is put in with 'insert card NAME'");
     }
     if (!verb_from_word(first)) {
-        std::vector<std::string> words{"reinsert", "run"};
+        std::vector<std::string> words{"reinsert", "run", "converge", "clock"};
         for (const VerbRow& row : verb_rows) {
             if (is_act(row.verb)) {
                 words.emplace_back(row.word);
@@ -143,6 +141,14 @@ void read_fault(const YamlValue& value, const Scenario& scenario, std::vector<Fa
 
 } // namespace
 
+void check_card_name(const YamlValue& value, const std::string& name, const Scenario& scenario) {
+    std::vector<std::string> names;
+    std::ranges::transform(scenario.cards, std::back_inserter(names), &ScenarioCard::name);
+    if (!name.empty() && std::ranges::find(names, name) == names.end()) {
+        value.refuse(fmt::format("card {}", unknown_word(name, names)));
+    }
+}
+
 std::vector<Fault> read_faults(const YamlValue& value, const Scenario& scenario) {
     std::vector<Fault> faults;
     for (const YamlValue& one : one_or_more(value)) {
@@ -172,6 +178,27 @@ Effect read_act(const YamlValue& value, const Scenario& scenario) {
     value.refuse(fmt::format("'{}' is done to a command: say it as a fault of the next run, as in 'fault: "
                              "{{at: any before, do: {}}}'",
                              effect.text(), effect.text()));
+}
+
+std::vector<Effect> read_moves(const YamlValue& value, const Scenario& scenario) {
+    std::vector<Effect> moves;
+    for (const YamlValue& one : one_or_more(value)) {
+        Effect effect = read_effect(one, scenario);
+        if (effect.tearing) {
+            one.refuse(fmt::format(
+                "'{}': what a torn write leaves can only be said of a memory write, which no person "
+                "sees",
+                effect.text()));
+        }
+        if (!is_act(effect.verb) && effect.verb != Verb::kill_client) {
+            one.refuse(fmt::format("'{}' is nothing that a person does: say it as a fault", effect.text()));
+        }
+        moves.push_back(std::move(effect));
+    }
+    if (moves.empty()) {
+        value.refuse("'does' is an effect such as 'remove', or a list of them");
+    }
+    return moves;
 }
 
 } // namespace cardrig::harness

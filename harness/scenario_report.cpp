@@ -18,6 +18,7 @@ constexpr auto verdicts = std::to_array<std::pair<Verdict, std::string_view>>({
     {Verdict::timed_out, "timed-out"},
     {Verdict::wrong_request, "wrong-request"},
     {Verdict::host_cannot, "host-cannot"},
+    {Verdict::not_applicable, "not-applicable"},
 });
 
 Verdict verdict_from(const std::string& text) {
@@ -123,6 +124,9 @@ ScenarioReport ScenarioReport::from_json(const nlohmann::json& json) {
 }
 
 std::string ScenarioReport::text() const {
+    if (verdict == Verdict::not_applicable) {
+        return fmt::format("{} ({}, reader {}): not applicable\n  {}\n", title, file, reader, message);
+    }
     std::string text = fmt::format("{} ({}, reader {}): {}\n", title, file, reader, word(verdict));
     if (!message.empty()) {
         text += fmt::format("  {}\n", message);

@@ -29,11 +29,12 @@ struct CardCourse {
 
 enum class Verdict : std::uint8_t {
     passed,
-    failed,        ///< something did not hold
-    crashed,       ///< the process that ran it ended without a verdict
-    timed_out,     ///< it was ended before it was through: it took longer than it may
-    wrong_request, ///< the scenario cannot be run as it is written
-    host_cannot,   ///< this host cannot run it
+    failed,         ///< something did not hold
+    crashed,        ///< the process that ran it ended without a verdict
+    timed_out,      ///< it was ended before it was through: it took longer than it may
+    wrong_request,  ///< the scenario cannot be run as it is written
+    host_cannot,    ///< this host cannot run it
+    not_applicable, ///< the client that was to be run cannot do what the scenario is about: it was not run
 };
 
 [[nodiscard]] std::string_view word(Verdict verdict);
@@ -44,7 +45,7 @@ struct ScenarioReport {
     Verdict verdict = Verdict::passed;
     double seconds = 0;
     std::string reader;  ///< the kind: "rig" or "vpcd"
-    std::string message; ///< for the last four verdicts: why
+    std::string message; ///< for the last five verdicts: why
     std::vector<Shortfall> shortfalls;
     std::vector<std::string> windows;     ///< "run 1: I4: how it was broken, closed by run 2"
     std::vector<std::string> last_apdus;  ///< decoded

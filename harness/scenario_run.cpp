@@ -9,7 +9,9 @@
 #include "harness/relax.h"
 #include "harness/rig.h"
 #include "harness/scenario_cards.h"
+#include "harness/scenario_client.h"
 #include "harness/scenario_judge.h"
+#include "harness/scenario_moves.h"
 #include "harness/signal_watch.h"
 #include "harness/system_clock.h"
 #include "harness/trace_file.h"
@@ -29,7 +31,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::size_t apdus_shown = 8;
-constexpr std::chrono::seconds settling_limit{10};
 constexpr std::size_t report_bytes = 24; ///< of a command or an answer
 
 /// A word as a shell reads it back.
@@ -48,22 +49,6 @@ std::string shell_word(const std::string& word) {
     return quoted + "'";
 }
 
-std::string describe_end(const ClientResult& result, const std::string& program, std::chrono::seconds limit) {
-    if (result.not_found) {
-        return fmt::format("the command '{}' was not found", program);
-    }
-    if (result.not_executable) {
-        return fmt::format("the command '{}' cannot be executed", program);
-    }
-    if (result.timed_out) {
-        return fmt::format("ended by the rig after its limit of {} seconds", limit.count());
-    }
-    if (result.exit_status) {
-        return fmt::format("{}", *result.exit_status);
-    }
-    return fmt::format("ended by signal {}", result.signal);
-}
-
 RigOptions rig_options(const RunOptions& options) {
     RigOptions rig;
     rig.kind = options.kind;
@@ -77,7 +62,9 @@ public:
     ScenarioRunner(const Scenario& scenario, const RunOptions& options)
         : scenario_(scenario), options_(options), cards_(scenario, options.seed, clock_.now(), trace_),
           rig_(cards_.readers(), rig_options(options)), hand_(hand_options(), trace_),
-          judge_(scenario, cards_, report_) {
+          judge_(scenario, cards_, report_),
+          moves_(scenario, cards_, rig_, hand_, trace_,
+                 [this](const std::string& notice) { add_notice(notice); }) {
         for (std::size_t i = 0; i < rig_.size(); ++i) {
             if (rig_.inserted(i)) {
                 trace_.add("reader", static_cast<int>(i),
@@ -113,20 +100,8 @@ private:
     void open_control();
     void end_with(Verdict verdict, std::string message);
 
-    [[nodiscard]] std::size_t first_home() const;
+    void surround();
     void act_out();
-    void move(const Effect& effect, const std::string& place);
-    void move_card(Verb verb, std::size_t reader, const std::string& place);
-    [[nodiscard]] std::optional<std::size_t> reader_of_first();
-    [[nodiscard]] std::optional<TraceEvent> last_move_of_first() const;
-    [[nodiscard]] std::size_t home_of_first() const;
-    [[nodiscard]] bool left_by_itself();
-    void put_in(const std::string& place);
-    void take_out(const std::string& place);
-    void settle(const std::string& place);
-    void prepare(const ScenarioRun& run);
-
-    [[nodiscard]] ClientCommand command_for(const ScenarioRun& run) const;
     [[nodiscard]] std::set<std::uint64_t> plan(const ScenarioRun& run);
     [[nodiscard]] std::vector<Fault> not_happened(const std::set<std::uint64_t>& planned);
     [[nodiscard]] std::vector<std::string> undone(const std::set<std::uint64_t>& planned) const;
@@ -146,11 +121,9 @@ private:
     Hand hand_;
     std::optional<ControlServer> control_; ///< where some run's client may move the cards itself
     ScenarioJudge judge_;
-    std::map<std::string, std::string> handed_out_; ///< placeholders
+    ScenarioMoves moves_;
+    ClientSurroundings surroundings_;
     std::string output_;
-    /// The move, in the trace, by which the first card was taken out of vpcd's reader because it can have no
-    /// card without power; 0: none.
-    std::uint64_t relaxed_removal_ = 0;
 };
 
 HandOptions ScenarioRunner::hand_options() {
@@ -178,164 +151,31 @@ void ScenarioRunner::end_with(Verdict verdict, std::string message) {
     report_.message = std::move(message);
 }
 
-/// The reader that the first card is in from the start, else the first one that is empty.
-std::size_t ScenarioRunner::first_home() const {
-    for (const std::optional<std::size_t> wanted :
-         {std::optional<std::size_t>(0), std::optional<std::size_t>()}) {
-        const auto found = std::ranges::find(scenario_.readers, wanted, &ScenarioReader::card);
-        if (found != scenario_.readers.end()) {
-            return static_cast<std::size_t>(found - scenario_.readers.begin());
-        }
+void ScenarioRunner::surround() {
+    surroundings_.client = options_.client;
+    surroundings_.values = scenario_values(scenario_, rig_);
+    surroundings_.values.merge(cards_.hand_out(rig_.folder()));
+    if (control_) {
+        surroundings_.control = control_->path();
     }
-    return 0;
 }
 
 void ScenarioRunner::act_out() {
-    handed_out_ = cards_.hand_out(rig_.folder());
     open_control();
+    surround();
     std::size_t number = 0;
     for (const Act& act : scenario_.acts) {
         if (act.run) {
             run_client(*act.run, ++number);
         } else if (act.effect) {
-            move(*act.effect, act.place);
+            moves_.move(*act.effect, act.place);
         } else {
-            take_out(act.place);
-            put_in(act.place);
+            moves_.reinsert(act.place);
         }
-    }
-}
-
-// --- moving ------------------------------------------------------------------------------------------------
-
-void ScenarioRunner::move(const Effect& effect, const std::string& place) {
-    const bool was_in = reader_of_first().has_value();
-    try {
-        add_notice(hand_.act(effect, settling_limit, [this] { rig_.check(); }).notice);
-    } catch (const RequestError& error) {
-        throw RequestError(fmt::format("{}: {}", place, error.what()));
-    } catch (const HostError& error) {
-        throw HostError(fmt::format("{}: {}", place, error.what()));
-    }
-    if (effect.verb == Verb::cut_power && was_in && !reader_of_first()) {
-        relaxed_removal_ = last_move_of_first()->number;
-    }
-}
-
-/// Of the first card and its reader.
-void ScenarioRunner::move_card(Verb verb, std::size_t reader, const std::string& place) {
-    Effect effect;
-    effect.verb = verb;
-    effect.card = verb == Verb::insert ? cards_.name(0) : std::string();
-    effect.reader = static_cast<std::uint32_t>(reader + 1);
-    move(effect, place);
-}
-
-std::optional<std::size_t> ScenarioRunner::reader_of_first() {
-    for (std::size_t i = 0; i < rig_.size(); ++i) {
-        if (rig_.reader(i).card() == &cards_.card(0)) {
-            return i;
-        }
-    }
-    return std::nullopt;
-}
-
-/// Whoever moved it; none: nobody has.
-std::optional<TraceEvent> ScenarioRunner::last_move_of_first() const {
-    std::optional<TraceEvent> last;
-    for (const TraceEvent& event : trace_.events()) {
-        if (event.kind == "reader" && event.fields.value("card", "") == cards_.name(0)) {
-            last = event;
-        }
-    }
-    return last;
-}
-
-/// The reader that it is in, or was last, or is meant to be.
-std::size_t ScenarioRunner::home_of_first() const {
-    const auto last = last_move_of_first();
-    return last ? static_cast<std::size_t>(last->reader) : first_home();
-}
-
-/// Whether the first card is out, though nobody took it out: vpcd can have no card that says nothing.
-bool ScenarioRunner::left_by_itself() {
-    const auto last = last_move_of_first();
-    return last && !reader_of_first() && rig_.reader(static_cast<std::size_t>(last->reader)).plugged() &&
-           (last->fields.at("event") == "inserted" || last->number == relaxed_removal_);
-}
-
-void ScenarioRunner::put_in(const std::string& place) {
-    const std::size_t home = home_of_first();
-    if (!rig_.reader(home).plugged()) {
-        move_card(Verb::plug, home, place);
-    }
-    if (const auto in = reader_of_first(); in && cards_.card(0).lost_power()) {
-        move_card(Verb::remove, *in, place); // put in anew, it has power again
-    }
-    if (!reader_of_first()) {
-        move_card(Verb::insert, home, place);
-    }
-}
-
-void ScenarioRunner::take_out(const std::string& place) {
-    if (const auto in = reader_of_first()) {
-        move_card(Verb::remove, *in, place);
-    }
-}
-
-/// A run begins when clients can have seen all that faults have moved in the one before.
-void ScenarioRunner::settle(const std::string& place) {
-    for (std::size_t i = 0; i < rig_.size(); ++i) {
-        if (!rig_.reader(i).settle(settling_limit, [this] { rig_.check(); })) {
-            throw HostError(fmt::format("{}: {}: what was moved in it cannot be seen after {} seconds", place,
-                                        rig_.reader_name(i), settling_limit.count()));
-        }
-    }
-}
-
-void ScenarioRunner::prepare(const ScenarioRun& run) {
-    settle(run.place);
-    switch (run.card_in) {
-    case CardIn::yes:
-        put_in(run.place);
-        break;
-    case CardIn::no:
-        take_out(run.place);
-        break;
-    case CardIn::as_it_is:
-        // It should have stayed in without power (relax.h said so).
-        if (options_.kind == ReaderKind::vpcd && left_by_itself()) {
-            put_in(run.place);
-        }
-        break;
     }
 }
 
 // --- the client --------------------------------------------------------------------------------------------
-
-ClientCommand ScenarioRunner::command_for(const ScenarioRun& run) const {
-    std::map<std::string, std::string> values = handed_out_;
-    values["scenarios"] = scenario_.library;
-    values["folder"] = scenario_.folder;
-    for (std::size_t i = 0; i < rig_.size(); ++i) {
-        values[i == 0 ? "reader" : fmt::format("reader-{}", i + 1)] = rig_.reader_name(i);
-    }
-    ClientCommand command;
-    for (const std::string& word : options_.client.empty() ? run.client.command : options_.client) {
-        command.argv.push_back(fill_placeholders(word, values));
-    }
-    for (const auto& [name, value] : run.client.environment) {
-        command.environment[name] = fill_placeholders(value, values);
-    }
-    if (run.client.control) {
-        command.environment["CARDRIG_CONTROL"] = control_->path();
-    }
-    for (const std::string& answer : run.answers) {
-        command.input += answer + "\n";
-    }
-    command.limit = run.client.limit;
-    return command;
-}
 
 std::set<std::uint64_t> ScenarioRunner::plan(const ScenarioRun& run) {
     std::set<std::uint64_t> ids;
@@ -368,9 +208,9 @@ void ScenarioRunner::run_client(const ScenarioRun& run, std::size_t number) {
     const std::vector<emulator::CardImage> before = cards_.images();
     const std::size_t first_event = trace_.events().size();
     const std::set<std::uint64_t> planned = plan(run);
-    prepare(run);
+    moves_.prepare(run);
     ClientOutput output(trace_, cards_.secrets());
-    ClientCommand command = command_for(run);
+    ClientCommand command = client_command(run, surroundings_);
     command.on_output = [&output](std::string_view chunk) { output.add(chunk); };
     cards_.set_forsaken(false);
     const ClientResult result = rig_.run(command);
@@ -393,6 +233,8 @@ void ScenarioRunner::run_client(const ScenarioRun& run, std::size_t number) {
     outcome.output = output.text();
     outcome.output_cut = output.cut();
     outcome.pending = not_happened(planned);
+    outcome.timed_out = result.timed_out;
+    outcome.left_processes = result.left_processes;
     output_ += fmt::format("--- {}: {}\n{}\n", act, outcome.ending, output.text());
     if (result.left_processes) {
         add_notice(act + ": the client left processes behind, which were ended");

@@ -53,6 +53,11 @@ const char* kind_name(const YamlNode& node) {
 }
 
 const YamlNode& scalar(const YamlNode& node) {
+    if (node.kind == Kind::mapping && node.entries.size() == 1 &&
+        node.entries.front().value->kind == Kind::nothing) {
+        node.place.refuse(fmt::format("without quotes YAML reads a mapping here: write \"{{{}}}\"",
+                                      node.entries.front().key));
+    }
     if (node.kind != Kind::scalar) {
         node.place.refuse(fmt::format("a single value is wanted here, not {}", kind_name(node)));
     }

@@ -52,6 +52,12 @@ public:
     /// leads into something that is no mapping.
     [[nodiscard]] YamlValue with(const std::map<std::string, std::string>& changes) const;
 
+    /// A copy in which each {name} of `values` in any scalar (not in keys, not within {{ }}) is replaced by
+    /// that scalar's text. A scalar that is nothing but {name} is in quotes where the value is. Places stay.
+    [[nodiscard]] YamlValue filled(const std::map<std::string, YamlValue>& values) const;
+    /// Whether {name} is in one of its scalars, so that filled() would replace it.
+    [[nodiscard]] bool mentions(const std::string& name) const;
+
     [[nodiscard]] bool is_mapping() const;
     [[nodiscard]] bool is_sequence() const;
     /// False also for a key with nothing behind it, and for null and ~, which no accessor takes.

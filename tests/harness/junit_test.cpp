@@ -19,7 +19,7 @@ BOOST_AUTO_TEST_CASE(what_xml_cannot_hold_becomes_a_question_mark) {
 }
 
 BOOST_AUTO_TEST_CASE(each_verdict_is_counted_where_it_belongs) {
-    std::vector<ScenarioReport> reports(3);
+    std::vector<ScenarioReport> reports(4);
     reports[0].title = "one <&> \"two\"";
     reports[1].title = "failed";
     reports[1].verdict = Verdict::failed;
@@ -30,12 +30,16 @@ BOOST_AUTO_TEST_CASE(each_verdict_is_counted_where_it_belongs) {
     reports[2].title = "crashed";
     reports[2].verdict = Verdict::crashed;
     reports[2].message = "signal 11";
+    reports[3].title = "not applicable";
+    reports[3].verdict = Verdict::not_applicable;
+    reports[3].message = "the client has no command for <assist>";
     pugi::xml_document document;
     BOOST_TEST_REQUIRE(static_cast<bool>(document.load_string(junit_xml(reports).c_str())));
     const pugi::xml_node suite = document.child("testsuites").child("testsuite");
-    BOOST_TEST(suite.attribute("tests").as_int() == 3);
+    BOOST_TEST(suite.attribute("tests").as_int() == 4);
     BOOST_TEST(suite.attribute("failures").as_int() == 1);
     BOOST_TEST(suite.attribute("errors").as_int() == 1);
+    BOOST_TEST(suite.attribute("skipped").as_int() == 1);
     const pugi::xml_node first = suite.child("testcase");
     BOOST_TEST(first.attribute("name").as_string() == reports[0].title);
     BOOST_TEST(!first.child("failure"));
@@ -50,6 +54,13 @@ BOOST_AUTO_TEST_CASE(each_verdict_is_counted_where_it_belongs) {
     BOOST_TEST(std::string(property.next_sibling().attribute("value").as_string()) == "one & two");
     const pugi::xml_node third = second.next_sibling("testcase");
     BOOST_TEST(third.child("error").attribute("message").as_string() == std::string("signal 11"));
+    BOOST_TEST(!third.child("skipped"));
+    const pugi::xml_node fourth = third.next_sibling("testcase");
+    BOOST_TEST(fourth.child("skipped").attribute("message").as_string() == reports[3].message);
+    BOOST_TEST(!fourth.child("error"));
+    BOOST_TEST(reports[3].text().find("not applicable\n  the client has no command") != std::string::npos);
+    BOOST_TEST(ScenarioReport::from_json(reports[3].to_json()).to_json() == reports[3].to_json());
+    BOOST_TEST(reports[3].summary()["verdict"] == "not-applicable");
 }
 
 BOOST_AUTO_TEST_CASE(a_report_survives_the_way_between_two_processes) {
