@@ -17,8 +17,9 @@
 
 namespace cardrig::harness {
 
-/// Made before the scenario's cards, which it issues; started when the rig is there. Its requests are in the trace:
-/// kind `authority`, with `request`, `object`, `status`, `code` where refused, `renewal` and `card` where known.
+/// Made before the scenario's cards, which it issues; started when the rig is there. Its requests are in the
+/// trace: kind `authority`, with `request`, `object`, `status`, `code` where refused, `renewal` and `card`
+/// where known.
 class ScenarioAuthority final {
 public:
     /// `now` is the scenario's clock. All outlive it.

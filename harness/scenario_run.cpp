@@ -152,7 +152,6 @@ void ScenarioRunner::end_with(Verdict verdict, std::string message) {
 }
 
 void ScenarioRunner::surround() {
-    surroundings_.client = options_.client;
     surroundings_.values = scenario_values(scenario_, rig_);
     surroundings_.values.merge(cards_.hand_out(rig_.folder()));
     if (control_) {
@@ -281,6 +280,7 @@ void ScenarioRunner::finish(std::chrono::duration<double> took) {
 
 void ScenarioRunner::keep() const {
     std::string name = fs::path(scenario_.file).lexically_normal().replace_extension().string();
+    name += scenario_.variant.empty() ? "" : fmt::format(" ({})", scenario_.variant);
     std::ranges::replace(name, '/', '-');
     const fs::path folder = fs::path(options_.keep) / name;
     std::error_code error;
@@ -303,6 +303,9 @@ void ScenarioRunner::keep() const {
 std::string reproduction(const Scenario& scenario, const RunOptions& options) {
     std::vector<std::string> words = options.reproduce;
     words.push_back(scenario.file);
+    if (!scenario.variant.empty()) {
+        words.insert(words.end(), {"--variant", scenario.variant});
+    }
     std::ranges::transform(words, words.begin(), shell_word);
     return fmt::format("{}", fmt::join(words, " "));
 }
