@@ -163,7 +163,6 @@ void ScenarioRunner::end_with(Verdict verdict, std::string message) {
 }
 
 void ScenarioRunner::surround() {
-    surroundings_.client = options_.client;
     surroundings_.values = scenario_values(scenario_, rig_);
     surroundings_.values.merge(cards_.hand_out(rig_.folder()));
     surroundings_.values.merge(authority_.hand_out(surroundings_.values.at("authority")));
@@ -235,7 +234,9 @@ void ScenarioRunner::run_client(const ScenarioRun& run, std::size_t number) {
     ClientCommand command = client_command(run, surroundings_);
     command.on_output = [&output](std::string_view chunk) { output.add(chunk); };
     cards_.set_forsaken(false);
+    const auto started = std::chrono::steady_clock::now();
     const ClientResult result = rig_.run(command);
+    const auto took = std::chrono::steady_clock::now() - started;
     cards_.set_forsaken(true);
     output.finish();
     const std::string act = fmt::format("run {} ({})", number, run.place);
@@ -253,15 +254,14 @@ void ScenarioRunner::run_client(const ScenarioRun& run, std::size_t number) {
     std::ranges::for_each(authority_.notices(), [this](const std::string& notice) { add_notice(notice); });
     outcome.exit_status = result.timed_out ? std::nullopt : result.exit_status;
     outcome.killed = result.signal != 0 && !result.timed_out;
+    outcome.signal = result.signal;
     outcome.ending = describe_end(result, command.argv.front(), run.client.limit);
     outcome.output = output.text();
     outcome.output_cut = output.cut();
     outcome.timed_out = result.timed_out;
     outcome.left_processes = result.left_processes;
+    outcome.took = std::chrono::duration_cast<std::chrono::milliseconds>(took);
     output_ += fmt::format("--- {}: {}\n{}\n", act, outcome.ending, output.text());
-    if (result.left_processes) {
-        add_notice(act + ": the client left processes behind, which were ended");
-    }
     judge_.judge({run, number, act, outcome, before, std::move(events), clock_.now()});
 }
 
@@ -311,6 +311,7 @@ std::vector<std::string> ScenarioRunner::secrets() const {
 
 void ScenarioRunner::keep() const {
     std::string name = fs::path(scenario_.file).lexically_normal().replace_extension().string();
+    name += scenario_.variant.empty() ? "" : fmt::format(" ({})", scenario_.variant);
     std::ranges::replace(name, '/', '-');
     const fs::path folder = fs::path(options_.keep) / name;
     std::error_code error;
@@ -333,6 +334,9 @@ void ScenarioRunner::keep() const {
 std::string reproduction(const Scenario& scenario, const RunOptions& options) {
     std::vector<std::string> words = options.reproduce;
     words.push_back(scenario.file);
+    if (!scenario.variant.empty()) {
+        words.insert(words.end(), {"--variant", scenario.variant});
+    }
     std::ranges::transform(words, words.begin(), shell_word);
     return fmt::format("{}", fmt::join(words, " "));
 }
