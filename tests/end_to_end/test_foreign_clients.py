@@ -7,6 +7,7 @@ from typing import NamedTuple
 import pytest
 
 from client_scenarios import CLIENTS, WILLING, library, run, told, write
+from client_session import Session, new_card
 from rig_processes import need, run_exec
 
 PYTHON, CARELESS, TOOLS = "python-client", "careless-client", "tool-client"
@@ -161,13 +162,16 @@ def test_what_a_client_says_and_does(reports, name, client):
     assert report["verdict"] == "passed", told(report)
 
 
-@pytest.mark.parametrize("client", ALL)
-def test_a_passcode_is_not_shown_on_a_terminal(reports, client):
-    """Also not where it is typed before the client has asked."""
-    for name in ("login", "change"):
-        shown = "\n".join(event["line"] for event in reports[f"{name} {client}"].get("events", [])
-                          if event["kind"] == "client")
-        assert "123456" not in shown and "654321" not in shown
+def test_a_passcode_is_not_shown_on_a_terminal(tmp_path):
+    """Nor is the next one: each is typed as soon as its question can be read."""
+    with Session([new_card(tmp_path / "card.image")], tmp_path) as session:
+        passcode, following = "123456", "654321"
+        for client in ALL:
+            step = session.attempt(CLIENTS / client, "change-passcode", answers=[
+                ("Old passcode: ", passcode), ("New passcode: ", following), ("New passcode again: ", following)])
+            assert (step.status, "Success: passcode changed" in step.said) == (0, True), step
+            assert passcode not in step.said and following not in step.said, step
+            passcode, following = following, passcode
 
 
 @pytest.mark.parametrize("client", ALL)
