@@ -1,6 +1,6 @@
 #include "harness/scenario_run.h"
 
-#include "harness/client_output.h"
+#include "harness/client_conversation.h"
 #include "harness/errors.h"
 #include "harness/expectations.h"
 #include "harness/files.h"
@@ -31,9 +31,6 @@ namespace cardrig::harness {
 namespace fs = std::filesystem;
 
 namespace {
-
-constexpr std::size_t apdus_shown = 8;
-constexpr std::size_t report_bytes = 24; ///< of a command or an answer
 
 /// A word as a shell reads it back.
 std::string shell_word(const std::string& word) {
@@ -146,6 +143,7 @@ HandOptions ScenarioRunner::hand_options() {
     options.kind = options_.kind;
     options.kill_client = [this] { rig_.kill_client(); };
     options.keep_waiting = [this] { rig_.check_host(); };
+    options.on_command = [this] { rig_.drain_client(); };
     return options;
 }
 
@@ -230,15 +228,16 @@ void ScenarioRunner::run_client(const ScenarioRun& run, std::size_t number) {
     const std::size_t first_event = trace_.events().size();
     const std::set<std::uint64_t> planned = plan(run);
     moves_.prepare(run);
-    ClientOutput output(trace_, secrets());
     ClientCommand command = client_command(run, surroundings_);
-    command.on_output = [&output](std::string_view chunk) { output.add(chunk); };
+    ClientConversation conversation(run, surroundings_.values, secrets(), rig_, hand_, trace_);
+    conversation.attach(command);
     cards_.set_forsaken(false);
     const auto started = std::chrono::steady_clock::now();
     const ClientResult result = rig_.run(command);
     const auto took = std::chrono::steady_clock::now() - started;
     cards_.set_forsaken(true);
-    output.finish();
+    conversation.finish();
+    const ClientOutput& output = conversation.output();
     const std::string act = fmt::format("run {} ({})", number, run.place);
     report_.last_output = output.last_lines();
     if (result.stopped_by != 0) {
@@ -251,6 +250,9 @@ void ScenarioRunner::run_client(const ScenarioRun& run, std::size_t number) {
     std::vector<TraceEvent> events = trace_.events();
     events.erase(events.begin(), events.begin() + static_cast<std::ptrdiff_t>(first_event));
     outcome.undone = undone(planned);
+    std::ranges::copy(conversation.undone(), std::back_inserter(outcome.undone));
+    outcome.unused_acts = conversation.unused_acts();
+    std::ranges::for_each(conversation.notices(), [this](const std::string& notice) { add_notice(notice); });
     std::ranges::for_each(authority_.notices(), [this](const std::string& notice) { add_notice(notice); });
     outcome.exit_status = result.timed_out ? std::nullopt : result.exit_status;
     outcome.killed = result.signal != 0 && !result.timed_out;
@@ -284,12 +286,7 @@ void ScenarioRunner::finish(std::chrono::duration<double> took) {
     }
     std::ranges::for_each(rig_.notices(), [this](const std::string& notice) { add_notice(notice); });
     report_.events = trace_.events();
-    for (auto event = report_.events.rbegin();
-         event != report_.events.rend() && report_.last_apdus.size() < apdus_shown; ++event) {
-        if (event->kind == "apdu" || event->kind == "fault") {
-            report_.last_apdus.insert(report_.last_apdus.begin(), readable(*event, report_bytes));
-        }
-    }
+    report_.show_last_events();
     report_.cards = cards_.courses();
     report_.reproduce = reproduction(scenario_, options_);
     if (!options_.keep.empty()) {

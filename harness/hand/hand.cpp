@@ -45,6 +45,7 @@ struct Hand::Parts final : public World {
     Parts(HandOptions given, Trace& events)
         : options(std::move(given)), trace(events), moves(options, events) {}
 
+    void arrives(RiggedCard& card) override;
     bool happen(RiggedCard& card, const Fault& fault) override;
     [[nodiscard]] bool happen_to(std::size_t card, const Fault& fault);
     void settle(std::uint64_t id, Course course, std::string failure = {});
@@ -72,6 +73,12 @@ struct Hand::Parts final : public World {
 };
 
 // --- what cards turn to --------------------------------------------------------------------------
+
+void Hand::Parts::arrives(RiggedCard& /*card*/) {
+    if (options.on_command) {
+        options.on_command();
+    }
+}
 
 bool Hand::Parts::happen(RiggedCard& card, const Fault& fault) {
     const std::scoped_lock lock(state);
