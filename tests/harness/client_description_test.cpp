@@ -64,7 +64,7 @@ struct Library {
         Scenario read = scenario();
         return refusal([&] { resolve_clients(read, other); });
     }
-    cardrig::test::TemporaryFolder folder;
+    cardrig::tests::TemporaryFolder folder;
 };
 
 } // namespace
