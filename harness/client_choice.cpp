@@ -4,8 +4,8 @@
 #include "harness/errors.h"
 
 #include <algorithm>
-#include <filesystem>
-#include <system_error>
+#include <map>
+#include <utility>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -34,7 +34,7 @@ void check_word(const std::string& word, const Scenario& scenario, const std::st
     try {
         check_placeholders(word, placeholder_names(scenario));
     } catch (const RequestError& error) {
-        throw RequestError(fmt::format("{}: {} (for {})", where, error.what(), scenario.file));
+        throw RequestError(fmt::format("{}: {}", where, error.what()));
     }
 }
 
@@ -49,7 +49,23 @@ std::string unfit(const ClientDescription& client, const ScenarioClient& run, co
     std::vector<std::string> missing;
     std::ranges::copy_if(scenario.needs, std::back_inserter(missing),
                          [&](const std::string& need) { return !client.can.contains(need); });
-    return missing.empty() ? "" : fmt::format("'{}' is not able to: {}", client.name, fmt::join(missing, ", "));
+    return missing.empty() ? ""
+                           : fmt::format("'{}' is not able to: {}", client.name, fmt::join(missing, ", "));
+}
+
+/// The task is known by now; what cards, readers and authority are called is not.
+void fill_task(const Scenario& scenario, ScenarioClient& run, const std::string& where) {
+    const auto filled = [&](const std::string& word) {
+        std::string text = fill_known(word, [&](const std::string& name) {
+            return name == "task" ? std::optional(run.task) : std::nullopt;
+        });
+        check_word(text, scenario, where);
+        return text;
+    };
+    std::ranges::transform(run.command, run.command.begin(), filled);
+    for (auto& [name, value] : run.environment) {
+        value = filled(value);
+    }
 }
 
 void use_description(const ClientDescription& client, const Scenario& scenario, ScenarioClient& run) {
@@ -63,25 +79,19 @@ void use_description(const ClientDescription& client, const Scenario& scenario, 
         run.environment.emplace(name, of_description(value, client)); // what the scenario says itself stays
     }
     run.words = client.words;
-    for (const std::string& word : run.command) {
-        check_word(word, scenario, client.file);
-    }
-    for (const auto& [name, value] : run.environment) {
-        check_word(value, scenario, client.file);
-    }
+    fill_task(scenario, run, client.file);
 }
 
 void use_command(const std::vector<std::string>& command, const Scenario& scenario, ScenarioClient& run) {
     run.use.clear();
     run.words.clear();
     run.command = command;
-    for (const std::string& word : command) {
-        check_word(word, scenario, "--client");
-    }
+    fill_task(scenario, run, "--client");
 }
 
 bool wants_task(const std::vector<std::string>& command) {
-    return std::ranges::any_of(command, [](const std::string& word) { return holds_placeholder(word, "task"); });
+    return std::ranges::any_of(command,
+                               [](const std::string& word) { return holds_placeholder(word, "task"); });
 }
 
 std::vector<ScenarioRun*> runs_of(Scenario& scenario) {
@@ -103,8 +113,9 @@ public:
 
     const ClientDescription& get(const std::string& name) {
         const auto known = read_.find(name);
-        return known != read_.end() ? known->second
-                                    : read_.emplace(name, load_client_description(library_, name)).first->second;
+        return known != read_.end()
+                   ? known->second
+                   : read_.emplace(name, load_client_description(library_, name)).first->second;
     }
 
 private:
@@ -117,8 +128,8 @@ void check_meanings(const ScenarioRun& run, const ClientDescription& client) {
     for (const auto* const meanings : {&run.expect.says, &run.expect.never_says}) {
         for (const std::string& meaning : *meanings) {
             if (!client.words.contains(meaning)) {
-                throw RequestError(fmt::format("{}: '{}' has no words for '{}' ({})", run.place, client.name, meaning,
-                                               client.file));
+                throw RequestError(fmt::format("{}: '{}' has no words for '{}' ({})", run.place, client.name,
+                                               meaning, client.file));
             }
         }
     }
@@ -168,6 +179,14 @@ void put_command(Scenario& scenario, const std::vector<std::string>& command) {
 
 } // namespace
 
+bool names_description(const std::string& library, const std::string& word) {
+    if (is_description_file(word)) {
+        return true;
+    }
+    const std::vector<std::string> known = described_clients(library);
+    return std::ranges::find(known, word) != known.end();
+}
+
 void resolve_clients(Scenario& scenario, const std::optional<OtherClient>& other) {
     Descriptions descriptions(scenario.library);
     if (!other) {
@@ -177,15 +196,6 @@ void resolve_clients(Scenario& scenario, const std::optional<OtherClient>& other
     } else {
         put_described(scenario, descriptions.get(other->named));
     }
-}
-
-std::map<std::string, std::string> plain_placeholders(const Scenario& scenario, const ScenarioClient& client) {
-    std::error_code error;
-    const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", error);
-    return {{"scenarios", scenario.library},
-            {"folder", scenario.folder},
-            {"task", client.task},
-            {"bin", program.parent_path().string()}};
 }
 
 } // namespace cardrig::harness

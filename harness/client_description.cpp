@@ -88,19 +88,6 @@ void read_environment(const YamlValue& value, ClientDescription& client) {
     }
 }
 
-/// Names of the descriptions in a folder.
-std::vector<std::string> names_in(const fs::path& folder) {
-    std::vector<std::string> names;
-    std::error_code error;
-    for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
-        if (is_yaml(at->path())) {
-            names.push_back(at->path().stem().string());
-        }
-    }
-    std::ranges::sort(names);
-    return names;
-}
-
 fs::path description_file(const std::string& library, const std::string& name) {
     if (is_description_file(name)) {
         if (!fs::is_regular_file(name)) {
@@ -115,7 +102,7 @@ fs::path description_file(const std::string& library, const std::string& name) {
             return path;
         }
     }
-    const std::vector<std::string> known = names_in(folder);
+    const std::vector<std::string> known = described_clients(library);
     throw RequestError(
         known.empty()
             ? fmt::format("client '{}' is unknown: there is no description (NAME.yaml) in {}", name,
@@ -145,6 +132,19 @@ const std::vector<std::string>& client_abilities() {
 
 bool is_description_file(std::string_view name) {
     return is_yaml(fs::path(name));
+}
+
+std::vector<std::string> described_clients(const std::string& library) {
+    std::vector<std::string> names;
+    std::error_code error;
+    for (fs::directory_iterator at(fs::path(library) / "clients", error), end; !error && at != end;
+         at.increment(error)) {
+        if (is_yaml(at->path())) {
+            names.push_back(at->path().stem().string());
+        }
+    }
+    std::ranges::sort(names);
+    return names;
 }
 
 ClientDescription parse_client_description(std::string_view text, const std::string& file) {

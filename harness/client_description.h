@@ -35,6 +35,9 @@ struct ClientDescription {
 /// Whether `--client` means a description's file by this: it ends with .yaml or .yml.
 [[nodiscard]] bool is_description_file(std::string_view name);
 
+/// The names that a library's folder `clients` has descriptions for, sorted.
+[[nodiscard]] std::vector<std::string> described_clients(const std::string& library);
+
 /// Throws RequestError with file:line:column and the offending word.
 [[nodiscard]] ClientDescription parse_client_description(std::string_view text, const std::string& file);
 /// `name`: of a file NAME.yaml in the library's folder `clients`, or the path of a .yaml file. Throws

@@ -32,13 +32,17 @@ ClientOutput::ClientOutput(Trace& trace, std::vector<std::string> secrets)
     : trace_(trace), secrets_(std::move(secrets)) {}
 
 void ClientOutput::add(std::string_view chunk) {
+    const std::scoped_lock lock(mutex_);
     const std::string_view kept = chunk.substr(0, most_text - text_.size());
     text_ += kept;
     cut_ = cut_ || kept.size() < chunk.size();
     partial_ += chunk;
     std::size_t end = 0;
     while ((end = partial_.find('\n')) != std::string::npos) {
-        line(partial_.substr(0, end));
+        if (end > 0 || !paused_) { // else it is the end of a line that was shown
+            line(partial_.substr(0, end));
+        }
+        paused_ = false;
         partial_.erase(0, end + 1);
     }
     if (partial_.size() > most_text) {
@@ -46,10 +50,21 @@ void ClientOutput::add(std::string_view chunk) {
     }
 }
 
-void ClientOutput::finish() {
+void ClientOutput::show_partial() {
     if (!partial_.empty()) {
         line(std::exchange(partial_, {}));
+        paused_ = true;
     }
+}
+
+void ClientOutput::pause() {
+    const std::scoped_lock lock(mutex_);
+    show_partial();
+}
+
+void ClientOutput::finish() {
+    const std::scoped_lock lock(mutex_);
+    show_partial();
 }
 
 void ClientOutput::line(const std::string& text) {

@@ -5,6 +5,7 @@
 #include "harness/trace.h"
 
 #include <deque>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,12 +15,17 @@ namespace cardrig::harness {
 /// Replaces each secret by "..", also where one is part of another.
 [[nodiscard]] std::string without_secrets(std::string text, std::vector<std::string> secrets);
 
+/// Thread-safe; what has come is looked at when it is finished.
 class ClientOutput {
 public:
     /// Lines go to `trace` as they come.
     ClientOutput(Trace& trace, std::vector<std::string> secrets);
 
+    /// As it comes, without a terminal's control sequences (PlainText).
     void add(std::string_view chunk);
+    /// What stands without a line's end is a line of the trace now: something is going to happen because of
+    /// it. What comes behind it is another one there.
+    void pause();
     /// The client has ended: what stands without a line's end is a line.
     void finish();
 
@@ -32,8 +38,11 @@ public:
 
 private:
     void line(const std::string& text);
+    void show_partial();
 
     Trace& trace_;
+    std::mutex mutex_;
+    bool paused_ = false; ///< the line that is under way began before
     std::vector<std::string> secrets_;
     std::string text_;
     bool cut_ = false;

@@ -3,6 +3,7 @@
 #include "harness/errors.h"
 #include "harness/relax.h"
 #include "harness/rig/client_run.h"
+#include "harness/rig/client_streams.h"
 #include "harness/rig/folder.h"
 #include "harness/rig/guardian.h"
 #include "harness/rig/keeper.h"
@@ -18,6 +19,7 @@
 #include <exception>
 #include <filesystem>
 #include <fstream>
+#include <mutex>
 #include <string_view>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -127,6 +129,10 @@ struct Rig::Parts {
     std::unique_ptr<Keeper> keeper;
     std::vector<std::string> notices;
     unsigned clients = 0;
+    mutable std::mutex streams_mutex;
+    std::shared_ptr<ClientStreams> streams; ///< of the client that runs
+    void set_streams(std::shared_ptr<ClientStreams> now);
+    [[nodiscard]] std::shared_ptr<ClientStreams> client_streams() const;
 };
 
 Rig::Parts::Parts(std::vector<RigReaderPlan> given_plans, const RigOptions& given_options)
@@ -285,7 +291,18 @@ Launch Rig::Parts::launch_for(const ClientCommand& command) {
     }
     launch.directory = std::filesystem::current_path().string();
     launch.group = command.attached ? getpgrp() : 0;
+    launch.terminal = !command.attached && command.talk == ClientTalk::terminal;
     return launch;
+}
+
+void Rig::Parts::set_streams(std::shared_ptr<ClientStreams> now) {
+    const std::scoped_lock lock(streams_mutex);
+    streams = std::move(now);
+}
+
+std::shared_ptr<ClientStreams> Rig::Parts::client_streams() const {
+    const std::scoped_lock lock(streams_mutex);
+    return streams;
 }
 
 Rig::Rig(std::vector<RigReaderPlan> readers, const RigOptions& options)
@@ -327,12 +344,41 @@ bool Rig::inserted(std::size_t index) const {
 
 ClientResult Rig::run(const ClientCommand& command) {
     const Launch launch = parts_->launch_for(command);
-    const ClientResult result = run_client(*parts_->keeper, parts_->options.signals, launch, command);
+    const auto streams = command.attached ? nullptr : std::make_shared<ClientStreams>(command);
+    parts_->set_streams(streams);
+    struct Gone {
+        Parts& parts;
+        ~Gone() {
+            if (const auto streams = parts.client_streams()) {
+                streams->close();
+            }
+            parts.set_streams(nullptr);
+        }
+    } const gone{*parts_};
+    const ClientResult result =
+        run_client(*parts_->keeper, parts_->options.signals, launch, command, streams.get());
     if (parts_->keeper->daemon_status()) {
         parts_->fail("the private pcscd has ended while the client ran");
     }
     parts_->throw_card_errors();
     return result;
+}
+
+void Rig::drain_client() {
+    if (const auto streams = parts_->client_streams()) {
+        streams->drain();
+    }
+}
+
+void Rig::type_to_client(std::string_view line) {
+    if (const auto streams = parts_->client_streams()) {
+        streams->type(line);
+    }
+}
+
+bool Rig::client_waits() const {
+    const auto streams = parts_->client_streams();
+    return streams && streams->client_waits();
 }
 
 void Rig::kill_client() {

@@ -32,15 +32,24 @@ struct ClientResult {
     int stopped_by = 0;          ///< the signal to the rig because of which it was ended, or 0
 };
 
+/// How somebody speaks with a client that is not attached.
+enum class ClientTalk : std::uint8_t {
+    none,     ///< standard input is a file that holds `input`
+    pipe,     ///< standard input is a pipe that stays open until the client ends; output comes by another one
+    terminal, ///< it has a terminal of its own: standard input, output and error, and /dev/tty
+};
+
 struct ClientCommand {
     std::vector<std::string> argv;
     std::map<std::string, std::string> environment; ///< on top of the rig's own
     /// true: standard streams and terminal are the rig's own (exec). false: its own HOME, XDG folders, TMPDIR
-    /// and process group; standard input holds `input`; output comes to `on_output`.
+    /// and process group; output comes to `on_output`.
     bool attached = false;
-    std::string input;
-    std::function<void(std::string_view chunk)> on_output; ///< both streams, as they come; on one thread
-    std::optional<std::chrono::milliseconds> limit;        ///< then it is ended
+    ClientTalk talk = ClientTalk::none;
+    std::string input; ///< ClientTalk::none
+    /// Both streams, as they come; called by one thread at a time, which may be a card's (drain_client()).
+    std::function<void(std::string_view chunk)> on_output;
+    std::optional<std::chrono::milliseconds> limit; ///< then it is ended
 };
 
 struct RigReaderPlan {
@@ -91,6 +100,15 @@ public:
     [[nodiscard]] ClientResult run(const ClientCommand& command);
     /// SIGKILL for the client that runs, if one does, and for all below it. From any thread.
     void kill_client();
+    /// Hands all that the client which runs has printed until now to its `on_output`, before it returns: what
+    /// it has written (with a write() that has returned) before it sent a command is there when the card gets
+    /// that. From any thread. Nothing happens where no client runs, or an attached one.
+    void drain_client();
+    /// Types a line, with its end, for the client that runs and has a ClientTalk. Waits while its input is
+    /// full. From any thread; nothing happens where there is none.
+    void type_to_client(std::string_view line);
+    /// Whether the client that runs does nothing at this moment but wait. From any thread.
+    [[nodiscard]] bool client_waits() const;
     /// Throws HostError where the daemon is gone, what a card threw, and Interrupted where a signal came (but
     /// while a client runs: run() has them then).
     void check() const;

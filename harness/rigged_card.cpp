@@ -150,6 +150,7 @@ bool RiggedCard::lost_power() const {
 }
 
 Answer RiggedCard::transmit(ByteView command) {
+    parts_->announce();
     Entry entry(*parts_);
     entry.alone();
     return parts_->transmit(command);

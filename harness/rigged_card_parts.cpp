@@ -418,6 +418,13 @@ void RiggedCard::Parts::trace_exchange(const Exchange& exchange, double millisec
     trace_event("apdu", std::move(event));
 }
 
+void RiggedCard::Parts::announce() {
+    const std::scoped_lock lock(callbacks_mutex);
+    if (world != nullptr) {
+        world->arrives(self);
+    }
+}
+
 Answer RiggedCard::Parts::transmit(ByteView command) {
     if (!card) {
         return tl::make_unexpected(NoAnswer::no_power);

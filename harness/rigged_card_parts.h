@@ -87,6 +87,9 @@ struct RiggedCard::Parts {
     // From any thread.
     void fail_power();
 
+    // Without the mutex.
+    void announce();
+
 private:
     [[nodiscard]] bool take_power(By by);
     [[nodiscard]] bool start_once(By by);

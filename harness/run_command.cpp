@@ -1,20 +1,17 @@
 // cardrig run [SCENARIO|FOLDER ...]
 #include "harness/command_line.h"
 #include "harness/errors.h"
-#include "harness/patterns.h"
 #include "harness/reader_option.h"
 #include "harness/report_files.h"
+#include "harness/run_selection.h"
 #include "harness/scenario.h"
-#include "harness/scenario_cards.h"
 #include "harness/scenario_pool.h"
 #include "harness/scenario_run.h"
 
 #include <algorithm>
 #include <cstdlib>
-#include <map>
 #include <memory>
 #include <optional>
-#include <regex>
 #include <set>
 #include <thread>
 
@@ -33,89 +30,29 @@ struct RunArguments {
     std::size_t jobs = 0;
     std::optional<std::uint64_t> seed;
     ReportFiles files;
+    std::optional<std::string> variant;
+    std::optional<std::string> shard;
     std::string client;
     ReaderKind reader = ReaderKind::rig;
     std::optional<unsigned> timeout;
 };
 
-/// A command's words: blanks part them, quotes keep them together.
-std::vector<std::string> split_command(const std::string& text) {
-    std::vector<std::string> words;
-    std::optional<std::string> word;
-    char quote = 0;
-    for (const char c : text) {
-        if (quote != 0) {
-            if (c == quote) {
-                quote = 0;
-            } else {
-                *word += c;
-            }
-        } else if (c == '\'' || c == '"') {
-            quote = c;
-            word = word.value_or("");
-        } else if (c == ' ' || c == '\t') {
-            if (word) {
-                words.push_back(*std::exchange(word, std::nullopt));
-            }
-        } else {
-            word = word.value_or("") + c;
-        }
-    }
-    if (quote != 0) {
-        throw RequestError(fmt::format("--client: {} without its other one in '{}'", quote, text));
-    }
-    if (word) {
-        words.push_back(*word);
-    }
-    if (words.empty() && !text.empty()) {
-        throw RequestError("--client names no program");
-    }
-    return words;
+std::optional<std::string> variable(const std::string& name) {
+    const char* const value = std::getenv(name.c_str());
+    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
 }
 
-std::optional<std::regex> filter_expression(const std::string& filter) {
-    if (filter.empty()) {
-        return std::nullopt;
+RunSelection selection_of(const RunArguments& arguments) {
+    RunSelection selection;
+    selection.paths = arguments.paths;
+    selection.filter = arguments.filter;
+    selection.variant = arguments.variant;
+    selection.client = arguments.client;
+    if (arguments.shard) {
+        selection.shard = parse_shard(*arguments.shard, variable);
     }
-    try {
-        return compile_pattern(filter);
-    } catch (const RequestError& error) {
-        throw RequestError(fmt::format("--filter: {}", error.what()));
-    }
-}
-
-/// Every file is read, and every card made once, before anything runs: all mistakes are told at once.
-std::vector<Scenario> load_all(const RunArguments& arguments) {
-    const auto filter = filter_expression(arguments.filter);
-    const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-    std::vector<Scenario> scenarios;
-    std::string mistakes;
-    std::map<std::string, std::string> titles;
-    for (const std::string& file : find_scenarios(arguments.paths)) {
-        try {
-            Scenario scenario = load_scenario(file);
-            if (filter && !matches_some_line(scenario.title, *filter) && !matches_some_line(file, *filter)) {
-                continue;
-            }
-            check_scenario_readers(scenario, arguments.reader);
-            static_cast<void>(make_scenario_cards(scenario, now));
-            const auto [twin, fresh] = titles.emplace(scenario.title, file);
-            if (!fresh) {
-                throw RequestError(
-                    fmt::format("{}: the title '{}' is that of {} too", file, scenario.title, twin->second));
-            }
-            scenarios.push_back(std::move(scenario));
-        } catch (const RequestError& error) {
-            mistakes += (mistakes.empty() ? "" : "\n") + std::string(error.what());
-        }
-    }
-    if (!mistakes.empty()) {
-        throw RequestError(mistakes);
-    }
-    if (scenarios.empty()) {
-        throw RequestError(fmt::format("no scenario matches '{}'", arguments.filter));
-    }
-    return scenarios;
+    selection.reader = arguments.reader;
+    return selection;
 }
 
 /// Colour on a terminal, unless NO_COLOR is set and not empty (no-color.org).
@@ -125,12 +62,17 @@ bool colour_wanted() {
 }
 
 void print_row(const ScenarioReport& report, bool colour) {
-    const bool passed = report.verdict == Verdict::passed;
-    const std::string verdict = fmt::format("{:<13}", word(report.verdict));
-    const std::string shown = colour ? fmt::format("\x1B[{}m{}\x1B[0m", passed ? 32 : 31, verdict) : verdict;
+    const int tint = report.verdict == Verdict::passed           ? 32
+                     : report.verdict == Verdict::not_applicable ? 33
+                                                                 : 31;
+    const std::string verdict = fmt::format("{:<14}", word(report.verdict));
+    const std::string shown = colour ? fmt::format("\x1B[{}m{}\x1B[0m", tint, verdict) : verdict;
     fmt::print("{} {:>7.2f} s  {}\n", shown, report.seconds, report.title);
+    if (report.verdict == Verdict::not_applicable) {
+        fmt::print("{:<14} {:>9}  {}\n", "", "", report.message);
+    }
     for (const std::string& window : report.windows) {
-        fmt::print("{:<13} {:>9}  window: {}\n", "", "", window);
+        fmt::print("{:<14} {:>9}  window: {}\n", "", "", window);
     }
     std::fflush(stdout);
 }
@@ -152,25 +94,10 @@ ExitStatus exit_status(const std::vector<ScenarioReport>& reports) {
     return any(Verdict::timed_out) || any(Verdict::crashed) ? ExitStatus::incomplete : ExitStatus::all_held;
 }
 
-/// Placeholders that one of the scenarios has not are refused before any of them runs.
-void check_client(const std::vector<std::string>& client, const std::vector<Scenario>& scenarios) {
-    for (const Scenario& scenario : scenarios) {
-        for (const std::string& word : client) {
-            try {
-                check_placeholders(word, placeholder_names(scenario));
-            } catch (const RequestError& error) {
-                throw RequestError(fmt::format("--client: {} (for {})", error.what(), scenario.file));
-            }
-        }
-    }
-}
-
-RunOptions run_options(const RunArguments& arguments, const std::vector<Scenario>& scenarios) {
+RunOptions run_options(const RunArguments& arguments) {
     RunOptions options;
     options.kind = arguments.reader;
     options.seed = arguments.seed;
-    options.client = split_command(arguments.client);
-    check_client(options.client, scenarios);
     options.keep = arguments.files.keep;
     options.reproduce = {"cardrig", "run"};
     if (arguments.seed) {
@@ -194,28 +121,43 @@ std::size_t job_count(const RunArguments& arguments) {
 
 /// Also where all held: a host that refuses namespaces, and a client that leaves processes behind, want
 /// telling.
-void print_notices(const std::vector<ScenarioReport>& reports) {
+void print_notices(const std::vector<std::string>& of_the_client,
+                   const std::vector<ScenarioReport>& reports) {
     std::set<std::string> told;
-    for (const ScenarioReport& report : reports) {
-        for (const std::string& notice : report.notices) {
-            if (told.insert(notice).second) {
-                fmt::print("{}notice: {}\n", told.size() == 1 ? "\n" : "", notice);
-            }
+    const auto tell = [&told](const std::string& notice) {
+        if (told.insert(notice).second) {
+            fmt::print("{}notice: {}\n", told.size() == 1 ? "\n" : "", notice);
         }
+    };
+    std::ranges::for_each(of_the_client, tell);
+    for (const ScenarioReport& report : reports) {
+        std::ranges::for_each(report.notices, tell);
     }
 }
 
 void print_failures(const std::vector<ScenarioReport>& reports) {
     for (const ScenarioReport& report : reports) {
-        if (report.verdict != Verdict::passed) {
+        if (report.verdict != Verdict::passed && report.verdict != Verdict::not_applicable) {
             fmt::print("\n{}", report.text());
         }
     }
 }
 
+/// "12 of 14 scenarios passed, 3 not applicable, in 4.2 s (shard 2 of 5)"
+std::string summary_line(const std::vector<ScenarioReport>& reports, std::size_t scenarios, double seconds,
+                         const std::optional<Shard>& shard) {
+    const auto passed = std::ranges::count(reports, Verdict::passed, &ScenarioReport::verdict);
+    const auto skipped = static_cast<std::size_t>(
+        std::ranges::count(reports, Verdict::not_applicable, &ScenarioReport::verdict));
+    return fmt::format("{} of {} scenarios passed{}, in {:.1f} s{}", passed, scenarios - skipped,
+                       skipped == 0 ? "" : fmt::format(", {} not applicable", skipped), seconds,
+                       shard ? fmt::format(" (shard {} of {})", shard->number, shard->of) : "");
+}
+
 int run_all(const RunArguments& arguments) {
-    const std::vector<Scenario> scenarios = load_all(arguments);
-    const RunOptions options = run_options(arguments, scenarios);
+    const RunSelection selection = selection_of(arguments);
+    const std::vector<Scenario> scenarios = select_scenarios(selection);
+    const RunOptions options = run_options(arguments);
     probe_report_files(arguments.files);
     const bool colour = colour_wanted();
     const auto begin = std::chrono::steady_clock::now();
@@ -227,10 +169,9 @@ int run_all(const RunArguments& arguments) {
     const PoolResult result = run_pool(scenarios, options, pool,
                                        [colour](const ScenarioReport& report) { print_row(report, colour); });
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-    print_notices(result.reports);
+    print_notices(client_notices(selection, scenarios), result.reports);
     print_failures(result.reports);
-    const auto passed = std::ranges::count(result.reports, Verdict::passed, &ScenarioReport::verdict);
-    fmt::print("\n{} of {} scenarios passed, in {:.1f} s\n", passed, scenarios.size(), took.count());
+    fmt::print("\n{}\n", summary_line(result.reports, scenarios.size(), took.count(), selection.shard));
     write_report_files(arguments.files, result.reports);
     if (result.interrupted_by != 0) {
         fmt::print(stderr, "cardrig: interrupted\n");
@@ -254,9 +195,14 @@ void add_run_command(CLI::App& app, int& status) {
     run->add_option("--json", arguments->files.json, "write the results to this file");
     run->add_option("--trace", arguments->files.trace,
                     "write everything that happened to this file, as JSON lines");
-    run->add_option("--client", arguments->client,
-                    "run this command line in place of the scenarios' own client; {reader} and the other "
-                    "placeholders hold");
+    run->add_option("--variant", arguments->variant,
+                    "only this row of a matrix, exactly, as in 'expires=30 days'");
+    run->add_option("--shard", arguments->shard,
+                    "only part K of N of them: K/N, or 'auto' for CI_NODE_INDEX and CI_NODE_TOTAL");
+    run->add_option(
+        "--client", arguments->client,
+        "run this in place of the scenarios' own client: the name or the .yaml file of a client that is "
+        "described, or a command line; {reader}, {task} and the other placeholders hold");
     add_reader_option(*run, arguments->reader);
     run->add_option("--keep", arguments->files.keep,
                     "keep images, trace, output and report of each in this folder");
@@ -269,7 +215,8 @@ void add_run_command(CLI::App& app, int& status) {
                 "Examples:\n"
                 "  cardrig run\n"
                 "  cardrig run scenarios/locked.yaml --trace run.jsonl --keep /tmp/run\n"
-                "  cardrig run --client ./my-client --junit results.xml");
+                "  cardrig run --client ./my-client.yaml --junit results.xml\n"
+                "  cardrig run --shard 2/5");
     run->callback([arguments, &status] { status = run_all(*arguments); });
 }
 

@@ -224,8 +224,8 @@ std::string fill_placeholders(std::string_view text, const std::map<std::string,
 
 std::vector<std::string> placeholder_names(const Scenario& scenario) {
     std::vector<std::string> names{
-        "scenarios",       "folder",       "authority",   "management-key", "reader", "authority-url",
-        "authority-token", "authority-ca", "unlock-code", "task",           "bin"};
+        "scenarios",     "folder",          "bin",          "authority",   "management-key",
+        "authority-url", "authority-token", "authority-ca", "unlock-code", "reader"};
     for (std::size_t reader = 2; reader <= scenario.readers.size(); ++reader) {
         names.push_back(fmt::format("reader-{}", reader));
     }

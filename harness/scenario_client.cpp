@@ -1,13 +1,19 @@
 #include "harness/scenario_client.h"
 
 #include <cstring>
+#include <filesystem>
+#include <system_error>
 
 #include <fmt/format.h>
 
 namespace cardrig::harness {
 
 std::map<std::string, std::string> scenario_values(const Scenario& scenario, const Rig& rig) {
-    std::map<std::string, std::string> values{{"scenarios", scenario.library}, {"folder", scenario.folder}};
+    std::error_code error;
+    const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", error);
+    std::map<std::string, std::string> values{{"scenarios", scenario.library},
+                                              {"folder", scenario.folder},
+                                              {"bin", program.parent_path().string()}};
     for (std::size_t i = 0; i < rig.size(); ++i) {
         values[i == 0 ? "reader" : fmt::format("reader-{}", i + 1)] = rig.reader_name(i);
     }
@@ -16,7 +22,7 @@ std::map<std::string, std::string> scenario_values(const Scenario& scenario, con
 
 ClientCommand client_command(const ScenarioRun& run, const ClientSurroundings& surroundings) {
     ClientCommand command;
-    for (const std::string& word : surroundings.client.empty() ? run.client.command : surroundings.client) {
+    for (const std::string& word : run.client.command) {
         command.argv.push_back(fill_placeholders(word, surroundings.values));
     }
     for (const auto& [name, value] : run.client.environment) {

@@ -13,7 +13,6 @@ namespace cardrig::harness {
 
 /// What a run's client is told of the world that it is in.
 struct ClientSurroundings {
-    std::vector<std::string> client;           ///< in place of every command; empty: nothing is
     std::map<std::string, std::string> values; ///< of the placeholders
     std::string control;                       ///< the hand's socket, for those that may move cards
 };

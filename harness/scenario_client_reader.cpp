@@ -1,7 +1,9 @@
 // The scenario language: the client, which is a command line, or one that is known by name with its task.
-#include "harness/client_description.h"
+#include "harness/braces.h"
 #include "harness/errors.h"
 #include "harness/scenario_parts.h"
+
+#include <algorithm>
 
 #include <fmt/format.h>
 
@@ -11,6 +13,23 @@ namespace {
 
 constexpr const char* reference_client = "cardrig-client";
 
+std::string checked_word(const YamlValue& value, const std::vector<std::string>& placeholders) {
+    const std::string text = value.text();
+    try {
+        check_placeholders(text, placeholders);
+    } catch (const RequestError& error) {
+        value.refuse(error.what());
+    }
+    return text;
+}
+
+/// {task}, too, which a client that is known by name has, and a command line of its own has not.
+std::string client_word(const YamlValue& value, const Scenario& scenario) {
+    std::vector<std::string> names = placeholder_names(scenario);
+    names.emplace_back("task");
+    return checked_word(value, names);
+}
+
 std::vector<std::string> read_command_words(const YamlValue& value, const char* key,
                                             const Scenario& scenario) {
     if (!value.is_sequence()) {
@@ -18,7 +37,7 @@ std::vector<std::string> read_command_words(const YamlValue& value, const char* 
     }
     std::vector<std::string> words;
     for (const YamlValue& word : value.sequence()) {
-        words.push_back(with_placeholders(word, scenario));
+        words.push_back(client_word(word, scenario));
     }
     return words;
 }
@@ -71,16 +90,20 @@ void read_described(YamlMapping& mapping, const Scenario& scenario, const Scenar
     }
 }
 
+void check_task(const YamlValue& value, const ScenarioClient& client) {
+    const auto wants = [](const std::string& word) { return holds_placeholder(word, "task"); };
+    const bool in_environment =
+        std::ranges::any_of(client.environment, [&](const auto& variable) { return wants(variable.second); });
+    if (client.use.empty() && (in_environment || std::ranges::any_of(client.command, wants))) {
+        value.refuse(
+            "'{task}' in a 'command', which has no task: only a client that is known by name has one");
+    }
+}
+
 } // namespace
 
 std::string with_placeholders(const YamlValue& value, const Scenario& scenario) {
-    const std::string text = value.text();
-    try {
-        check_placeholders(text, placeholder_names(scenario));
-    } catch (const RequestError& error) {
-        value.refuse(error.what());
-    }
-    return text;
+    return checked_word(value, placeholder_names(scenario));
 }
 
 ScenarioClient read_client(const YamlValue& value, const Scenario& scenario, const ScenarioClient* earlier) {
@@ -99,7 +122,7 @@ ScenarioClient read_client(const YamlValue& value, const Scenario& scenario, con
             if (name.empty() || name.find_first_of("= \t") != std::string::npos) {
                 variables.refuse_key(name, fmt::format("'{}' is no name of a variable", name));
             }
-            client.environment[name] = with_placeholders(variables.require(name), scenario);
+            client.environment[name] = client_word(variables.require(name), scenario);
         }
     }
     if (const auto limit = mapping.take("limit")) {
@@ -112,6 +135,7 @@ ScenarioClient read_client(const YamlValue& value, const Scenario& scenario, con
         client.control = control->boolean();
     }
     mapping.finish();
+    check_task(value, client);
     return client;
 }
 

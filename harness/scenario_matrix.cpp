@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::size_t most_rows = 256;
 constexpr std::size_t longest_name = 32;
+constexpr std::size_t longest_row = 160; ///< a folder is called by it
 
 void check_name(const YamlMapping& mapping, const std::string& name, const YamlValue& root) {
     const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; };
@@ -160,6 +161,11 @@ std::vector<MatrixRow> read_matrix(const YamlValue& matrix, const YamlValue& roo
             break;
         }
         rows.push_back(make_row(row));
+        if (rows.back().variant.size() > longest_row) {
+            row.front().second.refuse(
+                fmt::format("names and values of this row have more than {} bytes together: '{}'",
+                            longest_row, rows.back().variant));
+        }
     }
     if (rows.empty()) {
         matrix.refuse("'matrix' is empty");

@@ -116,9 +116,11 @@ public:
         std::size_t told = 0;
         while (interrupted_ == 0 && (next_ < scenarios_.size() || !running_.empty())) {
             while (next_ < scenarios_.size() && running_.size() < pool_.jobs) {
-                start(next_++);
+                begin(next_++);
             }
-            wait();
+            if (!running_.empty()) {
+                wait();
+            }
             for (; told < reports_.size() && reports_[told]; ++told) {
                 on_report(*reports_[told]);
             }
@@ -137,6 +139,16 @@ public:
     }
 
 private:
+    void begin(std::size_t index) {
+        const Scenario& scenario = scenarios_[index];
+        if (scenario.not_applicable.empty()) {
+            start(index);
+        } else {
+            reports_[index] =
+                without_verdict(scenario, options_, Verdict::not_applicable, scenario.not_applicable);
+        }
+    }
+
     void start(std::size_t index) {
         std::array<int, 2> ends{};
         if (::pipe2(ends.data(), O_CLOEXEC) != 0) {

@@ -17,8 +17,7 @@ class SignalWatch;
 struct RunOptions {
     ReaderKind kind = ReaderKind::rig;
     std::optional<std::uint64_t> seed;
-    std::vector<std::string> client; ///< replaces the first word of every command; empty: nothing does
-    std::string keep;                ///< folder for images, trace, output and report; empty: nothing is kept
+    std::string keep; ///< folder for images, trace, output and report; empty: nothing is kept
     std::vector<std::string> reproduce;   ///< words of the command line that runs it again, without the file
     const SignalWatch* signals = nullptr; ///< one of its signals ends the scenario
 };

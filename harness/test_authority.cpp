@@ -60,10 +60,10 @@ void add_attribute(X509_NAME* name, int nid, std::string_view value) {
             "adding to a name");
 }
 
-openssl::Name authority_name() {
+openssl::Name name_of(std::string_view common_name) {
     openssl::Name name(X509_NAME_new());
     require(name != nullptr, "making a name");
-    add_attribute(name.get(), NID_commonName, TestAuthority::common_name);
+    add_attribute(name.get(), NID_commonName, common_name);
     return name;
 }
 
@@ -75,13 +75,35 @@ void add_extension(X509* certificate, X509* issuer, int nid, const char* value) 
             "adding an extension");
 }
 
-void sign_once(const CryptoContext& context, X509* certificate, const emulator::PrivateKey& key) {
+/// What is signed, X.509 has two kinds of.
+std::size_t signature_size(const X509* certificate) {
+    const ASN1_BIT_STRING* signature = nullptr;
+    X509_get0_signature(&signature, nullptr, certificate);
+    return static_cast<std::size_t>(ASN1_STRING_length(signature));
+}
+
+std::size_t signature_size(const X509_CRL* list) {
+    const ASN1_BIT_STRING* signature = nullptr;
+    X509_CRL_get0_signature(list, &signature, nullptr);
+    return static_cast<std::size_t>(ASN1_STRING_length(signature));
+}
+
+int signed_with(X509* certificate, EVP_MD_CTX* signing) {
+    return X509_sign_ctx(certificate, signing);
+}
+
+int signed_with(X509_CRL* list, EVP_MD_CTX* signing) {
+    return X509_CRL_sign_ctx(list, signing);
+}
+
+template <class Signed>
+void sign_once(const CryptoContext& context, Signed* target, const emulator::PrivateKey& key) {
     const openssl::DigestContext signing(EVP_MD_CTX_new());
     require(signing != nullptr && EVP_DigestSignInit_ex(signing.get(), nullptr, "SHA256", context.native(),
                                                         nullptr, key.native(), nullptr) == 1,
             "preparing to sign a certificate");
     const std::uint64_t drawn = context.bytes_drawn();
-    require(X509_sign_ctx(certificate, signing.get()) > 0, "signing a certificate");
+    require(signed_with(target, signing.get()) > 0, "signing a certificate");
     // An ECDSA signature takes a random number: had it come from elsewhere, the seed would not determine it.
     if (context.seed() && is_elliptic(key.algorithm()) && context.bytes_drawn() == drawn) {
         throw std::logic_error("a certificate was signed with random numbers from outside its context");
@@ -94,19 +116,14 @@ std::size_t usual_signature_size(const emulator::PrivateKey& key) {
     return 2 * (2 + field_size(key.algorithm())) + 1 + 2;
 }
 
-std::size_t signature_size(const X509* certificate) {
-    const ASN1_BIT_STRING* signature = nullptr;
-    X509_get0_signature(&signature, nullptr, certificate);
-    return static_cast<std::size_t>(ASN1_STRING_length(signature));
-}
-
-void sign(CryptoContext& context, X509* certificate, const emulator::PrivateKey& key) {
+template <class Signed>
+void sign(CryptoContext& context, Signed* target, const emulator::PrivateKey& key) {
     const emulator::Operation drawing(context, "certificate signature");
-    sign_once(context, certificate, key);
+    sign_once(context, target, key);
     // The nonce depends on the dates, too, so that a seed alone does not hold the length still; again until
     // it is the usual one, so that certificates of one kind have one size in every run.
-    while (is_elliptic(key.algorithm()) && signature_size(certificate) != usual_signature_size(key)) {
-        sign_once(context, certificate, key);
+    while (is_elliptic(key.algorithm()) && signature_size(target) != usual_signature_size(key)) {
+        sign_once(context, target, key);
     }
 }
 
@@ -114,22 +131,23 @@ Bytes encoded(X509* certificate) {
     return openssl::to_der(i2d_X509, certificate, "encoding a certificate");
 }
 
-openssl::Certificate self_signed(CryptoContext& context, const emulator::PrivateKey& key,
-                                 const Validity& validity) {
-    openssl::Certificate certificate = new_certificate(context);
-    const openssl::Name name = authority_name();
-    set_serial(certificate.get(), random_serial(context));
-    set_validity(certificate.get(), validity);
-    require(X509_set_subject_name(certificate.get(), name.get()) == 1 &&
-                X509_set_issuer_name(certificate.get(), name.get()) == 1,
-            "filling a certificate");
-    emulator::set_public_key(certificate.get(), key.native(), key.algorithm());
-    X509* self = certificate.get();
-    add_extension(self, self, NID_basic_constraints, "critical,CA:TRUE");
-    add_extension(self, self, NID_key_usage, "critical,keyCertSign,cRLSign");
-    add_extension(self, self, NID_subject_key_identifier, "hash");
-    sign(context, self, key);
-    return certificate;
+/// What an authority for tests on one host may certify, whoever trusts it by accident. Holders' certificates
+/// name no host, and directory names are not constrained.
+constexpr const char* loopback_names =
+    "critical,permitted;DNS:localhost,permitted;IP:127.0.0.1/255.255.255.255,"
+    "permitted;email:localhost,permitted;URI:localhost";
+
+/// DER of an OCTET STRING of so many zeros, in an extension of a number that nobody has given a meaning.
+void add_ballast(X509* certificate, std::size_t size) {
+    constexpr const char* unused_number = "2.25.304858209123485"; // ITU-T X.667: below 2.25 nobody registers
+    const openssl::Owned<ASN1_OBJECT, ASN1_OBJECT_free> number(OBJ_txt2obj(unused_number, 1));
+    const openssl::OctetString value(ASN1_OCTET_STRING_new());
+    const Bytes zeros(size);
+    require(number != nullptr && value != nullptr &&
+                ASN1_OCTET_STRING_set(value.get(), zeros.data(), static_cast<int>(size)) == 1,
+            "making ballast");
+    const openssl::Extension extension(X509_EXTENSION_create_by_OBJ(nullptr, number.get(), 0, value.get()));
+    require(extension != nullptr && X509_add_ext(certificate, extension.get(), -1) == 1, "adding ballast");
 }
 
 void check(const CertificateOrder& order) {
@@ -186,14 +204,31 @@ void add_leaf_extensions(X509* leaf, X509* issuer, emulator::Algorithm algorithm
     add_extension(leaf, issuer, NID_authority_key_identifier, "keyid:always");
 }
 
-std::string pem(const char* label, ByteView der) {
-    const openssl::MemoryBio out(BIO_new(BIO_s_mem()));
-    require(out != nullptr &&
-                PEM_write_bio(out.get(), label, "", der.data(), static_cast<long>(der.size())) > 0,
-            "writing PEM");
-    char* text = nullptr;
-    const long size = BIO_get_mem_data(out.get(), &text);
-    return {text, static_cast<std::size_t>(size)};
+using List = openssl::Owned<X509_CRL, X509_CRL_free>;
+using Revoked = openssl::Owned<X509_REVOKED, X509_REVOKED_free>;
+
+void add_revocation(const CryptoContext& context, X509_CRL* list, const Revocation& revocation) {
+    X509* target = X509_new_ex(context.native(), nullptr);
+    require(target != nullptr, "making a certificate");
+    const unsigned char* at = revocation.certificate.data();
+    const openssl::Certificate certificate(
+        d2i_X509(&target, &at, static_cast<long>(revocation.certificate.size())));
+    require(certificate != nullptr, "reading a certificate that is revoked");
+    const openssl::Time since(ASN1_TIME_set(nullptr, revocation.since.time_since_epoch().count()));
+    Revoked entry(X509_REVOKED_new());
+    require(since != nullptr && entry != nullptr &&
+                X509_REVOKED_set_serialNumber(entry.get(), X509_get_serialNumber(certificate.get())) == 1 &&
+                X509_REVOKED_set_revocationDate(entry.get(), since.get()) == 1 &&
+                X509_CRL_add0_revoked(list, entry.get()) == 1,
+            "adding to a revocation list");
+    (void)entry.release(); // the list's now
+}
+
+void add_list_extension(X509_CRL* list, X509* issuer, int nid, const char* value) {
+    X509V3_CTX extension_context;
+    X509V3_set_ctx(&extension_context, issuer, nullptr, nullptr, list, 0);
+    const openssl::Extension extension(X509V3_EXT_conf_nid(nullptr, &extension_context, nid, value));
+    require(extension != nullptr && X509_CRL_add_ext(list, extension.get(), -1) == 1, "adding an extension");
 }
 
 emulator::Algorithm algorithm_of_order(const CertificateOrder& order) {
@@ -220,10 +255,56 @@ CertificateUse certificate_use(emulator::piv::KeyReference key) {
     }
 }
 
+openssl::Name holder_name(std::string_view common_name, std::string_view number) {
+    openssl::Name name(X509_NAME_new());
+    require(name != nullptr, "making a name");
+    add_attribute(name.get(), NID_commonName, common_name);
+    add_attribute(name.get(), NID_userId, number);
+    return name;
+}
+
+std::string pem_text(const char* label, ByteView der) {
+    const openssl::MemoryBio out(BIO_new(BIO_s_mem()));
+    require(out != nullptr &&
+                PEM_write_bio(out.get(), label, "", der.data(), static_cast<long>(der.size())) > 0,
+            "writing PEM");
+    char* text = nullptr;
+    const long size = BIO_get_mem_data(out.get(), &text);
+    return {text, static_cast<std::size_t>(size)};
+}
+
 TestAuthority::TestAuthority(CryptoContext& context, emulator::KeySource& keys, Validity validity,
                              emulator::Algorithm algorithm)
-    : context_(context), key_(keys.generate(context, algorithm)),
-      issuer_(self_signed(context, key_, validity)), certificate_(encoded(issuer_.get())) {}
+    : TestAuthority(context, keys, {std::string(common_name), validity, algorithm}) {}
+
+TestAuthority::TestAuthority(CryptoContext& context, emulator::KeySource& keys, const AuthoritySpec& spec,
+                             TestAuthority* parent)
+    : context_(context), key_(keys.generate(context, spec.algorithm)), issuer_(certified(spec, parent)),
+      certificate_(encoded(issuer_.get())) {}
+
+openssl::Certificate TestAuthority::certified(const AuthoritySpec& spec, TestAuthority* parent) {
+    openssl::Certificate certificate = new_certificate(context_);
+    X509* self = certificate.get();
+    X509* above = parent == nullptr ? self : parent->issuer_.get();
+    const openssl::Name name = name_of(spec.common_name);
+    set_serial(self, random_serial(context_));
+    set_validity(self, spec.validity);
+    require(X509_set_subject_name(self, name.get()) == 1 &&
+                X509_set_issuer_name(self, X509_get_subject_name(above)) == 1,
+            "filling a certificate");
+    emulator::set_public_key(self, key_.native(), key_.algorithm());
+    add_extension(self, above, NID_basic_constraints, "critical,CA:TRUE");
+    add_extension(self, above, NID_key_usage, "critical,keyCertSign,cRLSign");
+    add_extension(self, above, NID_subject_key_identifier, "hash");
+    if (parent != nullptr) {
+        add_extension(self, above, NID_authority_key_identifier, "keyid:always");
+    }
+    if (spec.loopback_only) {
+        add_extension(self, above, NID_name_constraints, loopback_names);
+    }
+    sign(context_, self, parent == nullptr ? key_ : parent->key_);
+    return certificate;
+}
 
 Bytes TestAuthority::issue(const CertificateOrder& order) {
     check(order);
@@ -231,25 +312,76 @@ Bytes TestAuthority::issue(const CertificateOrder& order) {
     const openssl::Certificate leaf = new_certificate(context_);
     set_serial(leaf.get(), order.serial ? *order.serial : random_serial(context_));
     set_validity(leaf.get(), order.validity);
-    const openssl::Name subject(X509_NAME_new());
-    require(subject != nullptr, "making a name");
-    add_attribute(subject.get(), NID_commonName, order.common_name);
-    add_attribute(subject.get(), NID_userId, order.number);
+    const openssl::Name subject = holder_name(order.common_name, order.number);
     require(X509_set_subject_name(leaf.get(), subject.get()) == 1 &&
                 X509_set_issuer_name(leaf.get(), X509_get_subject_name(issuer_.get())) == 1,
             "filling a certificate");
     emulator::set_public_key(leaf.get(), order.public_key, algorithm);
     add_leaf_extensions(leaf.get(), issuer_.get(), algorithm, order.use);
+    if (order.ballast > 0) {
+        add_ballast(leaf.get(), order.ballast);
+    }
     sign(context_, leaf.get(), key_);
     return encoded(leaf.get());
 }
 
+Bytes TestAuthority::issue_for_server(const emulator::PrivateKey& key, const Validity& validity) {
+    const openssl::Certificate leaf = new_certificate(context_);
+    const openssl::Name subject = name_of("localhost");
+    set_serial(leaf.get(), random_serial(context_));
+    set_validity(leaf.get(), validity);
+    require(X509_set_subject_name(leaf.get(), subject.get()) == 1 &&
+                X509_set_issuer_name(leaf.get(), X509_get_subject_name(issuer_.get())) == 1,
+            "filling a certificate");
+    emulator::set_public_key(leaf.get(), key.native(), key.algorithm());
+    add_extension(leaf.get(), issuer_.get(), NID_basic_constraints, "critical,CA:FALSE");
+    add_extension(leaf.get(), issuer_.get(), NID_key_usage, "critical,digitalSignature");
+    add_extension(leaf.get(), issuer_.get(), NID_ext_key_usage, "serverAuth");
+    add_extension(leaf.get(), issuer_.get(), NID_subject_alt_name, "DNS:localhost,IP:127.0.0.1");
+    add_extension(leaf.get(), issuer_.get(), NID_subject_key_identifier, "hash");
+    add_extension(leaf.get(), issuer_.get(), NID_authority_key_identifier, "keyid:always");
+    sign(context_, leaf.get(), key_);
+    return encoded(leaf.get());
+}
+
+Bytes TestAuthority::revocation_list(const std::vector<Revocation>& revoked, const Validity& validity,
+                                     std::uint64_t number) {
+    const List list(X509_CRL_new_ex(context_.native(), nullptr));
+    const openssl::Time from(ASN1_TIME_set(nullptr, validity.not_before.time_since_epoch().count()));
+    const openssl::Time until(ASN1_TIME_set(nullptr, validity.not_after.time_since_epoch().count()));
+    // RFC 5280, 5.1.2.1: version 2 is written as 1.
+    require(list != nullptr && from != nullptr && until != nullptr &&
+                X509_CRL_set_version(list.get(), X509_CRL_VERSION_2) == 1 &&
+                X509_CRL_set_issuer_name(list.get(), X509_get_subject_name(issuer_.get())) == 1 &&
+                X509_CRL_set1_lastUpdate(list.get(), from.get()) == 1 &&
+                X509_CRL_set1_nextUpdate(list.get(), until.get()) == 1,
+            "filling a revocation list");
+    for (const Revocation& each : revoked) {
+        add_revocation(context_, list.get(), each);
+    }
+    require(X509_CRL_sort(list.get()) == 1, "sorting a revocation list");
+    add_list_extension(list.get(), issuer_.get(), NID_authority_key_identifier, "keyid:always");
+    add_list_extension(list.get(), issuer_.get(), NID_crl_number, std::to_string(number).c_str());
+    sign(context_, list.get(), key_);
+    return openssl::to_der(i2d_X509_CRL, list.get(), "encoding a revocation list");
+}
+
+bool TestAuthority::has_issued(X509* certificate) const {
+    const bool names =
+        X509_NAME_cmp(X509_get_issuer_name(certificate), X509_get_subject_name(issuer_.get())) == 0;
+    const bool good = names && X509_verify(certificate, key_.native()) == 1;
+    if (!good) {
+        (void)openssl::last_reason(); // leaves no error behind for whoever looks next
+    }
+    return good;
+}
+
 std::string TestAuthority::certificate_pem() const {
-    return pem(PEM_STRING_X509, certificate_);
+    return pem_text(PEM_STRING_X509, certificate_);
 }
 
 std::string TestAuthority::key_pem() const {
-    return pem(PEM_STRING_PKCS8INF, key_.to_der());
+    return pem_text(PEM_STRING_PKCS8INF, key_.to_der());
 }
 
 } // namespace cardrig::harness

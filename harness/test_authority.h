@@ -1,5 +1,5 @@
-// A test certificate authority: certifies the keys of cards. It is root and issuer in one, and trusted by
-// nobody who was not told to.
+// A test certificate authority: certifies the keys of cards. It is root and issuer in one, or issued by
+// another one, and trusted by nobody who was not told to.
 #pragma once
 
 #include "emulator/crypto.h"
@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace cardrig::harness {
 
@@ -43,7 +44,30 @@ struct CertificateOrder {
     /// 1 to 20 bytes, big-endian, above zero and with the top bit clear in twenty of them (RFC 5280,
     /// 4.1.2.2); drawn at random where there is none.
     std::optional<Bytes> serial;
+    /// Bytes of an extension that means nothing to anybody: makes a certificate larger than any card takes.
+    std::size_t ballast = 0;
 };
+
+/// One line of a revocation list.
+struct Revocation {
+    Bytes certificate; ///< DER
+    std::chrono::sys_seconds since;
+};
+
+/// What an authority's own certificate says.
+struct AuthoritySpec {
+    std::string common_name;
+    Validity validity;
+    emulator::Algorithm algorithm = emulator::Algorithm::p256; ///< RSA or elliptic
+    /// Name constraints (RFC 5280, 4.2.1.10): no host but localhost and 127.0.0.1, no mail and no URI
+    /// elsewhere.
+    bool loopback_only = false;
+};
+
+/// CN and UID, as in each holder's certificate; throws std::runtime_error where OpenSSL takes no such text.
+[[nodiscard]] emulator::openssl::Name holder_name(std::string_view common_name, std::string_view number);
+/// PEM of DER; `label`: "CERTIFICATE".
+[[nodiscard]] std::string pem_text(const char* label, ByteView der);
 
 /// All that it makes is made in its context: with a seeded one, the same orders in the same order give the
 /// same bytes. The context outlives it.
@@ -56,15 +80,28 @@ public:
     TestAuthority(emulator::CryptoContext& context, emulator::KeySource& keys, Validity validity,
                   emulator::Algorithm algorithm = emulator::Algorithm::p256);
 
+    /// The same, certified by `parent`, which outlives it; without one by itself.
+    TestAuthority(emulator::CryptoContext& context, emulator::KeySource& keys, const AuthoritySpec& spec,
+                  TestAuthority* parent = nullptr);
+
     /// A certificate, DER, signed with SHA-256. Throws std::invalid_argument on an order that breaks its own
     /// rules.
     [[nodiscard]] Bytes issue(const CertificateOrder& order);
+    /// For a TLS server at localhost and 127.0.0.1.
+    [[nodiscard]] Bytes issue_for_server(const emulator::PrivateKey& key, const Validity& validity);
+    /// RFC 5280, 5; DER. `number` grows from list to list.
+    [[nodiscard]] Bytes revocation_list(const std::vector<Revocation>& revoked, const Validity& validity,
+                                        std::uint64_t number);
+    /// Whether it signed that certificate. Dates and revocation are not looked at.
+    [[nodiscard]] bool has_issued(X509* certificate) const;
 
     [[nodiscard]] ByteView certificate() const { return certificate_; } ///< its own, DER
     [[nodiscard]] std::string certificate_pem() const;
     [[nodiscard]] std::string key_pem() const; ///< PKCS#8, not encrypted
 
 private:
+    [[nodiscard]] emulator::openssl::Certificate certified(const AuthoritySpec& spec, TestAuthority* parent);
+
     emulator::CryptoContext& context_;
     emulator::PrivateKey key_;
     emulator::openssl::Certificate issuer_;

@@ -1,5 +1,5 @@
-// The test registration authority, in process: who its holders are, what cards they have, what it certifies for
-// whom and when it refuses. README.md in this folder has its rules, and how it is reached over HTTPS.
+// The test registration authority, in process: who its holders are, what cards they have, what it certifies
+// for whom and when it refuses. README.md in this folder has its rules, and how it is reached over HTTPS.
 #pragma once
 
 #include "harness/profile.h"
@@ -34,7 +34,8 @@ struct AuthorityRules {
 };
 
 struct AuthorityOptions {
-    std::optional<std::uint64_t> seed; ///< then what it draws is reproducible, as long as requests come in one order
+    std::optional<std::uint64_t>
+        seed; ///< then what it draws is reproducible, as long as requests come in one order
     AuthorityRules rules;
     std::function<std::chrono::sys_seconds()> now; ///< its clock
 };
@@ -56,11 +57,13 @@ struct IssueRecord {
     std::string key;     ///< "9A", "9C"; empty where EST was not told
     emulator::Bytes certificate; ///< DER
     std::chrono::sys_seconds at;
-    bool delivered = true; ///< false: the answer with it was lost
+    bool delivered = true;  ///< false: the answer with it was lost
+    bool on_making = false; ///< issued when a card was made, before anything ran
 };
 
-/// Thread-safe. Root and issuing CA are made at once; the root's certificate is name-constrained to `localhost` and
-/// 127.0.0.1 and to no mail or DNS name elsewhere, so that nobody who trusts it by accident is harmed.
+/// Thread-safe. Root and issuing CA are made at once; the root's certificate is name-constrained to
+/// `localhost` and 127.0.0.1 and to no mail or DNS name elsewhere, so that nobody who trusts it by accident
+/// is harmed.
 class Authority final : public CardIssuer {
 public:
     explicit Authority(AuthorityOptions options);
@@ -68,7 +71,8 @@ public:
 
     // As the issuer of cards, before anything runs.
     [[nodiscard]] emulator::Bytes certify(const CertificateOrder& order) override;
-    [[nodiscard]] emulator::Bytes management_key(emulator::ByteView guid, emulator::Algorithm algorithm) override;
+    [[nodiscard]] emulator::Bytes management_key(emulator::ByteView guid,
+                                                 emulator::Algorithm algorithm) override;
     [[nodiscard]] std::string unblocking_code(emulator::ByteView guid) override;
     [[nodiscard]] std::string certificate_pem() const override; ///< of the issuing CA
     [[nodiscard]] std::string key_pem() const override;
@@ -77,12 +81,15 @@ public:
     [[nodiscard]] std::string server_chain_pem();
     [[nodiscard]] std::string server_key_pem();
 
-    /// A card that it knows from now on: its holder is entered where nobody has that number, and the certificates
-    /// that are on it count as confirmed. `roles`: "staff", "agent"; those of a holder with several cards add up.
-    void enrol(const MadeCard& card, const std::string& label, const std::vector<std::string>& roles = {"staff"});
+    /// A card that it knows from now on: its holder is entered where nobody has that number, and the
+    /// certificates that are on it count as confirmed. `roles`: "staff", "agent"; those of a holder with
+    /// several cards add up.
+    void enrol(const MadeCard& card, const std::string& label,
+               const std::vector<std::string>& roles = {"staff"});
     /// All certificates of that device are on the revocation list.
     void revoke(std::string_view guid);
-    /// Sent to the holder, as it were: eight digits, valid from `age` ago for AuthorityRules::unlock_code_valid.
+    /// Sent to the holder, as it were: eight digits, valid from `age` ago for
+    /// AuthorityRules::unlock_code_valid.
     [[nodiscard]] std::string unlock_code(std::string_view guid, std::chrono::seconds age = {});
 
     /// The revocation list, DER, signed by the issuing CA.
@@ -90,8 +97,9 @@ public:
     [[nodiscard]] std::vector<IssueRecord> issued() const;
     [[nodiscard]] std::vector<DeviceRecord> devices() const;
 
-    // --- what clients ask for: README.md has each request's fields. `body` is the request's JSON object, `session`
-    // what stood in its header of that name; an answer is a JSON object. Malformed fields are Refusals with 400.
+    // --- what clients ask for: README.md has each request's fields. `body` is the request's JSON object,
+    // `session` what stood in its header of that name; an answer is a JSON object. Malformed fields are
+    // Refusals with 400.
 
     [[nodiscard]] Granted<nlohmann::json> login_challenge();
     [[nodiscard]] Granted<nlohmann::json> login(const nlohmann::json& body);
@@ -102,9 +110,11 @@ public:
     [[nodiscard]] Granted<nlohmann::json> directory(std::string_view session, const nlohmann::json& query);
     [[nodiscard]] Granted<nlohmann::json> renewal(std::string_view session, const nlohmann::json& body);
     [[nodiscard]] Granted<nlohmann::json> certificate(std::string_view session, std::string_view renewal,
-                                                      const nlohmann::json& body, Misissue misissue = Misissue::none);
+                                                      const nlohmann::json& body,
+                                                      Misissue misissue = Misissue::none);
     [[nodiscard]] Granted<nlohmann::json> renewal_done(std::string_view session, std::string_view renewal);
-    [[nodiscard]] Granted<nlohmann::json> management_key_answer(std::string_view session, const nlohmann::json& body);
+    [[nodiscard]] Granted<nlohmann::json> management_key_answer(std::string_view session,
+                                                                const nlohmann::json& body);
     [[nodiscard]] Granted<nlohmann::json> unlock(const nlohmann::json& body);
     [[nodiscard]] Granted<nlohmann::json> unlock_done(const nlohmann::json& body);
 
@@ -114,8 +124,10 @@ public:
     [[nodiscard]] std::vector<emulator::Bytes> ca_certificates() const;
     [[nodiscard]] emulator::Bytes csr_attributes() const;
     /// The PKCS#10 request names a holder that it knows (CN and UID).
-    [[nodiscard]] Granted<emulator::Bytes> simple_enroll(emulator::ByteView request, Misissue misissue = Misissue::none);
-    /// By a TLS client certificate of ours that is in date and not revoked: the request's subject is its own (4.2.2).
+    [[nodiscard]] Granted<emulator::Bytes> simple_enroll(emulator::ByteView request,
+                                                         Misissue misissue = Misissue::none);
+    /// By a TLS client certificate of ours that is in date and not revoked: the request's subject is its own
+    /// (4.2.2).
     [[nodiscard]] Granted<emulator::Bytes> simple_reenroll(emulator::ByteView client_certificate,
                                                            emulator::ByteView request,
                                                            Misissue misissue = Misissue::none);

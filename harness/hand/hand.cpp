@@ -45,6 +45,7 @@ struct Hand::Parts final : public World {
     Parts(HandOptions given, Trace& events)
         : options(std::move(given)), trace(events), moves(options, events) {}
 
+    void arrives(RiggedCard& card) override;
     bool happen(RiggedCard& card, const Fault& fault) override;
     [[nodiscard]] bool happen_to(std::size_t card, const Fault& fault);
     void settle(std::uint64_t id, Course course, std::string failure = {});
@@ -72,6 +73,12 @@ struct Hand::Parts final : public World {
 };
 
 // --- what cards turn to --------------------------------------------------------------------------
+
+void Hand::Parts::arrives(RiggedCard& /*card*/) {
+    if (options.on_command) {
+        options.on_command();
+    }
+}
 
 bool Hand::Parts::happen(RiggedCard& card, const Fault& fault) {
     const std::scoped_lock lock(state);
@@ -254,6 +261,12 @@ void Hand::Parts::make_room() {
 std::uint64_t Hand::plan(Fault fault) {
     if (const auto fits = fault.check(); !fits) {
         throw RequestError(fits.error().message);
+    }
+    if (fault.place.where == Where::authority) {
+        throw RequestError(
+            fmt::format("'{}' is a place of the authority, which the hand does not reach: plan it in a "
+                        "scenario's 'fault'",
+                        fault.place.text()));
     }
     // Under the lock until the card has it: the card may meet it at once, and then waits here to tell so.
     const std::scoped_lock lock(parts_->state);

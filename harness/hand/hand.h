@@ -40,6 +40,9 @@ struct HandOptions {
     std::function<void()> kill_client;
     /// Called now and then while waiting; throws to stop it.
     std::function<void()> keep_waiting;
+    /// Called for each command that arrives for a card, before anything happens to it, on the thread on which
+    /// it will run: what is done there is done when the card gets the command. It waits for nobody.
+    std::function<void()> on_command;
     /// Whether what it moves is said in the trace (`reader`: inserted, removed, unplugged, plugged); else
     /// whoever has the readers does so.
     bool traces_moves = true;

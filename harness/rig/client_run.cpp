@@ -1,20 +1,13 @@
 #include "harness/rig/client_run.h"
 
-#include "harness/errors.h"
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <cstring>
-#include <fcntl.h>
 #include <optional>
 #include <poll.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <fmt/format.h>
 
 namespace cardrig::harness {
 
@@ -24,8 +17,9 @@ using Clock = std::chrono::steady_clock;
 
 class ClientRun final {
 public:
-    ClientRun(Keeper& keeper, const SignalWatch* signals, const ClientCommand& command)
-        : keeper_(keeper), signals_(signals), command_(command) {}
+    ClientRun(Keeper& keeper, const SignalWatch* signals, const ClientCommand& command,
+              ClientStreams* streams)
+        : keeper_(keeper), signals_(signals), command_(command), streams_(streams) {}
 
     ClientResult run(const Launch& launch);
 
@@ -35,29 +29,18 @@ private:
     [[nodiscard]] int wait_limit() const;
     void take_message();
     void take_signals();
-    void take_output();
     void note_end(const Message& message);
     void stop(int signal);
 
     Keeper& keeper_;
     const SignalWatch* signals_;
     const ClientCommand& command_;
+    ClientStreams* streams_;
     ClientResult result_;
-    UniqueFd output_;
     std::optional<Clock::time_point> until_;
     bool ended_ = false;
     bool stopping_ = false;
 };
-
-/// A file rather than a pipe: nobody has to write while the client reads, or has closed it.
-UniqueFd input_file(const std::string& input) {
-    UniqueFd file(memfd_create("cardrig-input", MFD_CLOEXEC));
-    if (!file || write(file.get(), input.data(), input.size()) != static_cast<ssize_t>(input.size()) ||
-        lseek(file.get(), 0, SEEK_SET) != 0) {
-        throw HostError(fmt::format("cannot hold the client's input: {}", std::strerror(errno)));
-    }
-    return file;
-}
 
 void ClientRun::start(const Launch& launch) {
     if (command_.limit) {
@@ -67,15 +50,8 @@ void ClientRun::start(const Launch& launch) {
         keeper_.start_client(launch, {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO});
         return;
     }
-    const UniqueFd input = input_file(command_.input);
-    std::array<int, 2> ends{};
-    if (pipe2(ends.data(), O_CLOEXEC) != 0) {
-        throw HostError(fmt::format("cannot make a pipe: {}", std::strerror(errno)));
-    }
-    output_.reset(ends[0]);
-    const UniqueFd write_end(ends[1]);
-    fcntl(output_.get(), F_SETFL, O_NONBLOCK);
-    keeper_.start_client(launch, {input.get(), write_end.get(), write_end.get()});
+    keeper_.start_client(launch, streams_->for_client());
+    streams_->close_for_client();
 }
 
 ClientResult ClientRun::run(const Launch& launch) {
@@ -83,7 +59,10 @@ ClientResult ClientRun::run(const Launch& launch) {
     while (!ended_) {
         wait_for_something();
     }
-    take_output();
+    if (streams_ != nullptr) {
+        streams_->end();
+        streams_->drain(); // the rest, because nothing that could write is left
+    }
     return result_;
 }
 
@@ -98,14 +77,14 @@ int ClientRun::wait_limit() const {
 void ClientRun::wait_for_something() {
     std::array<pollfd, 3> waits{{{keeper_.descriptor(), POLLIN, 0},
                                  {signals_ != nullptr ? signals_->descriptor() : -1, POLLIN, 0},
-                                 {output_ ? output_.get() : -1, POLLIN, 0}}};
+                                 {streams_ != nullptr ? streams_->descriptor() : -1, POLLIN, 0}}};
     poll(waits.data(), waits.size(), wait_limit());
     if (until_ && Clock::now() >= *until_) {
         result_.timed_out = true;
         stop(SIGTERM);
     }
     if (waits[2].revents != 0) {
-        take_output();
+        streams_->drain();
     }
     if (waits[1].revents != 0) {
         take_signals();
@@ -125,6 +104,11 @@ void ClientRun::take_message() {
         result_.not_found = message.value == ENOENT || message.value == ENOTDIR;
         result_.not_executable = !result_.not_found;
         ended_ = true;
+        break;
+    case MessageKind::client_started:
+        if (streams_ != nullptr) {
+            streams_->set_process(message.value);
+        }
         break;
     case MessageKind::client_ended:
         note_end(message);
@@ -162,28 +146,11 @@ void ClientRun::stop(int signal) {
     }
 }
 
-/// All that is there; after the client's end this is the rest, because nothing that could write is left.
-void ClientRun::take_output() {
-    std::array<char, 16384> buffer{};
-    while (output_) {
-        const ssize_t count = read(output_.get(), buffer.data(), buffer.size());
-        if (count > 0) {
-            if (command_.on_output) {
-                command_.on_output(std::string_view(buffer.data(), static_cast<std::size_t>(count)));
-            }
-        } else if (count == 0 || (errno != EINTR && errno != EAGAIN)) {
-            output_.reset();
-        } else if (errno == EAGAIN) {
-            return;
-        }
-    }
-}
-
 } // namespace
 
 ClientResult run_client(Keeper& keeper, const SignalWatch* signals, const Launch& launch,
-                        const ClientCommand& command) {
-    return ClientRun(keeper, signals, command).run(launch);
+                        const ClientCommand& command, ClientStreams* streams) {
+    return ClientRun(keeper, signals, command, streams).run(launch);
 }
 
 } // namespace cardrig::harness

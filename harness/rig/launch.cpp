@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -48,6 +49,9 @@ int become(const Launch& launch, const SignalState& signals, const std::vector<U
             return errno;
         }
     }
+    if (launch.terminal && ioctl(STDIN_FILENO, TIOCSCTTY, 0) != 0) {
+        return errno;
+    }
     if (chdir(launch.directory.c_str()) != 0) {
         return errno;
     }
@@ -67,6 +71,7 @@ UniqueFd Launch::to_file() const {
         text += field;
     };
     add(fmt::format("{}", group));
+    add(terminal ? "1" : "0");
     add(directory);
     for (const std::string& argument : argv) {
         add(argument);
@@ -96,8 +101,9 @@ Launch Launch::from_file(int fd) {
     const std::size_t arguments = std::stoul(fields.at(0));
     Launch launch;
     launch.group = std::stoi(fields.at(1));
-    launch.directory = fields.at(2);
-    const auto first = fields.begin() + 3;
+    launch.terminal = fields.at(2) == "1";
+    launch.directory = fields.at(3);
+    const auto first = fields.begin() + 4;
     const auto middle = first + static_cast<std::ptrdiff_t>(arguments);
     launch.argv.assign(first, middle);
     launch.environment.assign(middle, fields.end());

@@ -14,7 +14,8 @@ struct Launch {
     std::vector<std::string> argv;
     std::vector<std::string> environment; ///< "NAME=value"
     std::string directory;
-    pid_t group = 0; ///< process group to join; 0: a session of its own
+    pid_t group = 0;       ///< process group to join; 0: a session of its own
+    bool terminal = false; ///< its standard input is a terminal, and becomes its session's
 
     /// As the contents of a file in memory: too long for a packet. Throws HostError.
     [[nodiscard]] UniqueFd to_file() const;

@@ -1,5 +1,6 @@
 #include "harness/rig/process_tree.h"
 
+#include <algorithm>
 #include <cctype>
 #include <cstdlib>
 #include <filesystem>
@@ -38,12 +39,11 @@ std::multimap<pid_t, pid_t> children_by_parent() {
     return children;
 }
 
-} // namespace
-
-std::vector<pid_t> descendants(pid_t except) {
+/// All below one, but for `except` and what is below that.
+std::vector<pid_t> below(pid_t process, pid_t except) {
     const std::multimap<pid_t, pid_t> children = children_by_parent();
     std::vector<pid_t> found;
-    std::vector<pid_t> parents{getpid()};
+    std::vector<pid_t> parents{process};
     while (!parents.empty()) {
         const pid_t parent = parents.back();
         parents.pop_back();
@@ -56,6 +56,35 @@ std::vector<pid_t> descendants(pid_t except) {
         }
     }
     return found;
+}
+
+/// 'S': it sleeps, and can be woken.
+bool threads_sleep(pid_t process) {
+    std::error_code error;
+    std::size_t threads = 0;
+    for (const auto& entry :
+         fs::directory_iterator(fs::path("/proc") / std::to_string(process) / "task", error)) {
+        std::ifstream file(entry.path() / "stat");
+        std::string stat;
+        std::getline(file, stat);
+        const std::size_t end_of_name = stat.rfind(')');
+        if (end_of_name == std::string::npos || end_of_name + 2 >= stat.size() ||
+            stat[end_of_name + 2] != 'S') {
+            return false;
+        }
+        ++threads;
+    }
+    return threads > 0;
+}
+
+} // namespace
+
+std::vector<pid_t> descendants(pid_t except) {
+    return below(getpid(), except);
+}
+
+bool all_asleep(pid_t process) {
+    return threads_sleep(process) && std::ranges::all_of(below(process, -1), threads_sleep);
 }
 
 std::string name_of(pid_t process) {
