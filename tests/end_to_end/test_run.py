@@ -360,12 +360,16 @@ def test_a_client_that_leaves_processes_behind_has_failed(tmp_path):
 
 
 def test_notices_are_shown_where_all_held_too(tmp_path):
-    path = write(tmp_path, "undescribed")
-    path.write_text(path.read_text().replace("expect:\n", "expect:\n  says: success\n"))
+    path = write(tmp_path, "patient", client=f'printf "Passcode: "; {VERIFY}')
+    acts = """person:
+  - {when: 'Passcode: $', types: "123456"}
+  - {when: Never printed, types: "654321"}
+"""
+    path.write_text(path.read_text().replace('answers: ["123456"]\n', acts))
     result = run(path)
     assert result.returncode == 0, result.stdout + result.stderr
     assert result.stdout.count("notice: run 1") == 1
-    assert "nobody has described how this client says it: success" in result.stdout
+    assert f"the client never printed what the person waits for at {path}:7:5" in result.stdout
 
 
 @pytest.mark.parametrize("how, client, limit, what", [
