@@ -487,7 +487,7 @@ def test_the_scenarios_in_the_documents_run_and_pass(tmp_path, document):
 
 def test_the_example_of_the_language_is_a_shipped_scenario():
     text = (SOURCES / "scenarios/README.md").read_text()
-    assert (SOURCES / "scenarios/interrupted-while-writing-certificate.yaml").read_text() in text
+    assert (SOURCES / "scenarios/tools/interrupted-while-writing-certificate.yaml").read_text() in text
 
 
 def test_another_client_takes_the_place_of_the_scenarios_own(tmp_path):
