@@ -135,6 +135,7 @@ HandOptions ScenarioRunner::hand_options() {
     options.kind = options_.kind;
     options.kill_client = [this] { rig_.kill_client(); };
     options.keep_waiting = [this] { rig_.check_host(); };
+    options.hears_client = true;
     options.on_command = [this] { rig_.drain_client(); };
     return options;
 }
