@@ -34,7 +34,7 @@ void check_word(const std::string& word, const Scenario& scenario, const std::st
     try {
         check_placeholders(word, placeholder_names(scenario));
     } catch (const RequestError& error) {
-        throw RequestError(fmt::format("{}: {} (for {})", where, error.what(), scenario.file));
+        throw RequestError(fmt::format("{}: {}", where, error.what()));
     }
 }
 

@@ -130,6 +130,7 @@ int run_command_line(int argc, char** argv) {
         "  cardrig card new piv-staff -o a.card --set certificates.9A.expires='10 days'\n"
         "  cardrig card show a.card\n"
         "  cardrig serve --card a.card --image a.card\n"
+        "  cardrig authority --card holder=piv-staff --folder ra\n"
         "  cardrig doctor\n"
         "Each command has a --help of its own.\n\n"
         "Exit status: 0 all held; 1 something did not; 2 the request was wrong; 3 this host cannot do\n"
@@ -146,6 +147,7 @@ int run_command_line(int argc, char** argv) {
     add_serve_command(app, status);
     add_doctor_command(app, status);
     add_hand_command(app, status);
+    add_authority_command(app, status);
     return flushed(run_guarded(app, [&] {
         app.parse(argc, argv);
         return status;

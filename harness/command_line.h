@@ -21,5 +21,6 @@ void add_trace_command(CLI::App& app, int& status);
 void add_serve_command(CLI::App& app, int& status);
 void add_doctor_command(CLI::App& app, int& status);
 void add_hand_command(CLI::App& app, int& status);
+void add_authority_command(CLI::App& app, int& status);
 
 } // namespace cardrig::harness

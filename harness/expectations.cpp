@@ -5,6 +5,8 @@
 #include "harness/patterns.h"
 
 #include <algorithm>
+#include <array>
+#include <csignal>
 #include <string_view>
 
 #include <fmt/format.h>
@@ -97,17 +99,38 @@ void hold_number(std::vector<Shortfall>& shortfalls, const char* what,
     }
 }
 
+/// A signal that programs get for mistakes of their own, and not from somebody who wants them to end.
+bool crashed(const RunOutcome& outcome) {
+    constexpr std::array<int, 8> sent{SIGKILL, SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGPIPE, SIGALRM, SIGUSR1};
+    return outcome.killed && std::ranges::find(sent, outcome.signal) == sent.end();
+}
+
+/// One that the rig had to end breaks I10, which tells it; there is no exit status to be judged then.
+void check_ending(const Expectation& expect, const RunOutcome& outcome, std::vector<Shortfall>& shortfalls) {
+    const bool ended = !outcome.timed_out && !outcome.flooded;
+    if (ended && !expect.exit.met_by(outcome.exit_status, outcome.killed)) {
+        shortfalls.push_back({"", "", crashed(outcome) ? "the client crashes" : "exit status",
+                              expect.exit.text(), outcome.ending});
+    }
+    if (ended && outcome.exit_status && outcome.left_processes) {
+        shortfalls.push_back({"", "", "the client leaves processes behind", "none when it has ended",
+                              "some, which the rig ended"});
+    }
+}
+
 Shortfall unreadable(const std::string& why) {
     return {"", "", "card", "one that can be read", why};
 }
 
 } // namespace
 
+std::uint32_t flood_limit(const Expectation& expect) {
+    return std::max(most_apdus_of_a_run, expect.trace.apdus.value_or(0));
+}
+
 std::vector<Shortfall> check_outcome(const Expectation& expect, const RunOutcome& outcome) {
     std::vector<Shortfall> shortfalls;
-    if (!expect.exit.met_by(outcome.exit_status, outcome.killed)) {
-        shortfalls.push_back({"", "", "exit status", expect.exit.text(), outcome.ending});
-    }
+    check_ending(expect, outcome, shortfalls);
     for (const std::string& pattern : expect.output) {
         if (!found_in(outcome.output, pattern)) {
             shortfalls.push_back(
@@ -132,6 +155,31 @@ std::vector<Shortfall> check_outcome(const Expectation& expect, const RunOutcome
     }
     for (const std::string& undone : outcome.undone) {
         shortfalls.push_back({"", "", "fault", "one that can be done", undone});
+    }
+    return shortfalls;
+}
+
+std::vector<Shortfall> check_sayings(const Expectation& expect, const std::string& output,
+                                     const std::map<std::string, std::string>& words,
+                                     std::vector<std::string>& notices) {
+    std::vector<Shortfall> shortfalls;
+    std::vector<std::string> unknown;
+    const auto judge = [&](const std::string& meaning, bool wanted) {
+        const auto word = words.find(meaning);
+        if (word == words.end()) {
+            unknown.push_back(meaning);
+        } else if (found_in(output, word->second) != wanted) {
+            shortfalls.push_back({"", "", wanted ? "says" : "never says",
+                                  fmt::format("{}'{}', in its words a line that matches '{}'",
+                                              wanted ? "" : "not ", meaning, word->second),
+                                  wanted ? "no such line" : "one"});
+        }
+    };
+    std::ranges::for_each(expect.says, [&](const std::string& meaning) { judge(meaning, true); });
+    std::ranges::for_each(expect.never_says, [&](const std::string& meaning) { judge(meaning, false); });
+    if (!unknown.empty()) {
+        notices.push_back(fmt::format("not looked for, as nobody has described how this client says it: {}",
+                                      fmt::join(unknown, ", ")));
     }
     return shortfalls;
 }
@@ -168,10 +216,21 @@ std::vector<Shortfall> check_promises(const CardExpectation& expect, const std::
         const auto said = expect.invariants.find(promise.id);
         const PromiseState state = said == expect.invariants.end() ? PromiseState::holds : said->second;
         if (state == PromiseState::holds && promise.broken) {
-            shortfalls.push_back({"", "", promise.id, "holds", "broken: " + *promise.broken});
+            if (promise.excused) {
+                continue;
+            }
+            const std::string what = promise.headline.empty() ? "" : ": " + promise.headline;
+            shortfalls.push_back({"", "", promise.id + what, "holds", "broken: " + *promise.broken});
         } else if (state != PromiseState::holds && !promise.broken) {
             shortfalls.push_back(
                 {"", "", promise.id, state == PromiseState::window ? "a window" : "broken", "it holds"});
+        }
+    }
+    for (const auto& [id, state] : expect.invariants) {
+        if (state != PromiseState::holds && std::ranges::find(promises, id, &Promise::id) == promises.end()) {
+            shortfalls.push_back({"", "", id, state == PromiseState::window ? "a window" : "broken",
+                                  "it is not judged here: I9 is of 'converge', and I3, I8, I10 and I11 stand "
+                                  "with the first card"});
         }
     }
     return shortfalls;

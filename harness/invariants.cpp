@@ -264,7 +264,12 @@ std::optional<std::string> tries_from_nowhere(const CardState& before, const Car
 } // namespace
 
 const std::vector<std::string>& invariant_ids() {
-    static const std::vector<std::string> ids{"I1", "I2", "I4", "I6"};
+    static const std::vector<std::string> ids{"I1", "I2", "I3", "I4", "I6", "I7", "I8", "I9", "I10", "I11"};
+    return ids;
+}
+
+const std::vector<std::string>& card_invariant_ids() {
+    static const std::vector<std::string> ids{"I1", "I2", "I4", "I6", "I7"};
     return ids;
 }
 
@@ -280,9 +285,12 @@ std::optional<std::string> bricked(const CardImage& image) {
 }
 
 std::optional<std::string> discontinued(const Evidence& evidence) {
-    const auto start = emulator::inspect(evidence.start);
+    const auto could_prove = [&](const CardImage& image) {
+        const auto state = emulator::inspect(image);
+        return state && can_prove_its_holder(*state, evidence.now);
+    };
     // What was not there cannot be lost: an expired card stays expired.
-    if (!start || !can_prove_its_holder(*start, evidence.now)) {
+    if (!could_prove(evidence.start) && !could_prove(evidence.before_run)) {
         return std::nullopt;
     }
     const auto after = emulator::inspect(evidence.after_run);
@@ -345,7 +353,8 @@ std::vector<Promise> check_invariants(const Evidence& evidence) {
     return {{"I1", bricked(evidence.after_run)},
             {"I2", discontinued(evidence)},
             {"I4", orphaned_certificate(evidence.after_run)},
-            {"I6", passcode_broken(evidence)}};
+            {"I6", passcode_broken(evidence)},
+            {"I7", misdirected(evidence)}};
 }
 
 } // namespace cardrig::harness

@@ -1,15 +1,18 @@
 // The promises that are checked after a run: numbered, on copies of the card's image, so that no try is spent
 // and nothing moves.
 //
-// I1 not bricked; I2 continuity; I4 no certificate without its private key; I6 passcode. scenarios/README.md
-// says what each means.
+// Here those of a card: I1 not bricked; I2 continuity; I4 no certificate without its private key; I6
+// passcode; I7 right card. invariants_client.h has those of a run and its client. scenarios/README.md says
+// what each means.
 #pragma once
 
 #include "emulator/card_image.h"
+#include "harness/authority/authority.h"
 #include "harness/trace.h"
 
 #include <chrono>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -23,17 +26,26 @@ struct Evidence {
     const std::vector<TraceEvent>& trace; ///< this run's events, of this card's reader alone
     std::vector<std::string> passcodes;   ///< all that may be the card's passcode now
     std::chrono::sys_seconds now;
+    std::span<const IssueRecord> issued = {}; ///< what the authority has issued so far
+    /// Whether this run may have made keys and written certificates on it.
+    bool may_be_renewed = true;
+    bool may_lose_tries = true; ///< whether this run may have shown it a wrong passcode
 };
 
 struct Promise {
     std::string id;                    ///< "I1"
     std::optional<std::string> broken; ///< how, in one sentence; none where it holds
+    std::string headline = {};         ///< what reports call that it is broken; empty: its id alone
+    /// It may be broken at this moment without a word of the scenario's: a window that a later run closes.
+    bool excused = false;
 };
 
-/// Ids in the order in which they are checked.
+/// Ids of all promises, in order: what a scenario can say something of.
 [[nodiscard]] const std::vector<std::string>& invariant_ids();
+/// Of them those that each card has; the others are of a run, and stand with the first card.
+[[nodiscard]] const std::vector<std::string>& card_invariant_ids();
 
-/// One entry for each id.
+/// One entry for each of card_invariant_ids().
 [[nodiscard]] std::vector<Promise> check_invariants(const Evidence& evidence);
 
 /// Each by itself: how it is broken, or none.
@@ -41,5 +53,6 @@ struct Promise {
 [[nodiscard]] std::optional<std::string> discontinued(const Evidence& evidence);
 [[nodiscard]] std::optional<std::string> orphaned_certificate(const emulator::CardImage& image);
 [[nodiscard]] std::optional<std::string> passcode_broken(const Evidence& evidence);
+[[nodiscard]] std::optional<std::string> misdirected(const Evidence& evidence);
 
 } // namespace cardrig::harness

@@ -171,7 +171,7 @@ std::optional<OtherClient> other_client(const std::string& text, const std::vect
             return names_description(scenario.library, other.command.front());
         })) {
         other.named = other.command.front();
-    } else {
+    } else if (other.command.size() == 1) {
         check_program(other.command.front(), scenarios);
     }
     return other;

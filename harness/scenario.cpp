@@ -16,11 +16,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-bool could_be_passcode(const std::string& text) {
-    return text.size() >= 4 && text.size() <= 8 &&
-           std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7F; });
-}
-
 /// The nearest parent folder called scenarios, or the folder itself.
 fs::path library_of(const fs::path& folder) {
     for (fs::path at = folder; at.has_relative_path(); at = at.parent_path()) {
@@ -78,6 +73,11 @@ bool ExitExpectation::met_by(std::optional<int> exit_status, bool killed) const 
 
 bool CardExpectation::says_something() const {
     return unchanged || !slots.empty() || passcode_tries || unblocking_tries || passcode;
+}
+
+bool could_be_passcode(const std::string& text) {
+    return text.size() >= 4 && text.size() <= 8 &&
+           std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7F; });
 }
 
 std::vector<std::string> Scenario::passcodes() const {

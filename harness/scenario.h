@@ -200,6 +200,9 @@ struct Scenario {
     [[nodiscard]] std::chrono::seconds longest() const;
 };
 
+/// Whether somebody who types this may mean a passcode: four to eight printable characters.
+[[nodiscard]] bool could_be_passcode(const std::string& text);
+
 /// Throws RequestError with file:line:column and the offending word, and for a file with a `matrix`.
 [[nodiscard]] Scenario parse_scenario(std::string_view text, const std::string& file);
 [[nodiscard]] Scenario load_scenario(const std::string& file);

@@ -18,8 +18,8 @@
 namespace cardrig::harness {
 
 /// Made before the scenario's cards, which it issues; started when the rig is there. Its requests are in the
-/// trace: kind `authority`, with `request`, `object`, `status`, `code` where refused, `renewal` and `card`
-/// where known.
+/// trace: kind `authority`, with `request`, `object`, `status` (0: no answer), `code` where refused,
+/// `renewal` and `card` where known.
 class ScenarioAuthority final {
 public:
     /// `now` is the scenario's clock. All outlive it.
@@ -33,10 +33,13 @@ public:
     [[nodiscard]] Authority& authority();
     /// The scenario's cards, with the roles and revocations that it says.
     void enrol(const std::vector<MadeCard>& cards);
-    /// Serves from now on. Faults of its places that move something are done by `hand`. Throws HostError.
+    /// Serves from now on, on threads: the rig is there. Faults of its places that move something are done by
+    /// `hand`. Throws HostError.
     void start(Hand& hand);
-    /// {authority-url}, {authority-token}, {authority-ca} (a file below `folder`, PEM, the root), and
-    /// {unlock-code-NAME} for each card, {unlock-code} for the first.
+    /// Before the hand, and the rig, end: no request is under way any more.
+    void stop();
+    /// {authority-url}, {authority-token}, {authority-ca} (root.crt in `folder`, PEM), and {unlock-code-NAME}
+    /// for each card, {unlock-code} for the first. It serves already.
     [[nodiscard]] std::map<std::string, std::string> hand_out(const std::string& folder);
     [[nodiscard]] std::vector<std::string> secrets() const;
 
@@ -44,6 +47,9 @@ public:
     void plan(std::vector<Fault> faults);
     /// What has not happened; requests that hang are ended.
     std::vector<Fault> forget();
+    /// What of the plan could not be done when it was due; and what clients saw less of than was asked for.
+    [[nodiscard]] std::vector<std::string> failures() const;
+    [[nodiscard]] std::vector<std::string> notices() const;
 
 private:
     struct Parts;

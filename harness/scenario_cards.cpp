@@ -36,12 +36,16 @@ std::optional<std::uint64_t> seed_of(std::optional<std::uint64_t> seed, std::siz
 
 } // namespace
 
-std::vector<MadeCard> make_scenario_cards(const Scenario& scenario, std::chrono::sys_seconds now) {
+std::vector<MadeCard> make_scenario_cards(const Scenario& scenario, std::chrono::sys_seconds now,
+                                          CardIssuer* issuer) {
     std::vector<MadeCard> made;
     for (const ScenarioCard& card : scenario.cards) {
         MakeOptions options;
         options.overrides = card.set;
         options.now = now;
+        options.issuer = issuer;
+        // No two cards are the same device; the first is as its profile says.
+        options.identity = made.empty() ? std::string() : card.name;
         try {
             made.push_back(make_card(card.profile, options));
         } catch (const RequestError& error) {
@@ -67,8 +71,8 @@ void check_scenario_readers(const Scenario& scenario, ReaderKind kind) {
 }
 
 ScenarioCards::ScenarioCards(const Scenario& scenario, std::optional<std::uint64_t> seed,
-                             std::chrono::sys_seconds now, Trace& trace)
-    : scenario_(scenario), made_(make_scenario_cards(scenario, now)) {
+                             std::chrono::sys_seconds now, CardIssuer& issuer, Trace& trace)
+    : scenario_(scenario), made_(make_scenario_cards(scenario, now, &issuer)) {
     for (std::size_t i = 0; i < made_.size(); ++i) {
         const auto home = std::ranges::find(scenario.readers, std::optional(i), &ScenarioReader::card);
         const auto reader = home == scenario.readers.end() ? -1 : home - scenario.readers.begin();

@@ -20,9 +20,10 @@
 
 namespace cardrig::harness {
 
-/// Makes the cards, as the run will: throws RequestError where that cannot be done.
-[[nodiscard]] std::vector<MadeCard> make_scenario_cards(const Scenario& scenario,
-                                                        std::chrono::sys_seconds now);
+/// Makes the cards, as the run will: throws RequestError where that cannot be done. `issuer` may be nobody,
+/// for who only wants to know whether they can be made.
+[[nodiscard]] std::vector<MadeCard>
+make_scenario_cards(const Scenario& scenario, std::chrono::sys_seconds now, CardIssuer* issuer = nullptr);
 /// Throws RequestError where a kind of reader cannot have a scenario's readers.
 void check_scenario_readers(const Scenario& scenario, ReaderKind kind);
 
@@ -30,11 +31,12 @@ void check_scenario_readers(const Scenario& scenario, ReaderKind kind);
 class ScenarioCards {
 public:
     ScenarioCards(const Scenario& scenario, std::optional<std::uint64_t> seed, std::chrono::sys_seconds now,
-                  Trace& trace);
+                  CardIssuer& issuer, Trace& trace);
 
     [[nodiscard]] std::size_t size() const { return rigged_.size(); }
     [[nodiscard]] RiggedCard& card(std::size_t index) const { return *rigged_[index]; }
     [[nodiscard]] const MadeCard& made(std::size_t index) const { return made_[index]; }
+    [[nodiscard]] const std::vector<MadeCard>& made() const { return made_; }
     [[nodiscard]] const std::string& name(std::size_t index) const { return scenario_.cards[index].name; }
     /// The same where a scenario has several cards; else empty, as nobody has to be told which one is meant.
     [[nodiscard]] std::string shown_name(std::size_t index) const;

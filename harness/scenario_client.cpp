@@ -1,5 +1,6 @@
 #include "harness/scenario_client.h"
 
+#include <cstring>
 #include <filesystem>
 #include <system_error>
 
@@ -50,7 +51,9 @@ std::string describe_end(const ClientResult& result, const std::string& program,
     if (result.exit_status) {
         return fmt::format("{}", *result.exit_status);
     }
-    return fmt::format("ended by signal {}", result.signal);
+    const char* const name = ::sigabbrev_np(result.signal);
+    return fmt::format("ended by signal {}{}", result.signal,
+                       name == nullptr ? "" : fmt::format(" (SIG{})", name));
 }
 
 } // namespace cardrig::harness

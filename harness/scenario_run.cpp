@@ -8,6 +8,7 @@
 #include "harness/hand/hand.h"
 #include "harness/relax.h"
 #include "harness/rig.h"
+#include "harness/scenario_authority.h"
 #include "harness/scenario_cards.h"
 #include "harness/scenario_client.h"
 #include "harness/scenario_judge.h"
@@ -18,6 +19,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <map>
 #include <set>
 
@@ -29,9 +31,6 @@ namespace cardrig::harness {
 namespace fs = std::filesystem;
 
 namespace {
-
-constexpr std::size_t apdus_shown = 8;
-constexpr std::size_t report_bytes = 24; ///< of a command or an answer
 
 /// A word as a shell reads it back.
 std::string shell_word(const std::string& word) {
@@ -60,11 +59,15 @@ RigOptions rig_options(const RunOptions& options) {
 class ScenarioRunner {
 public:
     ScenarioRunner(const Scenario& scenario, const RunOptions& options)
-        : scenario_(scenario), options_(options), cards_(scenario, options.seed, clock_.now(), trace_),
+        : scenario_(scenario), options_(options),
+          authority_(
+              scenario, options.seed, [this] { return clock_.now(); }, trace_),
+          cards_(scenario, options.seed, clock_.now(), authority_.authority(), trace_),
           rig_(cards_.readers(), rig_options(options)), hand_(hand_options(), trace_),
           judge_(scenario, cards_, report_),
           moves_(scenario, cards_, rig_, hand_, trace_,
                  [this](const std::string& notice) { add_notice(notice); }) {
+        authority_.enrol(cards_.made());
         for (std::size_t i = 0; i < rig_.size(); ++i) {
             if (rig_.inserted(i)) {
                 trace_.add("reader", static_cast<int>(i),
@@ -76,7 +79,10 @@ public:
     ScenarioRunner(const ScenarioRunner&) = delete;
     ScenarioRunner& operator=(const ScenarioRunner&) = delete;
     /// Nothing that a card is made to wait for keeps the rig from ending, also in no reader.
-    ~ScenarioRunner() { cards_.hurry(); }
+    ~ScenarioRunner() {
+        cards_.hurry();
+        authority_.stop();
+    }
 
     ScenarioReport run() {
         const auto begin = std::chrono::steady_clock::now();
@@ -110,12 +116,14 @@ private:
 
     void finish(std::chrono::duration<double> took);
     void keep() const;
+    [[nodiscard]] std::vector<std::string> secrets() const;
 
     const Scenario& scenario_;
     const RunOptions& options_;
     SystemClock clock_;
     Trace trace_;
     ScenarioReport report_;
+    ScenarioAuthority authority_;
     ScenarioCards cards_;
     Rig rig_;
     Hand hand_;
@@ -156,12 +164,14 @@ void ScenarioRunner::end_with(Verdict verdict, std::string message) {
 void ScenarioRunner::surround() {
     surroundings_.values = scenario_values(scenario_, rig_);
     surroundings_.values.merge(cards_.hand_out(rig_.folder()));
+    surroundings_.values.merge(authority_.hand_out(surroundings_.values.at("authority")));
     if (control_) {
         surroundings_.control = control_->path();
     }
 }
 
 void ScenarioRunner::act_out() {
+    authority_.start(hand_);
     open_control();
     surround();
     std::size_t number = 0;
@@ -178,12 +188,19 @@ void ScenarioRunner::act_out() {
 
 // --- the client --------------------------------------------------------------------------------------------
 
+/// Of the hand's faults, the ids.
 std::set<std::uint64_t> ScenarioRunner::plan(const ScenarioRun& run) {
     std::set<std::uint64_t> ids;
+    std::vector<Fault> of_authority;
     for (const Fault& fault : run.faults) {
+        if (fault.place.where == Where::authority) {
+            of_authority.push_back(fault);
+            continue;
+        }
         ids.insert(hand_.plan(fault));
         add_notice(relax(fault, options_.kind).notice);
     }
+    authority_.plan(std::move(of_authority));
     return ids;
 }
 
@@ -191,6 +208,7 @@ std::set<std::uint64_t> ScenarioRunner::plan(const ScenarioRun& run) {
 std::vector<Fault> ScenarioRunner::not_happened(const std::set<std::uint64_t>& planned) {
     std::vector<Fault> left = hand_.forget();
     std::erase_if(left, [&](const Fault& fault) { return !planned.contains(fault.id); });
+    std::ranges::copy(authority_.forget(), std::back_inserter(left));
     return left;
 }
 
@@ -202,6 +220,7 @@ std::vector<std::string> ScenarioRunner::undone(const std::set<std::uint64_t>& p
             failures.push_back(*failure);
         }
     }
+    std::ranges::copy(authority_.failures(), std::back_inserter(failures));
     return failures;
 }
 
@@ -211,10 +230,12 @@ void ScenarioRunner::run_client(const ScenarioRun& run, std::size_t number) {
     const std::set<std::uint64_t> planned = plan(run);
     moves_.prepare(run);
     ClientCommand command = client_command(run, surroundings_);
-    ClientConversation conversation(run, surroundings_.values, cards_.secrets(), rig_, hand_, trace_);
+    ClientConversation conversation(run, surroundings_.values, secrets(), rig_, hand_, trace_);
     conversation.attach(command);
     cards_.set_forsaken(false);
+    const auto started = std::chrono::steady_clock::now();
     const ClientResult result = rig_.run(command);
+    const auto took = std::chrono::steady_clock::now() - started;
     cards_.set_forsaken(true);
     conversation.finish();
     const ClientOutput& output = conversation.output();
@@ -225,25 +246,25 @@ void ScenarioRunner::run_client(const ScenarioRun& run, std::size_t number) {
         throw Interrupted(result.stopped_by);
     }
 
+    RunOutcome outcome;
+    outcome.pending = not_happened(planned); // ends what the client has left unanswered
     std::vector<TraceEvent> events = trace_.events();
     events.erase(events.begin(), events.begin() + static_cast<std::ptrdiff_t>(first_event));
-    RunOutcome outcome;
     outcome.undone = undone(planned);
     std::ranges::copy(conversation.undone(), std::back_inserter(outcome.undone));
     outcome.unused_acts = conversation.unused_acts();
     std::ranges::for_each(conversation.notices(), [this](const std::string& notice) { add_notice(notice); });
+    std::ranges::for_each(authority_.notices(), [this](const std::string& notice) { add_notice(notice); });
     outcome.exit_status = result.timed_out ? std::nullopt : result.exit_status;
     outcome.killed = result.signal != 0 && !result.timed_out;
+    outcome.signal = result.signal;
     outcome.ending = describe_end(result, command.argv.front(), run.client.limit);
     outcome.output = output.text();
     outcome.output_cut = output.cut();
-    outcome.pending = not_happened(planned);
     outcome.timed_out = result.timed_out;
     outcome.left_processes = result.left_processes;
+    outcome.took = std::chrono::duration_cast<std::chrono::milliseconds>(took);
     output_ += fmt::format("--- {}: {}\n{}\n", act, outcome.ending, output.text());
-    if (result.left_processes) {
-        add_notice(act + ": the client left processes behind, which were ended");
-    }
     judge_.judge({run, number, act, outcome, before, std::move(events), clock_.now()});
 }
 
@@ -266,12 +287,7 @@ void ScenarioRunner::finish(std::chrono::duration<double> took) {
     }
     std::ranges::for_each(rig_.notices(), [this](const std::string& notice) { add_notice(notice); });
     report_.events = trace_.events();
-    for (auto event = report_.events.rbegin();
-         event != report_.events.rend() && report_.last_apdus.size() < apdus_shown; ++event) {
-        if (event->kind == "apdu" || event->kind == "fault") {
-            report_.last_apdus.insert(report_.last_apdus.begin(), readable(*event, report_bytes));
-        }
-    }
+    report_.show_last_events();
     report_.cards = cards_.courses();
     report_.reproduce = reproduction(scenario_, options_);
     if (!options_.keep.empty()) {
@@ -282,6 +298,13 @@ void ScenarioRunner::finish(std::chrono::duration<double> took) {
             end_with(Verdict::wrong_request, error.what());
         }
     }
+}
+
+/// What must not be shown.
+std::vector<std::string> ScenarioRunner::secrets() const {
+    std::vector<std::string> secrets = cards_.secrets();
+    std::ranges::copy(authority_.secrets(), std::back_inserter(secrets));
+    return secrets;
 }
 
 void ScenarioRunner::keep() const {
@@ -296,7 +319,7 @@ void ScenarioRunner::keep() const {
     }
     fs::permissions(folder, fs::perms::owner_all, error);
     cards_.keep(folder.string());
-    write_file((folder / "output.txt").string(), without_secrets(output_, cards_.secrets()));
+    write_file((folder / "output.txt").string(), without_secrets(output_, secrets()));
     write_file((folder / "report.txt").string(), report_.text());
     TraceFile file((folder / "trace.jsonl").string());
     for (const TraceEvent& event : report_.events) {

@@ -316,6 +316,12 @@ std::uint64_t Hand::plan(Fault fault) {
     if (const auto fits = fault.check(); !fits) {
         throw RequestError(fits.error().message);
     }
+    if (fault.place.where == Where::authority) {
+        throw RequestError(
+            fmt::format("'{}' is a place of the authority, which the hand does not reach: plan it in a "
+                        "scenario's 'fault'",
+                        fault.place.text()));
+    }
     // Under the lock until the card has it: the card may meet it at once, and then waits here to tell so.
     const std::scoped_lock lock(parts_->state);
     parts_->check_reach(fault.place);

@@ -1,4 +1,4 @@
-"""Includes go one way: apdu <- emulator <- harness <- bindings; programs under scenarios see apdu alone."""
+"""Includes go one way: apdu <- emulator <- harness <- bindings; programs under scenarios see apdu and themselves alone."""
 
 import re
 
@@ -9,8 +9,8 @@ MAY_INCLUDE = {
     "emulator": {"apdu", "emulator"},
     "harness": {"apdu", "emulator", "harness"},
     "bindings": {"apdu", "emulator", "harness", "bindings"},
-    "scenarios": {"apdu"},
-    "tests": {"apdu", "emulator", "harness", "bindings", "tests"},
+    "scenarios": {"apdu", "scenarios"},
+    "tests": {"apdu", "emulator", "harness", "bindings", "scenarios", "tests"},
 }
 OURS = set(MAY_INCLUDE)
 

@@ -170,7 +170,7 @@ BOOST_AUTO_TEST_CASE(each_kind_of_mistake_has_its_place_and_word) {
         {"passcode: \"654321\"", "passcode: 654321", "s.yaml:17:", "quotes"},
         {"passcode: \"654321\"", "passcode: \"867530912\"", "s.yaml:17:", "8 characters"},
         {"passcode: \"654321\"", "passcode: \"\"", "s.yaml:17:", "8 characters"},
-        {"I4: window", "I3: window", "s.yaml:18:", "I3"},
+        {"I4: window", "I5: window", "s.yaml:18:", "I5"},
         {"I4: window", "I4: open", "s.yaml:18:", "open"},
         {"- reinsert", "- reinsrt", "s.yaml:20:", "'reinsert'"},
         {"card-in: false", "card-in: no", "s.yaml:22:", "no"},

@@ -38,19 +38,24 @@ class Client(Renewing):
 
     def choose_reader(self):
         """The one that was named, else the only one with a card."""
-        names = self.readers.names()
         if self.options.reader:
-            named = [name for name in names if name == self.options.reader] or \
-                    [name for name in names if self.options.reader in name]
-            if len(named) == 1 and self.readers.has_card(named[0]):
-                return named[0]
+            reader = self.named_reader(self.options.reader)
+            if self.readers.has_card(reader):
+                return reader
             raise Trouble("Error: no smartcard found", WRONG_CARD)
-        filled = [name for name in names if self.readers.has_card(name)]
+        filled = [name for name in self.readers.names() if self.readers.has_card(name)]
         if len(filled) > 1:
             raise Trouble("Error: more than one smartcard is attached", WRONG_CARD)
         if not filled:
             raise Trouble("Error: no smartcard found", WRONG_CARD)
         return filled[0]
+
+    def named_reader(self, asked):
+        names = self.readers.names()
+        found = [name for name in names if name == asked] or [name for name in names if asked in name]
+        if len(found) != 1:
+            raise Trouble(f"Error: no smartcard found: {len(found)} readers are called '{asked}'", WRONG_CARD)
+        return found[0]
 
     def card_in(self, reader):
         return Card(self.readers, reader)
@@ -68,12 +73,20 @@ class Client(Renewing):
     def log_in(self, pair, role=None):
         """With whichever key of the pair still has its certificate; the passcode."""
         passcode = self.ask_passcode(pair.card)
-        challenge = self.service.login_challenge()
-        certificate, signature = self.proof(pair, challenge, passcode)
-        answer = self.service.login(challenge, certificate.der, signature, role or self.options.role)
+        try:
+            answer = self.prove(pair, passcode, role)
+        except Refused as refused:
+            if refused.code != "challenge":
+                raise
+            answer = self.prove(pair, passcode, role)  # it was spent by a login whose answer was lost
         holder = answer.get("holder") or {}
         self.person.say(f"Logged in: {holder.get('name', pair.name)}")
         return passcode
+
+    def prove(self, pair, passcode, role):
+        challenge = self.service.login_challenge()
+        certificate, signature = self.proof(pair, challenge, passcode)
+        return self.service.login(challenge, certificate.der, signature, role or self.options.role)
 
     def proof(self, pair, challenge, passcode):
         with pair.card as card:
@@ -132,13 +145,14 @@ class Client(Renewing):
         self.person.say("Updates available")
         passcode = self.ask_passcode(pair.card)
         self.person.say("Do not remove the card")
-        again = not all(self.working_keys(pair, passcode).values())
         try:
             self.renew_pair(pair, passcode)
         except Trouble as trouble:
+            if trouble.status not in (FAILED, REFUSED):
+                raise
             self.person.say(str(trouble))
-            raise Trouble("The operation completed with errors" + (f": {CONTACT}" if again else ""),
-                          trouble.status) from trouble
+            # Where it has come to this before, doing all of it again is not what helps.
+            raise Trouble("The operation completed with errors" + (f": {CONTACT}" if self.finishing else "")) from trouble
         self.person.say(SUCCESS)
         self.show(pair)
         self.test_login(pair)
@@ -156,7 +170,7 @@ class Client(Renewing):
         self.check_end(self.agent)
         self.log_in(self.agent, "agent")
         reader = self.second_reader()
-        asked = self.person.ask("Holder (name or number, empty: by card): ").strip()
+        asked = self.options.holder or self.person.ask("Holder (name or number, empty: by card): ").strip()
         holder = self.find_holder(asked, reader)
         self.person.say(f"{holder['name']}, {holder['number']}")
         for device in holder["devices"]:
@@ -175,9 +189,11 @@ class Client(Renewing):
         self.person.say(SUCCESS)
 
     def second_reader(self):
+        if self.options.second_reader:
+            return self.named_reader(self.options.second_reader)
         others = [name for name in self.readers.names() if name != self.agent.card.reader]
         if not others:
-            raise Trouble("Error: no smartcard found: a second reader is wanted for the holder's", WRONG_CARD)
+            raise Trouble("Error: the operation cannot be completed: a second reader is wanted for the holder's card", WRONG_CARD)
         return next((name for name in others if self.readers.has_card(name)), others[0])
 
     def find_holder(self, asked, reader):
@@ -240,28 +256,32 @@ class Client(Renewing):
         new = self.ask_new_passcode()
         present, following, earlier = self.service.unlock(pair.guid, code)
         with pair.card as card:
-            self.unblock(card, (present, following) if earlier else (present,), new)
-            # Whoever has seen the code cannot use it a second time.
-            self.change_unblocking_code(card, present, following, earlier)
+            # After an unlock that did not get to its end the card may have the next code already.
+            used = self.unblock(card, (present, following) if earlier else (present,), new)
+            if used != following:
+                # Whoever has seen it cannot use it a second time.
+                self.change_unblocking_code(card, used, following)
         self.service.unlock_done(pair.guid, code)
         self.person.say("Success: card unlocked")
 
     @staticmethod
     def unblock(card, codes, new):
-        for number, code in enumerate(codes, 1):
+        """The code that the card took."""
+        for code in codes:
             try:
-                return card.unblock(code, new)
+                card.unblock(code, new)
+                return code
             except WrongPasscode as wrong:
-                if number == len(codes):
-                    raise Trouble(f"Error: the operation cannot be completed: {CONTACT}") from wrong
+                if wrong.tries < 2:  # the last one is for somebody who knows
+                    break
+        raise Trouble(f"Error: the operation cannot be completed: {CONTACT}")
 
     @staticmethod
-    def change_unblocking_code(card, present, following, earlier):
+    def change_unblocking_code(card, used, following):
         try:
-            card.change_unblocking_code(present, following)
+            card.change_unblocking_code(used, following)
         except WrongPasscode as wrong:
-            if not earlier:  # else it had been changed before
-                raise Trouble(f"Error: the operation cannot be completed: {CONTACT}") from wrong
+            raise Trouble(f"Error: the operation cannot be completed: {CONTACT}") from wrong
 
     # --- a look
 

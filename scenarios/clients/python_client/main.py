@@ -6,7 +6,7 @@ import os
 from .certificates import trusted_in
 from .flows import Client
 from .person import WRONG_WORDS, Person
-from .service import Service
+from .service import TIME_OUT, Service
 
 TASKS = ("login", "renew", "update-card", "assist", "unlock", "change-passcode", "view")
 OFFLINE = ("change-passcode", "view")
@@ -19,7 +19,12 @@ def words(name):
     parser.add_argument("--reader", help="its name, or a part of it; else the only one with a card")
     parser.add_argument("--authority", metavar="URL")
     parser.add_argument("--trust", metavar="FILE", help="the authority's root certificate, PEM")
+    parser.add_argument("--second-reader", help="for the holder's card, where there are more than two")
+    parser.add_argument("--holder", help="whom to assist: name or number")
     parser.add_argument("--role", help="for the login, where the holder has several")
+    parser.add_argument("--patience", type=float, default=TIME_OUT, metavar="SECONDS", help="for any one answer of the "
+                        "authority; %(default)s")
+    parser.add_argument("--yes", action="store_true", help="confirms what is to be confirmed")
     parser.add_argument("--test-login", action="store_true", help="after a renewal, with the card put in again")
     return parser
 
@@ -30,14 +35,15 @@ def main(name="python-client", client=Client, service=Service, arguments=None):
     parser = words(name)
     options = parser.parse_args(arguments)
     if options.task in OFFLINE:
-        return client(options, Person(), None, []).run()
+        return client(options, Person(options.yes), None, []).run()
     if not (options.authority or "").startswith("https://") or not options.trust:
         parser.error(f"{options.task} wants --authority https://... and --trust FILE")
     try:
         trusted = trusted_in(options.trust)
-        spoken_to = service(options.authority, options.trust, os.environ.get("AUTHORITY_TOKEN", ""))
+        spoken_to = service(options.authority, options.trust, os.environ.get("AUTHORITY_TOKEN", ""),
+                            options.patience)
     except (OSError, ValueError) as error:
         parser.print_usage()
         print(f"{name}: {options.trust}: {error}")
         return WRONG_WORDS
-    return client(options, Person(), spoken_to, trusted).run()
+    return client(options, Person(options.yes), spoken_to, trusted).run()

@@ -16,7 +16,11 @@ class Trouble(Exception):
 
 
 class Person:
-    """Reads what is typed, on a terminal or a pipe, and prints what is to be seen at once."""
+    """Reads what is typed, on a terminal or a pipe, and prints what is to be seen at once. `yes`: what is only to be
+    confirmed is not asked."""
+
+    def __init__(self, yes=False):
+        self.yes = yes
 
     def say(self, text):
         print(text, flush=True)
@@ -45,7 +49,7 @@ class Person:
         return passcode
 
     def agrees(self, question):
-        return self.ask(question).strip().lower() in ("y", "yes")
+        return self.yes or self.ask(question).strip().lower() in ("y", "yes")
 
     @staticmethod
     def _without_echo():

@@ -9,7 +9,7 @@ from urllib.parse import urlencode, urlsplit
 
 from .person import CONTACT, EXPIRED, NOT_DUE, REFUSED, Trouble
 
-TIME_OUT = 10  # seconds for any one answer
+TIME_OUT = 10  # seconds, where nobody says otherwise
 LONGEST_WAIT = 60  # seconds that it may ask us to come back later, all in all
 
 # What a person is told about a refusal, and the exit status.
@@ -39,9 +39,8 @@ class Refused(Trouble):
 class Service:
     """One authority, and a session with it once there is one."""
 
-    time_out = TIME_OUT
-
-    def __init__(self, url, trust, token):
+    def __init__(self, url, trust, token, patience=TIME_OUT):
+        self.patience = patience  # seconds for any one answer
         self.address = urlsplit(url)
         self.context = ssl.create_default_context(cafile=trust)
         self.headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
@@ -131,7 +130,7 @@ class Service:
 
     def _exchange(self, method, path, body):
         connection = http.client.HTTPSConnection(self.address.hostname, self.address.port, context=self.context,
-                                                 timeout=self.time_out)
+                                                 timeout=self.patience)
         try:
             connection.request(method, path, json.dumps(body) if body is not None else None, self.headers)
             answer = connection.getresponse()

@@ -1,0 +1,219 @@
+#include "scenarios/clients/reference/pcsc.h"
+
+#include "scenarios/clients/reference/failure.h"
+#include "scenarios/clients/reference/timed_call.h"
+
+#include <array>
+#include <cstring>
+#include <utility>
+
+#include <openssl/crypto.h>
+
+#include <fmt/format.h>
+
+namespace cardrig::client {
+
+namespace {
+
+using Kind = CardError::Kind;
+
+/// For what the daemon does with a card without a command: power, reset, waiting for another program's
+/// transaction.
+constexpr std::chrono::seconds reader_limit{30};
+
+Kind kind_of(LONG result) {
+    switch (result) {
+    case SCARD_W_REMOVED_CARD:
+    case SCARD_E_NO_SMARTCARD:
+    case SCARD_E_READER_UNAVAILABLE:
+    case SCARD_E_UNKNOWN_READER:
+        return Kind::removed;
+    case SCARD_W_RESET_CARD:
+        return Kind::reset;
+    default:
+        return Kind::failed;
+    }
+}
+
+/// Everything a call touches that may outlast whoever waits for it.
+struct Exchange {
+    apdu::Bytes command;
+    apdu::Bytes answer = apdu::Bytes(65'538);
+    DWORD size = 65'538;
+    LONG result = SCARD_F_INTERNAL_ERROR;
+};
+
+SCARD_READERSTATE state_of(const PcscContext& context, const std::string& reader) {
+    SCARD_READERSTATE state{};
+    state.szReader = reader.c_str();
+    state.dwCurrentState = SCARD_STATE_UNAWARE;
+    SCardGetStatusChange(context.handle(), 0, &state, 1);
+    return state;
+}
+
+} // namespace
+
+// --- the daemon
+// --------------------------------------------------------------------------------------------------
+
+PcscContext::PcscContext() {
+    const LONG result = SCardEstablishContext(SCARD_SCOPE_SYSTEM, nullptr, nullptr, &context_);
+    if (result != SCARD_S_SUCCESS) {
+        throw card_problem(fmt::format("no smartcard service: {}", pcsc_stringify_error(result)));
+    }
+}
+
+PcscContext::~PcscContext() {
+    SCardReleaseContext(context_);
+}
+
+std::vector<std::string> PcscContext::readers() const {
+    DWORD size = 0;
+    LONG result = SCardListReaders(context_, nullptr, nullptr, &size);
+    std::string names;
+    if (result == SCARD_S_SUCCESS) {
+        names.resize(size);
+        result = SCardListReaders(context_, nullptr, names.data(), &size);
+    }
+    if (result == SCARD_E_NO_READERS_AVAILABLE) {
+        return {};
+    }
+    if (result != SCARD_S_SUCCESS) {
+        throw card_problem(fmt::format("the readers: {}", pcsc_stringify_error(result)));
+    }
+    std::vector<std::string> list;
+    for (const char* name = names.c_str(); *name != '\0' && name < names.data() + size;
+         name += std::strlen(name) + 1) {
+        list.emplace_back(name);
+    }
+    return list;
+}
+
+bool PcscContext::has_card(const std::string& reader) const {
+    return (state_of(*this, reader).dwEventState & SCARD_STATE_PRESENT) != 0;
+}
+
+bool PcscContext::wait_for_card(const std::string& reader, bool present,
+                                std::chrono::milliseconds limit) const {
+    SCARD_READERSTATE state = state_of(*this, reader);
+    while (((state.dwEventState & SCARD_STATE_PRESENT) != 0) != present) {
+        state.dwCurrentState = state.dwEventState & ~static_cast<DWORD>(SCARD_STATE_CHANGED);
+        if (SCardGetStatusChange(context_, static_cast<DWORD>(limit.count()), &state, 1) != SCARD_S_SUCCESS) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// --- a card
+// ------------------------------------------------------------------------------------------------------
+
+Connection::Connection(const PcscContext& context, std::string reader)
+    : context_(context), reader_(std::move(reader)) {
+    check(SCardConnect(context_.handle(), reader_.c_str(), SCARD_SHARE_SHARED,
+                       SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, &card_, &protocol_),
+          "connecting");
+}
+
+Connection::~Connection() {
+    if (!stuck_) {
+        SCardDisconnect(card_, disposition_);
+    }
+}
+
+void Connection::check(LONG result, const char* what) {
+    if (result == SCARD_S_SUCCESS) {
+        return;
+    }
+    throw CardError(kind_of(result), fmt::format("{}: {}", what, pcsc_stringify_error(result)));
+}
+
+apdu::Bytes Connection::transmit(apdu::ByteView command, std::chrono::milliseconds limit) {
+    if (stuck_) {
+        throw CardError(Kind::failed, "the card does not answer");
+    }
+    const auto exchange = std::make_shared<Exchange>();
+    exchange->command.assign(command.begin(), command.end());
+    const SCARDHANDLE card = card_;
+    const SCARD_IO_REQUEST* protocol = protocol_ == SCARD_PROTOCOL_T0 ? SCARD_PCI_T0 : SCARD_PCI_T1;
+    const bool ended = run_within(limit, [exchange, card, protocol] {
+        exchange->result = SCardTransmit(card, protocol, exchange->command.data(), exchange->command.size(),
+                                         nullptr, exchange->answer.data(), &exchange->size);
+        OPENSSL_cleanse(exchange->command.data(), exchange->command.size());
+    });
+    if (!ended) {
+        stuck_ = true;
+        throw CardError(Kind::failed,
+                        fmt::format("the card has not answered within {} seconds",
+                                    std::chrono::duration_cast<std::chrono::seconds>(limit).count()));
+    }
+    check(exchange->result, "a command");
+    if (exchange->size < 2) {
+        throw CardError(Kind::failed, "an answer without a status");
+    }
+    exchange->answer.resize(exchange->size);
+    return std::move(exchange->answer);
+}
+
+void Connection::begin_transaction() {
+    const auto result = std::make_shared<LONG>(SCARD_F_INTERNAL_ERROR);
+    const SCARDHANDLE card = card_;
+    if (stuck_ || !run_within(reader_limit, [result, card] { *result = SCardBeginTransaction(card); })) {
+        stuck_ = true;
+        throw CardError(Kind::failed, "another program holds the card");
+    }
+    check(*result, "a transaction");
+}
+
+void Connection::end_transaction() {
+    if (!stuck_) {
+        SCardEndTransaction(card_, SCARD_LEAVE_CARD);
+    }
+}
+
+void Connection::reconnect() {
+    check(SCardReconnect(card_, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, SCARD_LEAVE_CARD,
+                         &protocol_),
+          "connecting again");
+}
+
+bool Connection::still_there() const {
+    DWORD name_size = 0;
+    DWORD state = 0;
+    DWORD protocol = 0;
+    std::array<BYTE, MAX_ATR_SIZE> atr{};
+    DWORD atr_size = atr.size();
+    const LONG result = SCardStatus(card_, nullptr, &name_size, &state, &protocol, atr.data(), &atr_size);
+    return result == SCARD_S_SUCCESS || result == SCARD_W_RESET_CARD;
+}
+
+// --- the watch
+// ---------------------------------------------------------------------------------------------------
+
+RemovalWatch::RemovalWatch(const std::string& reader)
+    : removed_(std::make_shared<Event>()), ending_(std::make_shared<Event>()) {
+    thread_ = std::thread([this, reader] {
+        SCARD_READERSTATE state = state_of(context_, reader);
+        while (!ending_->is_set()) {
+            if ((state.dwEventState & SCARD_STATE_PRESENT) == 0) {
+                removed_->set();
+                return;
+            }
+            state.dwCurrentState = state.dwEventState & ~static_cast<DWORD>(SCARD_STATE_CHANGED);
+            // Looks up now and then in case the end came just before it began to wait.
+            const LONG result = SCardGetStatusChange(context_.handle(), 200, &state, 1);
+            if (result != SCARD_S_SUCCESS && result != SCARD_E_TIMEOUT && result != SCARD_E_CANCELLED) {
+                removed_->set();
+                return;
+            }
+        }
+    });
+}
+
+RemovalWatch::~RemovalWatch() {
+    ending_->set();
+    SCardCancel(context_.handle());
+    thread_.join();
+}
+
+} // namespace cardrig::client

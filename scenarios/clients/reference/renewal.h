@@ -1,0 +1,60 @@
+// The renewal of a pair: each key is made on the card, its certificate vouched for by the other key.
+#pragma once
+
+#include "scenarios/clients/reference/authority.h"
+#include "scenarios/clients/reference/certificate.h"
+#include "scenarios/clients/reference/holder_card.h"
+#include "scenarios/clients/reference/person.h"
+#include "scenarios/clients/reference/secret.h"
+
+#include <array>
+#include <string>
+
+namespace cardrig::client {
+
+/// What an issued certificate has that it must not have, as words behind "the certificate is"; empty if it is
+/// good. `before`: whose subject and end it is compared with.
+[[nodiscard]] std::string fault_of_issued(const Certificate& issued, const PublicKey& key,
+                                          const Certificate& before, std::chrono::sys_seconds now);
+
+class PairRenewal final {
+public:
+    PairRenewal(const Person& person, const Authority& authority, HolderCard& card, const TrustAnchors& trust,
+                const Secret& passcode)
+        : person_(person), authority_(authority), card_(card), trust_(trust), passcode_(passcode) {}
+
+    /// Begins one, or goes on with the one that was left; returns when the authority has been told that it is
+    /// done. Throws Failure; run again, it goes on from there.
+    void run();
+    /// It had been begun before: said before the first row where `said` is not set yet.
+    void set_said_finishing(bool said) { said_finishing_ = said; }
+
+private:
+    struct Row {
+        RenewalKey key;
+        bool works = false; ///< the key on the card is that of the certificate on the card
+        bool done = false;  ///< and the certificate is of this renewal
+    };
+
+    void look_at_keys(const Renewal& renewal);
+    [[nodiscard]] Row& row(Slot slot) { return rows_[slot == Slot::authentication ? 0 : 1]; }
+    [[nodiscard]] std::array<Slot, 2> order();
+    [[nodiscard]] const Certificate& model(Slot slot) const;
+    [[nodiscard]] bool good(const Certificate& certificate, Slot slot) const;
+    void renew(const Renewal& renewal, Slot slot);
+    [[nodiscard]] std::optional<Certificate> issued_before(Slot slot);
+    [[nodiscard]] Certificate obtain(const Renewal& renewal, Slot slot);
+    void write(Slot slot, const Certificate& certificate);
+    [[nodiscard]] PublicKey generate(Slot slot);
+    [[nodiscard]] Failure lasting(const std::string& why) const;
+
+    const Person& person_;
+    const Authority& authority_;
+    HolderCard& card_;
+    const TrustAnchors& trust_;
+    const Secret& passcode_;
+    std::array<Row, 2> rows_;
+    bool said_finishing_ = false;
+};
+
+} // namespace cardrig::client

@@ -1,0 +1,60 @@
+// What the client can be asked for.
+#pragma once
+
+#include "scenarios/clients/reference/authority.h"
+#include "scenarios/clients/reference/holder_card.h"
+#include "scenarios/clients/reference/options.h"
+#include "scenarios/clients/reference/pcsc.h"
+#include "scenarios/clients/reference/person.h"
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+namespace cardrig::client {
+
+/// What every task has at hand.
+struct Desk {
+    const Options& options;
+    Person person;
+    PcscContext context;
+};
+
+[[nodiscard]] ExitStatus run_task(Desk& desk);
+
+[[nodiscard]] ExitStatus task_login(Desk& desk);
+[[nodiscard]] ExitStatus task_renew(Desk& desk);
+[[nodiscard]] ExitStatus task_update_card(Desk& desk);
+[[nodiscard]] ExitStatus task_assist(Desk& desk);
+[[nodiscard]] ExitStatus task_unlock(Desk& desk);
+[[nodiscard]] ExitStatus task_change_passcode(Desk& desk);
+[[nodiscard]] ExitStatus task_view(Desk& desk);
+
+// --- what several of them do
+
+/// The reader that was named, or the only one that has a card. Throws Failure.
+[[nodiscard]] std::string card_reader(const Desk& desk);
+/// By its whole name, or by how it begins where no other does. Throws Failure.
+[[nodiscard]] std::string named_reader(const Desk& desk, const std::string& name);
+/// The authority, which comes back later by waiting for the card in `reader` to leave instead.
+[[nodiscard]] Authority connect_authority(const Desk& desk, const std::string& reader);
+[[nodiscard]] std::chrono::sys_seconds now();
+void say_whose(const Person& person, const HolderCard& card);
+/// A new passcode, typed twice. Throws Failure: no good, or not the same.
+[[nodiscard]] Secret ask_new_passcode(const Person& person);
+
+struct Session {
+    Login login;
+    bool due = false;
+    bool half_finished = false; ///< a renewal was begun, and not ended
+};
+
+/// Passcode, challenge, login. Throws Failure.
+[[nodiscard]] Session log_in(const Desk& desk, Authority& authority, HolderCard& card,
+                             const std::string& role, std::string_view question);
+/// Where it is due: when it ends.
+void say_notice(const Person& person, const HolderCard& card);
+/// Expired by this computer's clock: nobody renews it.
+void refuse_expired(const HolderCard& card);
+
+} // namespace cardrig::client

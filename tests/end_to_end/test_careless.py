@@ -1,0 +1,217 @@
+"""Each way in which the careless client can be wrong is found by a scenario, and for what it is."""
+
+import re
+import subprocess
+from typing import NamedTuple
+
+import pytest
+
+from client_scenarios import CLIENTS, WILLING, library, run, told, write
+
+class Case(NamedTuple):
+    """A task, a scenario's body, and what of a careless run has to fall short, whatever else does; arguments of both."""
+    task: str
+    body: str
+    shortfalls: set
+    arguments: tuple = ()
+
+
+COLLEAGUE = '''
+    profile: piv-staff
+    set: {holder.name: A Colleague, holder.number: "700000000002", passcode.value: "765432"}'''
+AGENT = '''
+    profile: piv-staff
+    set:
+      holder.name: The Agent
+      holder.number: "700000000009"
+      passcode.value: "246802"
+      certificates.9A.expires: 300 days
+      certificates.9C.expires: 300 days'''
+HELPING = '''
+  - {when: '^Passcode: $', types: "246802"}
+  - {when: 'Holder \\(', types: "Test Holder"}
+  - {when: 'Is this the holder', types: "yes"}
+  - {when: "Holder's passcode: $", types: "123456", always: true}
+  - {when: 'Put the card', types: ""}
+'''
+
+TABLE = {
+    "ignores-dates": Case("renew", f'''
+card: {{profile: piv-staff}}
+person: {WILLING}
+fault: {{at: authority certificate 9A before, do: past-dates}}
+expect:
+  exit: 1
+  says: [bad-certificate]
+  never-says: [success, done]
+  card: {{authentication: {{certificate: unchanged}}, signature: {{certificate: unchanged, key: matches}}}}
+  invariants: {{I4: window}}
+then:
+  - converge: {{within: 1, expect: {{says: [success]}}}}
+''', {"says", "authentication certificate"}),
+    "retries-passcode": Case("login", '''
+card: {profile: piv-staff}
+person: [{when: 'Passcode: $', types: "654321"}, {when: 'Passcode: $', types: "123456"}]
+expect: {exit: success, says: [wrong-passcode, logged-in], trace: {failed-tries: 1}}
+''', {"I11", "failed tries"}),
+    "writes-unchecked": Case("renew", f'''
+card: {{profile: piv-staff}}
+person: {WILLING}
+fault: {{at: authority certificate 9A before, do: wrong-key}}
+expect:
+  exit: 1
+  says: [bad-certificate]
+  card: {{authentication: {{certificate: unchanged}}, signature: {{certificate: unchanged, key: matches}}}}
+  invariants: {{I4: window}}
+then:
+  - converge: {{within: 1, expect: {{says: [success]}}}}
+''', {"says", "authentication certificate"}),
+    "forgets-read-back": Case("renew", f'''
+card: {{profile: piv-staff}}
+person: {WILLING}
+fault:
+  - {{at: generate-key-pair 9A after, do: fill-memory leaving 100 bytes}}
+  - {{at: put-data authentication-certificate after, do: answer 9000}}
+expect:
+  exit: 1
+  says: [writing, cannot]
+  never-says: [done, success]
+  card: {{signature: {{certificate: unchanged, key: matches}}}}
+  invariants: {{I4: broken}}
+''', {"never says", "signature key"}),
+    "always-says-success": Case("renew", f'''
+card: {{profile: piv-staff}}
+person: {WILLING}
+fault: {{at: authority renewal before, do: refuse}}
+expect: {{exit: 7, says: [authority-problem], never-says: [success], card: unchanged}}
+''', {"exit status", "never says", "I8"}),
+    "takes-first-reader": Case("renew", f'''
+cards:
+  holder: {{profile: piv-staff}}
+  colleague: {COLLEAGUE}
+readers: [colleague, holder]
+person: {WILLING}
+expect:
+  exit: success
+  says: [success]
+  card: {{authentication: {{certificate: renewed, key: matches}}, signature: {{certificate: renewed, key: matches}}}}
+''', {"exit status", "authentication certificate", "I7"}, ("--reader", "{reader-2}")),
+    "keeps-a-cache": Case("renew", f'''
+card: {{profile: piv-staff}}
+person: {WILLING}
+expect: {{exit: success, says: [success], card: {{authentication: {{certificate: renewed, key: matches}}}}}}
+then:
+  - run: {{expect: {{exit: 3, says: [not-due], card: unchanged}}}}
+''', {"exit status", "says"}),
+    "never-looks-for-half-finished": Case("renew", f'''
+card: {{profile: piv-staff}}
+person: {WILLING}
+fault: {{at: generate-key-pair 9C after, do: remove}}
+expect:
+  exit: 1
+  never-says: [success]
+  card: {{authentication: {{certificate: renewed, key: matches}}, signature: {{key: differs}}}}
+  invariants: {{I4: window}}
+then:
+  - converge: {{within: 2, expect: {{says: [finishing, success]}}}}
+''', {"I9"}),
+    "verifies-before-knowing-whose-card": Case("renew", f'''
+cards:
+  holder: {{profile: piv-staff}}
+  colleague: {COLLEAGUE}
+readers: [holder]
+person: [{{when: 'Passcode: $', does: [swap card colleague], types: "123456"}}]
+expect: {{exit: 6, says: [wrong-card], card: unchanged}}
+''', {"I7"}),
+    "takes-any-card": Case("assist", f'''
+cards:
+  holder: {{profile: piv-staff}}
+  agent: {AGENT}
+  stranger: {{profile: piv-staff, set: {{holder.name: A Stranger, holder.number: "700000000003"}}}}
+readers: [agent, stranger]
+authority: {{roles: {{agent: [staff, agent]}}}}
+person: {HELPING}
+expect: {{exit: 6, says: [wrong-card], never-says: [success], card: unchanged}}
+''', {"exit status", "says", "I7"}),
+    "takes-any-device": Case("assist", f'''
+cards:
+  old: {{profile: piv-staff, set: {{certificates.9A.expires: -3 days, certificates.9C.expires: -3 days}}}}
+  holder: {{profile: piv-staff}}
+  agent: {AGENT}
+readers: [agent, holder]
+authority: {{roles: {{agent: [staff, agent]}}}}
+person: {HELPING}
+expect:
+  exit: success
+  says: [success]
+  card: unchanged
+  cards: {{holder: {{authentication: {{certificate: renewed, key: matches}}}}}}
+''', {"exit status", "authentication certificate"}),
+    "goes-on-without-agent": Case("assist", f'''
+cards:
+  holder: {{profile: piv-staff}}
+  agent: {AGENT}
+readers: [agent, holder]
+authority: {{roles: {{agent: [staff, agent]}}}}
+person: {HELPING}
+fault: {{at: generate-key-pair 9C after card holder, do: remove reader 1}}
+expect:
+  exit: 6
+  says: [logged-out]
+  never-says: [success]
+  card: {{signature: {{certificate: unchanged}}}}
+  invariants: {{I4: window}}
+then:
+  - insert card agent reader 1
+  - run: {{expect: {{exit: success, says: [success]}}}}
+''', {"exit status", "never says"}),
+    "polls": Case("login", '''
+card: {profile: piv-staff}
+person: [{when: 'Passcode: $', types: "123456"}]
+expect: {exit: success, says: [logged-in], trace: {apdus: 200}}
+''', {"I10"}),
+    "no-time-out": Case("login", '''
+card: {profile: piv-staff}
+person: [{when: 'Passcode: $', types: "123456"}]
+fault: {at: authority login before, do: hang}
+expect: {exit: 7, says: [authority-problem], card: {passcode-tries: 3}}
+''', {"I10"}, ("--patience", "2")),
+}
+
+
+@pytest.fixture(name="reports", scope="module")
+def reports_of_all(tmp_path_factory):
+    """Each scenario with python-client, with the careless one that is not, and with the one that is."""
+    folder = tmp_path_factory.mktemp("careless")
+    root = library(folder)
+    for word, case in TABLE.items():
+        # Each run has a home of its own; a cache that outlives it has to be where it stays.
+        cache = {"XDG_CACHE_HOME": folder / "cache"}
+        write(root, f"{word} python", "python-client", case.task, case.body, case.arguments)
+        write(root, f"{word} careful", "careless-client", case.task, case.body, case.arguments)
+        write(root, f"{word} careless", "careless-client", case.task, case.body,
+              (*case.arguments, "--careless", word), cache)
+    return run(root, folder)
+
+
+def test_the_table_has_every_word():
+    listed = subprocess.run([CLIENTS / "careless-client", "--careless", "no-such-word", "view"], capture_output=True,
+                            text=True, timeout=60, check=False)
+    assert listed.returncode == 2
+    assert set(re.search(r"known are (.*)", listed.stderr).group(1).split(", ")) == set(TABLE)
+
+
+@pytest.mark.parametrize("word", TABLE)
+@pytest.mark.parametrize("client", ["python", "careful"])
+def test_who_is_careful_passes(reports, word, client):
+    report = reports[f"{word} {client}"]
+    assert report["verdict"] == "passed", told(report)
+
+
+@pytest.mark.parametrize("word", TABLE)
+def test_who_is_careless_is_found_out(reports, word):
+    report = reports[f"{word} careless"]
+    assert report["verdict"] == "failed", told(report)
+    # What follows a colon is what happened; which promise it was stands before.
+    found = {shortfall["what"].split(":")[0] for shortfall in report["shortfalls"]}
+    assert TABLE[word].shortfalls <= found, told(report)
