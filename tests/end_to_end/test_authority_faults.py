@@ -11,7 +11,7 @@ need("curl", "curl")
 
 CLIENT = """#!/bin/sh
 for n in 1 2 3; do
-    curl -sS --max-time 30 -o /dev/null -w "status %{http_code}\\n" --cacert "$CA" -H "Authorization: Bearer $TOKEN" \\
+    curl -sS --max-time "$PATIENCE" -o /dev/null -w "status %{http_code}\\n" --cacert "$CA" -H "Authorization: Bearer $TOKEN" \\
         -H 'Content-Type: application/json' -d '{}' "$URL/api/login/challenge"
     echo "curl $?"
 done
@@ -22,8 +22,8 @@ shows: What its client meets.
 cards: {holder: {profile: piv-staff}, other: {profile: piv-staff}}
 client:
   command: ["{folder}/client"]
-  environment: {TOKEN: "{authority-token}", URL: "{authority-url}", CA: "{authority-ca}"}
-  limit: 40 seconds
+  environment: {TOKEN: "{authority-token}", URL: "{authority-url}", CA: "{authority-ca}", PATIENCE: "PATIENCE"}
+  limit: 100 seconds
 """
 
 
@@ -33,9 +33,9 @@ def run(tmp_path):
     client.write_text(CLIENT)
     client.chmod(0o755)
 
-    def run_scenario(text):
+    def run_scenario(text, patience=30):
         file = tmp_path / "scenario.yaml"
-        file.write_text(SCENARIO + text)
+        file.write_text(SCENARIO.replace('"PATIENCE"', f'"{patience}"') + text)
         done = subprocess.run([CARDRIG, "run", "--reader", KIND, "--keep", tmp_path / "kept", file], capture_output=True,
                               text=True, timeout=2 * LIMIT)
         kept = list((tmp_path / "kept").glob("*/trace.jsonl"))
@@ -89,8 +89,8 @@ def test_what_hangs_ends_with_the_client_and_what_did_not_happen_is_told(run):
 fault:
   - {at: 'authority login-challenge #3 before', do: hang}
   - {at: authority logout before, do: refuse}
-expect: {exit: failure}
-""".replace("fault:", "answers: []\nfault:"))
+expect: {exit: success, output: ['curl 28']}
+""", patience=5)
     assert done.returncode == 1
     assert "refuse at authority logout" in done.stdout
     assert answers(events) == [200, 200, 0]
