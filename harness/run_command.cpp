@@ -212,6 +212,7 @@ void add_run_command(CLI::App& app, int& status) {
                     "write everything that happened to this file, as JSON lines");
     run->add_option("--variant", arguments->variant,
                     "only this row of a matrix, exactly, as in 'expires=30 days'");
+    run->add_flag("--list", arguments->list, "read and check them all, and list what would be run");
     run->add_option("--shard", arguments->shard,
                     "only part K of N of them: K/N, or 'auto' for CI_NODE_INDEX and CI_NODE_TOTAL");
     run->add_option(
