@@ -165,6 +165,10 @@ void RiggedCard::set_forsaken(bool forsaken) {
     parts_->clock.set_hastened(forsaken);
 }
 
+void RiggedCard::set_clock_offset(std::chrono::seconds offset) {
+    parts_->clock.set_offset(offset);
+}
+
 void RiggedCard::lose_power() {
     parts_->fail_power();
     // While it does something, it is this very thread that does (a fault of its own), or another, and that

@@ -3,6 +3,7 @@
 
 #include "emulator/environment.h"
 
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
 
@@ -12,8 +13,11 @@ namespace cardrig::harness {
 class SystemClock final : public emulator::Clock {
 public:
     [[nodiscard]] std::chrono::sys_seconds now() const override {
-        return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+        return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()) + offset_.load();
     }
+    /// So far is its date from the host's.
+    void set_offset(std::chrono::seconds offset) { offset_ = offset; }
+    [[nodiscard]] std::chrono::seconds offset() const { return offset_; }
     void wait(std::chrono::microseconds duration) override {
         std::unique_lock lock(mutex_);
         over_.wait_for(lock, duration, [this] { return stopped_ || interrupted_ || instant_ || hastened_; });
@@ -37,6 +41,7 @@ private:
         over_.notify_all();
     }
 
+    std::atomic<std::chrono::seconds> offset_{std::chrono::seconds(0)};
     std::mutex mutex_;
     std::condition_variable over_;
     bool stopped_ = false;

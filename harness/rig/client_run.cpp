@@ -106,6 +106,7 @@ void ClientRun::take_message() {
         ended_ = true;
         break;
     case MessageKind::client_started:
+        result_.process = message.value;
         if (streams_ != nullptr) {
             streams_->set_process(message.value);
         }
