@@ -51,9 +51,6 @@ std::string shell_word(const std::string& word) {
     return quoted + "'";
 }
 
-/// Of one run. A renewal takes some hundred; a client that sends so many never comes to its end.
-constexpr std::uint32_t most_commands = 20'000;
-
 RigOptions rig_options(const RunOptions& options) {
     RigOptions rig;
     rig.kind = options.kind;
@@ -144,7 +141,8 @@ private:
     std::string output_;
     std::size_t runs_ = 0;
     std::atomic<std::uint32_t> commands_ = 0; ///< of the run's client
-    std::atomic<bool> flooded_ = false;       ///< it was killed because of them
+    std::atomic<std::uint32_t> most_commands_ = most_apdus_of_a_run;
+    std::atomic<bool> flooded_ = false; ///< it was killed because of them
 };
 
 HandOptions ScenarioRunner::hand_options() {
@@ -164,7 +162,7 @@ HandOptions ScenarioRunner::hand_options() {
 /// On the thread of the card that it is for.
 void ScenarioRunner::take_command() {
     rig_.drain_client();
-    if (++commands_ > most_commands && !flooded_.exchange(true)) {
+    if (++commands_ > most_commands_ && !flooded_.exchange(true)) {
         rig_.kill_client();
     }
 }
@@ -276,6 +274,7 @@ void ScenarioRunner::run_client(const ScenarioRun& run,
     conversation.attach(command);
     clock_.add_to(command.environment);
     commands_ = 0;
+    most_commands_ = flood_limit(run.expect);
     flooded_ = false;
     cards_.set_forsaken(false);
     const auto started = std::chrono::steady_clock::now();
