@@ -156,7 +156,7 @@ authority: {{roles: {{agent: [staff, agent]}}}}
 person: {HELPING}
 fault: {{at: generate-key-pair 9C after card holder, do: remove reader 1}}
 expect:
-  exit: 7
+  exit: 6
   says: [logged-out]
   never-says: [success]
   card: {{signature: {{certificate: unchanged}}}}

@@ -145,13 +145,14 @@ class Client(Renewing):
         self.person.say("Updates available")
         passcode = self.ask_passcode(pair.card)
         self.person.say("Do not remove the card")
-        again = not all(self.working_keys(pair, passcode).values())
         try:
             self.renew_pair(pair, passcode)
         except Trouble as trouble:
+            if trouble.status not in (FAILED, REFUSED):
+                raise
             self.person.say(str(trouble))
-            raise Trouble("The operation completed with errors" + (f": {CONTACT}" if again else ""),
-                          trouble.status) from trouble
+            # Where it has come to this before, doing all of it again is not what helps.
+            raise Trouble("The operation completed with errors" + (f": {CONTACT}" if self.finishing else "")) from trouble
         self.person.say(SUCCESS)
         self.show(pair)
         self.test_login(pair)
@@ -192,7 +193,7 @@ class Client(Renewing):
             return self.named_reader(self.options.second_reader)
         others = [name for name in self.readers.names() if name != self.agent.card.reader]
         if not others:
-            raise Trouble("Error: no smartcard found: a second reader is wanted for the holder's", WRONG_CARD)
+            raise Trouble("Error: the operation cannot be completed: a second reader is wanted for the holder's card", WRONG_CARD)
         return next((name for name in others if self.readers.has_card(name)), others[0])
 
     def find_holder(self, asked, reader):

@@ -4,7 +4,7 @@ import os
 
 from . import certificates
 from .card import NotDone, WrongPasscode
-from .person import CONTACT, EXPIRED, FAILED, LOCKED, REFUSED, Trouble
+from .person import CONTACT, EXPIRED, FAILED, LOCKED, WRONG_CARD, Trouble
 
 KEYS = ("9A", "9C")
 
@@ -47,6 +47,8 @@ class Pair:
 class Renewing:
     """Expects `person`, `service`, `trusted`, and `agent`: the pair of who does it for somebody else, or None."""
 
+    finishing = False  # what somebody left half finished
+
     # --- what is asked before anything is done
 
     def check_end(self, pair):
@@ -60,7 +62,7 @@ class Renewing:
                 with self.agent.card:
                     pass
             except Trouble as trouble:
-                raise Trouble("Error: you have been logged out", REFUSED) from trouble
+                raise Trouble("Error: you have been logged out: the own card is not there", WRONG_CARD) from trouble
 
     # --- passcodes
 
@@ -116,8 +118,10 @@ class Renewing:
         if not any(works.values()):
             raise Trouble(f"Error: no certificate on this card can be used: {CONTACT}")
         if any(asked.get("issued") for asked in keys) or not all(works.values()):
+            self.finishing = True
             self.person.say("A renewal was left half finished: finishing it")
-        for asked in keys:
+        # The key that cannot vouch for the other one comes first.
+        for asked in sorted(keys, key=lambda asked: works[asked["key"]] and not works[pair.other(asked["key"])]):
             self.renew_key(pair, passcode, renewal, asked, works)
         self.service.renewal_done(renewal)
 
@@ -162,16 +166,16 @@ class Renewing:
 
     def certificate_for_new_key(self, pair, passcode, renewal, asked):
         key, other, card = asked["key"], pair.other(asked["key"]), pair.card
-        voucher = pair.certificates[other]
+        voucher, old = pair.certificates[other], pair.certificates[key] or pair.known
         with card:
             self.become_manager(card)
             public = card.generate(key, asked.get("algorithm", "rsa-2048"))
-            request = certificates.request(pair.known.subject, public,
+            request = certificates.request(old.subject, public,
                                            lambda info: self.sign(card, key, public, info, passcode))
             signature = self.sign(card, other, voucher.public, request, passcode)
         der, chain = self.service.certificate(renewal, key, request, voucher.der, signature)
         certificate = certificates.read(der)
-        self.check_certificate(certificate, public, pair.known, [certificates.read(one) for one in chain])
+        self.check_certificate(certificate, public, old, [certificates.read(one) for one in chain])
         return certificate
 
     def become_manager(self, card):
