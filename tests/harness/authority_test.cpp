@@ -107,6 +107,12 @@ openssl::Certificate for_server(const harness::Authority& authority, const std::
     return leaf;
 }
 
+long crl_number(const X509_CRL* list) {
+    const openssl::Integer number(
+        static_cast<ASN1_INTEGER*>(X509_CRL_get_ext_d2i(list, NID_crl_number, nullptr, nullptr)));
+    return number == nullptr ? -1 : ASN1_INTEGER_get(number.get());
+}
+
 } // namespace
 
 BOOST_AUTO_TEST_SUITE(authority)
@@ -443,6 +449,12 @@ BOOST_AUTO_TEST_CASE(revoked_devices_are_on_the_list) {
     BOOST_TEST(listed(card.certificates.at("9A")));
     BOOST_TEST(listed(card.certificates.at("9C")));
     BOOST_TEST(!listed(other.certificates.at("9A")));
+    BOOST_TEST(crl_number(list.get()) == 1);
+    const Bytes second = stage.authority.revocations();
+    at = second.data();
+    const openssl::Owned<X509_CRL, X509_CRL_free> next(
+        d2i_X509_CRL(nullptr, &at, static_cast<long>(second.size())));
+    BOOST_TEST(crl_number(next.get()) == 2);
     BOOST_CHECK_THROW(stage.authority.revoke(std::string(32, 'A')), std::invalid_argument);
 }
 
