@@ -107,6 +107,13 @@ openssl::Certificate for_server(const harness::Authority& authority, const std::
     return leaf;
 }
 
+std::string in_small_letters(std::string text) {
+    for (char& c : text) {
+        c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    }
+    return text;
+}
+
 long crl_number(const X509_CRL* list) {
     const openssl::Integer number(
         static_cast<ASN1_INTEGER*>(X509_CRL_get_ext_d2i(list, NID_crl_number, nullptr, nullptr)));
@@ -335,6 +342,7 @@ BOOST_AUTO_TEST_CASE(only_agents_look_at_others) {
     BOOST_TEST(code(by_agent, {{"number", "700000000003"}}) == "unknown-holder");
     BOOST_TEST(code(by_agent, {{"guid", std::string(32, '0')}}) == "unknown-device");
     BOOST_TEST(code(by_agent, {{"guid", "12"}}) == "malformed");
+    BOOST_TEST(code(by_agent, {{"guid", in_small_letters(staff.guid)}}) == "granted");
     BOOST_TEST(code(by_agent, json::object()) == "malformed");
     const auto both = stage.authority.directory(by_agent, {{"name", "E"}});
     BOOST_REQUIRE(both.has_value());
