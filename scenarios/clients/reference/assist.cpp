@@ -79,7 +79,7 @@ HolderRecord find_holder(const Desk& desk, const Authority& authority, const std
         found = authority.directory(is_number(wanted) ? "number" : "name", wanted);
     } else {
         wait_for_holders_card(desk, reader, "the holder");
-        found = authority.directory("guid", HolderCard(desk.context, reader, guard).identity().guid);
+        found = authority.directory("guid", HolderCard(reader, guard).identity().guid);
     }
     if (found.empty()) {
         throw Failure(ExitStatus::refused, "Error: the service refused: it knows no such holder");
@@ -140,7 +140,7 @@ void renew_holders_card(Desk& desk, const Authority& authority, const Readers& r
         throw cancelled();
     }
     wait_for_holders_card(desk, readers.holder, holder.holder.name);
-    HolderCard card(desk.context, readers.holder, guard);
+    HolderCard card(readers.holder, guard);
     check_card(card, holder, device);
     refuse_expired(card);
     const TrustAnchors trust(desk.options.trust);
@@ -155,7 +155,7 @@ void renew_holders_card(Desk& desk, const Authority& authority, const Readers& r
 
 ExitStatus task_assist(Desk& desk) {
     const Readers readers = two_readers(desk);
-    HolderCard agent(desk.context, readers.agent);
+    HolderCard agent(readers.agent);
     say_whose(desk.person, agent);
     const Holder& self = agent.identity().holder;
     if (!desk.options.holder.empty() &&

@@ -43,9 +43,9 @@ Bytes HolderCard::GuardedChannel::transmit(ByteView command, std::chrono::millis
     return connection_.transmit(command, limit);
 }
 
-HolderCard::HolderCard(const PcscContext& context, const std::string& reader, Guard guard)
-    : connection_(reporting([&] { return Connection(context, reader); })),
-      channel_(connection_, std::move(guard)), piv_(channel_) {
+HolderCard::HolderCard(const std::string& reader, Guard guard)
+    : connection_(reporting([&] { return Connection(reader); })), channel_(connection_, std::move(guard)),
+      piv_(channel_) {
     reporting([&] {
         const Transaction transaction(connection_);
         piv_.select();

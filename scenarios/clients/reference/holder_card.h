@@ -28,7 +28,7 @@ public:
     using Guard = std::function<void()>;
 
     /// Connects, and reads whose it is. Throws Failure: what cannot be read, and a card that is nobody's.
-    HolderCard(const PcscContext& context, const std::string& reader, Guard guard = {});
+    explicit HolderCard(const std::string& reader, Guard guard = {});
 
     [[nodiscard]] const CardIdentity& identity() const { return identity_; }
     [[nodiscard]] const std::optional<Certificate>& certificate(Slot slot) const;

@@ -48,7 +48,7 @@ bool reset_passcode(HolderCard& card, const Unlocking& unlocking, const Secret& 
 } // namespace
 
 ExitStatus task_change_passcode(Desk& desk) {
-    HolderCard card(desk.context, card_reader(desk));
+    HolderCard card(card_reader(desk));
     say_whose(desk.person, card);
     std::optional<unsigned> tries;
     card.step([&] { tries = card.piv().tries(); });
@@ -85,7 +85,7 @@ ExitStatus task_change_passcode(Desk& desk) {
 
 ExitStatus task_unlock(Desk& desk) {
     const std::string reader = card_reader(desk);
-    HolderCard card(desk.context, reader);
+    HolderCard card(reader);
     say_whose(desk.person, card);
     refuse_expired(card);
     const Secret code = desk.person.ask_secret("Unlock code: ");
@@ -112,7 +112,7 @@ ExitStatus task_unlock(Desk& desk) {
 }
 
 ExitStatus task_view(Desk& desk) {
-    HolderCard card(desk.context, card_reader(desk));
+    HolderCard card(card_reader(desk));
     say_whose(desk.person, card);
     desk.person.say("Card " + card.identity().guid);
     for (const Slot slot : {Slot::authentication, Slot::signature}) {

@@ -108,17 +108,19 @@ bool PcscContext::wait_for_card(const std::string& reader, bool present,
 // --- a card
 // ------------------------------------------------------------------------------------------------------
 
-Connection::Connection(const PcscContext& context, std::string reader)
-    : context_(context), reader_(std::move(reader)) {
-    check(SCardConnect(context_.handle(), reader_.c_str(), SCARD_SHARE_SHARED,
+Connection::Connection(std::string reader)
+    : context_(std::make_unique<PcscContext>()), reader_(std::move(reader)) {
+    check(SCardConnect(context_->handle(), reader_.c_str(), SCARD_SHARE_SHARED,
                        SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, &card_, &protocol_),
           "connecting");
 }
 
 Connection::~Connection() {
-    if (!stuck_) {
-        SCardDisconnect(card_, disposition_);
+    if (stuck_) {
+        static_cast<void>(context_.release()); // to end it would wait for the call, too
+        return;
     }
+    SCardDisconnect(card_, disposition_);
 }
 
 void Connection::check(LONG result, const char* what) {
@@ -178,6 +180,9 @@ void Connection::reconnect() {
 }
 
 bool Connection::still_there() const {
+    if (stuck_) {
+        return true; // as far as anybody can tell
+    }
     DWORD name_size = 0;
     DWORD state = 0;
     DWORD protocol = 0;

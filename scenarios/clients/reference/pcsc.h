@@ -36,7 +36,7 @@ private:
 class Connection final : public Channel {
 public:
     /// Throws CardError.
-    Connection(const PcscContext& context, std::string reader);
+    explicit Connection(std::string reader);
     ~Connection() override;
 
     [[nodiscard]] apdu::Bytes transmit(apdu::ByteView command, std::chrono::milliseconds limit) override;
@@ -56,7 +56,8 @@ public:
 private:
     void check(LONG result, const char* what);
 
-    const PcscContext& context_;
+    /// Its own: the library lets no other call pass in the context of one that has not come back.
+    std::unique_ptr<PcscContext> context_;
     std::string reader_;
     SCARDHANDLE card_ = 0;
     DWORD protocol_ = 0;

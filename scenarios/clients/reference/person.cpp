@@ -60,23 +60,26 @@ private:
     bool changed_ = false;
 };
 
-} // namespace
-
-void Person::say(std::string_view line) const {
-    const std::string text = apdu::printable(line) + "\n";
-    std::fwrite(text.data(), 1, text.size(), stdout);
+/// Names come from cards and from the authority: a terminal is not to obey what is in them.
+void write_out(std::string_view text, const char* end = "") {
+    const std::string shown = apdu::printable(text) + end;
+    std::fwrite(shown.data(), 1, shown.size(), stdout);
     std::fflush(stdout);
 }
 
+} // namespace
+
+void Person::say(std::string_view line) const {
+    write_out(line, "\n");
+}
+
 std::string Person::ask(std::string_view question) const {
-    std::fwrite(question.data(), 1, question.size(), stdout);
-    std::fflush(stdout);
+    write_out(question);
     return std::string(read_line(true).text());
 }
 
 Secret Person::ask_secret(std::string_view question) const {
-    std::fwrite(question.data(), 1, question.size(), stdout);
-    std::fflush(stdout);
+    write_out(question);
     Secret answer = read_line(false);
     if (answer.empty() || answer.text() == "cancel") {
         throw cancelled();

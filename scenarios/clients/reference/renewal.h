@@ -28,6 +28,7 @@ public:
     void run();
     /// It had been begun before: said before the first row where `said` is not set yet.
     void set_said_finishing(bool said) { said_finishing_ = said; }
+    [[nodiscard]] bool said_finishing() const { return said_finishing_; }
 
 private:
     struct Row {

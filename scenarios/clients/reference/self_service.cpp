@@ -19,7 +19,7 @@ void test_login(Desk& desk, const std::string& reader, const CardIdentity& renew
     if (!desk.context.wait_for_card(reader, true, card_comes_back)) {
         throw Failure(ExitStatus::wrong_card, "Error: no smartcard found");
     }
-    HolderCard card(desk.context, reader);
+    HolderCard card(reader);
     if (card.identity().guid != renewed.guid) {
         throw wrong_card(renewed.holder.name);
     }
@@ -37,14 +37,20 @@ void show_new_certificates(const Person& person, const HolderCard& card) {
     }
 }
 
-/// The passcode again, and the whole pair.
-void renew_pair(Desk& desk, const Authority& authority, HolderCard& card, bool half_finished) {
+/// The passcode again, and the whole pair. `half_finished`: whether an earlier one is gone on with, as far as
+/// is known.
+void renew_pair(Desk& desk, const Authority& authority, HolderCard& card, bool& half_finished) {
     const TrustAnchors trust(desk.options.trust);
     const Secret passcode = ask_passcode(desk.person, card, "Passcode: ");
     desk.person.say("Do not take the card out");
     PairRenewal renewal(desk.person, authority, card, trust, passcode);
     renewal.set_said_finishing(half_finished);
-    renewal.run();
+    try {
+        renewal.run();
+    } catch (const Failure&) {
+        half_finished = renewal.said_finishing();
+        throw;
+    }
 }
 
 } // namespace
@@ -53,10 +59,10 @@ ExitStatus task_renew(Desk& desk) {
     const std::string reader = card_reader(desk);
     CardIdentity renewed;
     {
-        HolderCard card(desk.context, reader);
+        HolderCard card(reader);
         say_whose(desk.person, card);
         Authority authority = connect_authority(desk, reader);
-        const Session session = log_in(desk, authority, card, desk.options.role, "Passcode: ");
+        Session session = log_in(desk, authority, card, desk.options.role, "Passcode: ");
         if (!session.due && !session.half_finished) {
             authority.logout();
             throw not_yet_due();
@@ -85,10 +91,10 @@ ExitStatus task_update_card(Desk& desk) {
     const std::string reader = card_reader(desk);
     CardIdentity renewed;
     {
-        HolderCard card(desk.context, reader);
+        HolderCard card(reader);
         Authority authority = connect_authority(desk, reader);
         say_whose(desk.person, card);
-        const Session session = log_in(desk, authority, card, desk.options.role, "Passcode: ");
+        Session session = log_in(desk, authority, card, desk.options.role, "Passcode: ");
         desk.person.say("Connected to card " + card.identity().guid);
         if (!session.due && !session.half_finished) {
             desk.person.say("No updates available");
@@ -107,7 +113,11 @@ ExitStatus task_update_card(Desk& desk) {
                 throw;
             }
             desk.person.say(failure.what());
-            throw Failure(ExitStatus::step_failed, "The operation completed with errors: do all of it again");
+            // Where it was not the first time, another is unlikely to help.
+            throw Failure(
+                ExitStatus::step_failed,
+                std::string("The operation completed with errors: ") +
+                    (session.half_finished ? "contact the registration authority" : "do all of it again"));
         }
         desk.person.say("Both certificates are renewed");
         show_new_certificates(desk.person, card);

@@ -180,7 +180,7 @@ Session log_in(const Desk& desk, Authority& authority, HolderCard& card, const s
 
 ExitStatus task_login(Desk& desk) {
     const std::string reader = card_reader(desk);
-    HolderCard card(desk.context, reader);
+    HolderCard card(reader);
     say_whose(desk.person, card);
     Authority authority = connect_authority(desk, reader);
     const Session session = log_in(desk, authority, card, desk.options.role, "Passcode: ");
