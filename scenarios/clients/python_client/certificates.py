@@ -105,7 +105,7 @@ def complaint(certificate, public, old, chain, trusted):
     if len(certificate.der) > LARGEST:
         return "the certificate is too large for the card"
     for issuer in chain:
-        if not certificate.is_signed_by(issuer):
+        if issuer is None or not certificate.is_signed_by(issuer):
             return "the certificate is not by a trusted authority"
         certificate = issuer
     if not any(certificate == root or certificate.is_signed_by(root) for root in trusted):
