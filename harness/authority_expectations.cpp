@@ -113,13 +113,15 @@ std::vector<Shortfall> check_authority(const AuthorityExpectation& expect, const
     std::vector<Shortfall> shortfalls;
     const std::vector<IssueRecord> issued = ledger.issued(record);
     if (expect.issued && issued.size() != *expect.issued) {
-        shortfalls.push_back({"", "", "certificates issued", fmt::format("{}", *expect.issued),
-                              issued.empty() ? "none" : fmt::format("{}: {}", issued.size(), listed(issued))});
+        shortfalls.push_back(
+            {"", "", "certificates issued", fmt::format("{}", *expect.issued),
+             issued.empty() ? "none" : fmt::format("{}: {}", issued.size(), listed(issued))});
     }
     const std::vector<IssueRecord> unused = ledger.unused(record);
     if (expect.unused && unused.size() > *expect.unused) {
-        shortfalls.push_back({"", "", "certificates unused", fmt::format("at most {}", *expect.unused),
-                              fmt::format("{} that were never on a card: {}", unused.size(), listed(unused))});
+        shortfalls.push_back(
+            {"", "", "certificates unused", fmt::format("at most {}", *expect.unused),
+             fmt::format("{} that were never on a card: {}", unused.size(), listed(unused))});
     }
     return shortfalls;
 }

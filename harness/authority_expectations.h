@@ -14,8 +14,8 @@
 
 namespace cardrig::harness {
 
-/// Which certificates are used: those that are on a card, or were. It sees cards and commands as a scenario goes
-/// on; what was on a card from the start was not issued in it.
+/// Which certificates are used: those that are on a card, or were. It sees cards and commands as a scenario
+/// goes on; what was on a card from the start was not issued in it.
 class CertificateLedger {
 public:
     CertificateLedger() = default;

@@ -226,6 +226,13 @@ std::vector<Shortfall> check_promises(const CardExpectation& expect, const std::
                 {"", "", promise.id, state == PromiseState::window ? "a window" : "broken", "it holds"});
         }
     }
+    for (const auto& [id, state] : expect.invariants) {
+        if (state != PromiseState::holds && std::ranges::find(promises, id, &Promise::id) == promises.end()) {
+            shortfalls.push_back({"", "", id, state == PromiseState::window ? "a window" : "broken",
+                                  "it is not judged here: I9 is of 'converge', and I3, I8, I10 and I11 stand "
+                                  "with the first card"});
+        }
+    }
     return shortfalls;
 }
 

@@ -17,18 +17,18 @@ namespace cardrig::harness {
 inline constexpr std::uint32_t most_apdus_of_a_run = 20'000;
 
 struct RunOutcome {
-    std::optional<int> exit_status;  ///< none: it did not end by itself
-    bool killed = false;             ///< a signal ended it, and not the rig because of its limit
-    std::string ending;              ///< how it ended, in words
-    std::string output;              ///< both streams
-    bool output_cut = false;         ///< there was more, which nobody kept
+    std::optional<int> exit_status;    ///< none: it did not end by itself
+    bool killed = false;               ///< a signal ended it, and not the rig because of its limit
+    std::string ending;                ///< how it ended, in words
+    std::string output;                ///< both streams
+    bool output_cut = false;           ///< there was more, which nobody kept
     std::vector<Fault> pending{};      ///< faults that did not happen
     std::vector<std::string> undone{}; ///< what could not be done when a fault was due, and why
-    int signal = 0;                  ///< which one ended it, or 0
-    bool timed_out = false;          ///< the rig ended it after its limit
-    bool flooded = false;            ///< the rig killed it, because it sent more APDUs than any client needs
-    bool left_processes = false;     ///< it ended and left some behind, which were ended
-    std::chrono::milliseconds took{0}; ///< from the client's start to its end
+    int signal = 0;                    ///< which one ended it, or 0
+    bool timed_out = false;            ///< the rig ended it after its limit
+    bool flooded = false;        ///< the rig killed it, because it sent more APDUs than any client needs
+    bool left_processes = false; ///< it ended and left some behind, which were ended
+    std::chrono::milliseconds took{0};      ///< from the client's start to its end
     std::vector<std::string> unused_acts{}; ///< of the person: file:line:column of what it never came to
 };
 
@@ -38,8 +38,8 @@ struct RunOutcome {
 /// Shortfalls of one run, without the act and the card, which the caller knows.
 [[nodiscard]] std::vector<Shortfall> check_outcome(const Expectation& expect, const RunOutcome& outcome);
 
-/// Meanings that it must say and must not, in the client's own words. Of what it has no words for nothing is judged;
-/// `notices` gets told.
+/// Meanings that it must say and must not, in the client's own words. Of what it has no words for nothing is
+/// judged; `notices` gets told.
 [[nodiscard]] std::vector<Shortfall> check_sayings(const Expectation& expect, const std::string& output,
                                                    const std::map<std::string, std::string>& words,
                                                    std::vector<std::string>& notices);

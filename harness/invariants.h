@@ -1,8 +1,9 @@
 // The promises that are checked after a run: numbered, on copies of the card's image, so that no try is spent
 // and nothing moves.
 //
-// Here those of a card: I1 not bricked; I2 continuity; I4 no certificate without its private key; I6 passcode; I7
-// right card. invariants_client.h has those of a run and its client. scenarios/README.md says what each means.
+// Here those of a card: I1 not bricked; I2 continuity; I4 no certificate without its private key; I6
+// passcode; I7 right card. invariants_client.h has those of a run and its client. scenarios/README.md says
+// what each means.
 #pragma once
 
 #include "emulator/card_image.h"

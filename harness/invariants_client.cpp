@@ -30,7 +30,8 @@ bool renews(const std::string& task) {
     return task == "renew" || task == "update-card" || task == "assist";
 }
 
-// --- I3 ------------------------------------------------------------------------------------------------------
+// --- I3
+// ------------------------------------------------------------------------------------------------------
 
 /// Where a certificate of the pair comes from, so that two can be held against each other.
 std::string origin(const ClientEvidence& evidence, const CardState& start, const CardState& now,
@@ -61,7 +62,8 @@ bool ended_well(const ClientEvidence& evidence) {
     return evidence.outcome.exit_status == 0;
 }
 
-// --- I8 ------------------------------------------------------------------------------------------------------
+// --- I8
+// ------------------------------------------------------------------------------------------------------
 
 /// What a client prints, by the contract, when a task is done; where another of its words tells that as well,
 /// none.
@@ -113,7 +115,8 @@ std::optional<std::string> why_not_renewed(const ClientEvidence& evidence, const
         return "its key does not fit its certificate";
     }
     if (was != nullptr && was->subject != is.subject) {
-        return fmt::format("its certificate is in the name of {}, and the card is {}'s", is.subject, was->subject);
+        return fmt::format("its certificate is in the name of {}, and the card is {}'s", is.subject,
+                           was->subject);
     }
     return std::nullopt;
 }
@@ -156,7 +159,8 @@ std::optional<std::string> not_as_claimed(const ClientEvidence& evidence) {
     return std::nullopt;
 }
 
-// --- I11 -----------------------------------------------------------------------------------------------------
+// --- I11
+// -----------------------------------------------------------------------------------------------------
 
 /// What the person has typed that no try has been spent on yet.
 class Entries {
@@ -206,7 +210,8 @@ private:
             return false;
         }
         const std::string when = event.fields.value("when", "");
-        const auto acts = run_.person ? std::span<const PersonAct>(run_.person->acts) : std::span<const PersonAct>();
+        const auto acts =
+            run_.person ? std::span<const PersonAct>(run_.person->acts) : std::span<const PersonAct>();
         const auto meant = [&when](const PersonAct& act) { return act.when == when && act.types; };
         return std::ranges::none_of(acts, meant) || std::ranges::any_of(acts, [&](const PersonAct& act) {
                    return meant(act) && could_be_passcode(*act.types);
@@ -232,15 +237,16 @@ Promise pair_incoherent(const ClientEvidence& evidence) {
     const auto start = emulator::inspect(evidence.start);
     const auto after = emulator::inspect(evidence.after_run);
     const bool pair = start && std::ranges::all_of(pair_slots, [&](emulator::piv::KeyReference reference) {
-        return certificate(*start, reference) != nullptr;
-    });
+                          return certificate(*start, reference) != nullptr;
+                      });
     if (!pair || !after) {
         return promise; // no pair to begin with; a card that cannot be read breaks I1
     }
     const std::string first = origin(evidence, *start, *after, pair_slots[0]);
     const std::string second = origin(evidence, *start, *after, pair_slots[1]);
     if (first != second) {
-        promise.broken = fmt::format("the two certificates are not of one renewal: 9A: {}; 9C: {}", first, second);
+        promise.broken =
+            fmt::format("the two certificates are not of one renewal: 9A: {}; 9C: {}", first, second);
         const std::string& task = evidence.run.client.task;
         const bool about_it = task.empty() || renews(task) || pair_changed(evidence, *after);
         promise.excused = !ended_well(evidence) || !about_it;
@@ -275,7 +281,8 @@ std::optional<std::string> untruthful(const ClientEvidence& evidence) {
 Promise not_live(const ClientEvidence& evidence) {
     const TraceExpectation& bounds = evidence.run.expect.trace;
     const RunOutcome& outcome = evidence.outcome;
-    const auto apdus = static_cast<std::uint64_t>(std::ranges::count(evidence.events, "apdu", &TraceEvent::kind));
+    const auto apdus =
+        static_cast<std::uint64_t>(std::ranges::count(evidence.events, "apdu", &TraceEvent::kind));
     Promise promise{"I10", std::nullopt};
     if (outcome.flooded || apdus > flood_limit(evidence.run.expect)) {
         promise.headline = "the client floods the card";
@@ -289,7 +296,8 @@ Promise not_live(const ClientEvidence& evidence) {
         promise.broken = fmt::format("{} APDUs, and at most {} may be sent", apdus, *bounds.apdus);
     } else if (bounds.time && outcome.took > *bounds.time) {
         promise.headline = "the client takes too long";
-        promise.broken = fmt::format("{} ms, and it may take {} ms", outcome.took.count(), bounds.time->count());
+        promise.broken =
+            fmt::format("{} ms, and it may take {} ms", outcome.took.count(), bounds.time->count());
     }
     return promise;
 }

@@ -1,5 +1,6 @@
-// The promises of a run and its client, judged with the first card, which a scenario is about: I3 pair coherence;
-// I8 truthful client; I9 convergence; I10 liveness; I11 passcode economy. scenarios/README.md says what each means.
+// The promises of a run and its client, judged with the first card, which a scenario is about: I3 pair
+// coherence; I8 truthful client; I9 convergence; I10 liveness; I11 passcode economy. scenarios/README.md says
+// what each means.
 #pragma once
 
 #include "emulator/card_image.h"
@@ -21,8 +22,9 @@ namespace cardrig::harness {
 struct ClientEvidence {
     const ScenarioRun& run;
     const RunOutcome& outcome;
-    const std::map<std::string, std::string>& words; ///< the client's, by meaning; empty where nobody told them
-    const emulator::CardImage& start;                ///< the first card when the scenario began
+    const std::map<std::string, std::string>&
+        words;                        ///< the client's, by meaning; empty where nobody told them
+    const emulator::CardImage& start; ///< the first card when the scenario began
     const emulator::CardImage& before_run;
     const emulator::CardImage& after_run;
     const std::vector<TraceEvent>& events; ///< of this run and all cards
@@ -39,8 +41,8 @@ struct ClientEvidence {
 [[nodiscard]] Promise not_live(const ClientEvidence& evidence);
 [[nodiscard]] std::optional<std::string> uneconomical(const ClientEvidence& evidence);
 
-/// Why the pair of a card is not renewed: in date for longer than the window, each certificate in the name that
-/// its slot had when the scenario began, and with its key, which really signs. None: it is.
+/// Why the pair of a card is not renewed: in date for longer than the window, each certificate in the name
+/// that its slot had when the scenario began, and with its key, which really signs. None: it is.
 [[nodiscard]] std::optional<std::string> pair_not_renewed(const ClientEvidence& evidence);
 
 } // namespace cardrig::harness

@@ -20,8 +20,8 @@ bool reached_the_card(const TraceEvent& event) {
 
 /// What renews a card, by its own command.
 bool renews(const TracedCommand& command) {
-    return command.name == "generate-key-pair" || command.name == "import-key" || command.name == "move-key" ||
-           command.name == "delete-key" ||
+    return command.name == "generate-key-pair" || command.name == "import-key" ||
+           command.name == "move-key" || command.name == "delete-key" ||
            (command.name == "put-data" && command.object.ends_with("-certificate"));
 }
 
@@ -42,9 +42,8 @@ std::optional<std::string> stray_command(const Evidence& evidence) {
 }
 
 bool has_certificate(const CardState& state, const emulator::Bytes& der) {
-    return std::ranges::any_of(state.slots, [&](const SlotState& slot) {
-        return slot.certificate && slot.certificate->der == der;
-    });
+    return std::ranges::any_of(
+        state.slots, [&](const SlotState& slot) { return slot.certificate && slot.certificate->der == der; });
 }
 
 /// A certificate that came in this run, and that the authority issued for another card.
@@ -58,10 +57,12 @@ std::optional<std::string> stray_certificate(const Evidence& evidence) {
         if (!slot.certificate || has_certificate(*before, slot.certificate->der)) {
             continue;
         }
-        const auto record = std::ranges::find(evidence.issued, slot.certificate->der, &IssueRecord::certificate);
+        const auto record =
+            std::ranges::find(evidence.issued, slot.certificate->der, &IssueRecord::certificate);
         if (record != evidence.issued.end() && !record->guid.empty() && record->guid != after->guid) {
-            return fmt::format("the certificate of {:02X} (serial {}) was issued for the card {}, and this is {}",
-                               slot.reference, slot.certificate->serial, record->guid, after->guid);
+            return fmt::format(
+                "the certificate of {:02X} (serial {}) was issued for the card {}, and this is {}",
+                slot.reference, slot.certificate->serial, record->guid, after->guid);
         }
     }
     return std::nullopt;

@@ -52,7 +52,8 @@ std::string describe_end(const ClientResult& result, const std::string& program,
         return fmt::format("{}", *result.exit_status);
     }
     const char* const name = ::sigabbrev_np(result.signal);
-    return fmt::format("ended by signal {}{}", result.signal, name == nullptr ? "" : fmt::format(" (SIG{})", name));
+    return fmt::format("ended by signal {}{}", result.signal,
+                       name == nullptr ? "" : fmt::format(" (SIG{})", name));
 }
 
 } // namespace cardrig::harness

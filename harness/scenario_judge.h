@@ -1,7 +1,10 @@
-// Judges what each run of a scenario left: outcome, cards, promises, and the windows between runs.
+// Judges what each run of a scenario left: outcome, trace, authority, cards, promises, and the windows
+// between runs.
 #pragma once
 
 #include "emulator/card_image.h"
+#include "harness/authority/authority.h"
+#include "harness/authority_expectations.h"
 #include "harness/expectations.h"
 #include "harness/invariants.h"
 #include "harness/scenario.h"
@@ -11,6 +14,7 @@
 
 #include <chrono>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,6 +30,7 @@ struct FinishedRun {
     const std::vector<emulator::CardImage>& before; ///< the cards when it began
     std::vector<TraceEvent> events;                 ///< its own
     std::chrono::sys_seconds now;
+    std::vector<IssueRecord> issued = {}; ///< Authority::issued(); empty without one
 };
 
 class ScenarioJudge {
@@ -35,14 +40,39 @@ public:
 
     void judge(const FinishedRun& finished);
 
+    /// Of a Convergence, run by run: true where nothing is left to be done, and where this was the last try.
+    /// Then the run has been judged by what its scenario expects, and I9 with it. Else it was judged by what
+    /// no run may do, and there is to be another.
+    [[nodiscard]] bool judge_attempt(const FinishedRun& finished, bool last);
+
 private:
-    void judge_card(const FinishedRun& finished, std::size_t card, const emulator::CardImage& after,
-                    std::vector<Shortfall>& found);
-    void watch_windows(const FinishedRun& finished, std::size_t card, const std::vector<Promise>& promises);
+    /// The cards when a run is over, and what was promised of them.
+    struct Findings {
+        std::vector<emulator::CardImage> after;
+        std::vector<std::vector<Promise>> promises; ///< by card; those of the run are the first's
+        std::optional<std::string> job_unfinished;  ///< why the client is not through with its card
+    };
+
+    [[nodiscard]] Findings look(const FinishedRun& finished) const;
+    [[nodiscard]] std::vector<Promise> promises_of(const FinishedRun& finished, std::size_t card,
+                                                   const emulator::CardImage& after) const;
+    [[nodiscard]] std::vector<Promise> promises_of_run(const FinishedRun& finished,
+                                                       const emulator::CardImage& after) const;
+    [[nodiscard]] std::optional<std::string> unfinished(const FinishedRun& finished,
+                                                        const Findings& findings) const;
+    [[nodiscard]] Promise convergence(const FinishedRun& finished, const Findings& findings) const;
+    void judge(const FinishedRun& finished, const Findings& findings);
+    [[nodiscard]] std::vector<Shortfall> judge_card(const FinishedRun& finished, std::size_t card,
+                                                    const Findings& findings) const;
+    void judge_unfinished(const FinishedRun& finished, Findings& findings);
+    void report(const FinishedRun& finished, std::vector<Shortfall> found);
+    void watch_windows(const FinishedRun& finished, const Findings& findings);
+    void add_notices(const FinishedRun& finished, const std::vector<std::string>& notices);
 
     const Scenario& scenario_;
     const ScenarioCards& cards_;
     ScenarioReport& report_;
+    CertificateLedger ledger_;
     /// By card and promise; places in the report.
     std::map<std::pair<std::size_t, std::string>, std::vector<std::size_t>> open_windows_;
 };

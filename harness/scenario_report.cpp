@@ -1,7 +1,9 @@
 #include "harness/scenario_report.h"
 
 #include "harness/errors.h"
+#include "harness/trace_file.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -10,6 +12,11 @@
 namespace cardrig::harness {
 
 namespace {
+
+constexpr std::size_t apdus_shown = 8;
+constexpr std::size_t most_shown = 24;  ///< of all that is between them
+constexpr std::size_t bytes_shown = 24; ///< of a command or an answer
+constexpr std::array<std::string_view, 4> kinds_shown{"apdu", "fault", "authority", "person"};
 
 constexpr auto verdicts = std::to_array<std::pair<Verdict, std::string_view>>({
     {Verdict::passed, "passed"},
@@ -59,6 +66,24 @@ std::string_view word(Verdict verdict) {
         }
     }
     return {};
+}
+
+void ScenarioReport::show_last_events() {
+    std::size_t apdus = 0;
+    auto event = events.end();
+    while (event != events.begin() && apdus < apdus_shown) {
+        --event;
+        apdus += event->kind == "apdu" ? 1 : 0;
+    }
+    last_apdus.clear();
+    for (; event != events.end(); ++event) {
+        if (std::ranges::find(kinds_shown, event->kind) != kinds_shown.end()) {
+            last_apdus.push_back(readable(*event, bytes_shown));
+        }
+    }
+    if (last_apdus.size() > most_shown) {
+        last_apdus.erase(last_apdus.begin(), last_apdus.end() - static_cast<std::ptrdiff_t>(most_shown));
+    }
 }
 
 nlohmann::json ScenarioReport::summary() const {
@@ -147,6 +172,7 @@ std::string ScenarioReport::text() const {
         const std::string which = cards.size() == 1 ? "the card" : "card " + card.name;
         append_block(text, which + ", from the scenario's beginning to its end", lines_of(card.difference));
     }
+    append_block(text, "promises that were broken for a while", windows);
     append_block(text, "notices", notices);
     text += fmt::format("  again with\n    {}\n", reproduce);
     return text;

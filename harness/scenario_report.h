@@ -47,14 +47,18 @@ struct ScenarioReport {
     std::string reader;  ///< the kind: "rig" or "vpcd"
     std::string message; ///< for the last five verdicts: why
     std::vector<Shortfall> shortfalls;
-    std::vector<std::string> windows;     ///< "run 1: I4: how it was broken, closed by run 2"
-    std::vector<std::string> last_apdus;  ///< decoded
+    std::vector<std::string> windows; ///< "run 1: I4: how it was broken, closed by run 2"
+    /// Decoded; with the faults, the requests to the authority and what the person did among them.
+    std::vector<std::string> last_apdus;
     std::vector<std::string> last_output; ///< the client's, secrets taken out
     std::vector<CardCourse> cards;
     /// The rig's, and what this kind of reader could not show as it was asked for.
     std::vector<std::string> notices;
     std::string reproduce; ///< one command
     std::vector<TraceEvent> events;
+
+    /// Fills `last_apdus` from `events`.
+    void show_last_events();
 
     /// For a pipe between two processes of one version: with every event.
     [[nodiscard]] nlohmann::json to_json() const;

@@ -32,9 +32,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::size_t apdus_shown = 8;
-constexpr std::size_t report_bytes = 24; ///< of a command or an answer
-
 /// A word as a shell reads it back.
 std::string shell_word(const std::string& word) {
     const bool plain = !word.empty() && std::ranges::all_of(word, [](char c) {
@@ -289,12 +286,7 @@ void ScenarioRunner::finish(std::chrono::duration<double> took) {
     }
     std::ranges::for_each(rig_.notices(), [this](const std::string& notice) { add_notice(notice); });
     report_.events = trace_.events();
-    for (auto event = report_.events.rbegin();
-         event != report_.events.rend() && report_.last_apdus.size() < apdus_shown; ++event) {
-        if (event->kind == "apdu" || event->kind == "fault") {
-            report_.last_apdus.insert(report_.last_apdus.begin(), readable(*event, report_bytes));
-        }
-    }
+    report_.show_last_events();
     report_.cards = cards_.courses();
     report_.reproduce = reproduction(scenario_, options_);
     if (!options_.keep.empty()) {

@@ -64,6 +64,21 @@ std::string readable_apdu(const TraceEvent& event, std::size_t most_bytes) {
     return text;
 }
 
+std::string readable_request(const TraceEvent& event) {
+    std::string text = "authority " + field(event, "request");
+    if (const std::string object = field(event, "object"); !object.empty()) {
+        text += " " + object;
+    }
+    const std::string status = field(event, "status");
+    text += status.empty() ? "  < no answer" : "  < " + status;
+    for (const char* const key : {"code", "renewal", "card"}) {
+        if (const std::string value = field(event, key); !value.empty()) {
+            text += fmt::format(", {} {}", key, value);
+        }
+    }
+    return text;
+}
+
 std::string readable_rest(const TraceEvent& event) {
     std::string text;
     for (const auto& [key, value] : event.fields.items()) {
@@ -93,6 +108,9 @@ std::string meaning_beside_card(const TraceEvent& event, std::size_t most_bytes)
     }
     if (event.kind == "client") {
         return field(event, "line");
+    }
+    if (event.kind == "authority") {
+        return readable_request(event);
     }
     return readable_rest(event);
 }

@@ -86,8 +86,7 @@ std::optional<FailedTry> failed_try(const TraceEvent& event) {
     if (!compares || !status || (!blocked && (*status & 0xFFF0U) != 0x63C0)) {
         return std::nullopt;
     }
-    return FailedTry{command->name, command->object,
-                     blocked ? std::nullopt : std::optional(*status & 0x0FU)};
+    return FailedTry{command->name, command->object, blocked ? std::nullopt : std::optional(*status & 0x0FU)};
 }
 
 bool is_at(const TraceEvent& event, const Place& place, std::string_view first_card) {
@@ -129,7 +128,8 @@ std::string event_text(const TraceEvent& event) {
     std::string what = text_field(event, "text");
     if (event.kind == "authority") {
         const std::string object = text_field(event, "object");
-        what = fmt::format("authority {}{}{}", text_field(event, "request"), object.empty() ? "" : " ", object);
+        what =
+            fmt::format("authority {}{}{}", text_field(event, "request"), object.empty() ? "" : " ", object);
     }
     std::string text = fmt::format("event {}: {}", event.number, what);
     if (const std::string status = shown_field(event, "status"); !status.empty()) {

@@ -34,9 +34,9 @@ struct FailedTry {
 };
 [[nodiscard]] std::optional<FailedTry> failed_try(const TraceEvent& event);
 
-/// Whether a command or a request is at a place, apart from its number, block, write and moment. `first_card`:
-/// whom a place without a card means, and an event without one happened to. A place without an object means any,
-/// but `verify` no question for the tries that are left (`verify passcode-status`).
+/// Whether a command or a request is at a place, apart from its number, block, write and moment.
+/// `first_card`: whom a place without a card means, and an event without one happened to. A place without an
+/// object means any, but `verify` no question for the tries that are left (`verify passcode-status`).
 [[nodiscard]] bool is_at(const TraceEvent& event, const Place& place, std::string_view first_card);
 
 /// The event of the place's occurrence: a whole chain is one, and is its first block. None: there are fewer.

@@ -42,6 +42,7 @@ constexpr std::size_t token_bytes = 32;
 constexpr std::chrono::seconds stalled_limit{10}; ///< for a client that says nothing
 constexpr const char* loopback = "127.0.0.1";
 
+/// Reads from the text itself, which outlives it.
 openssl::MemoryBio memory_of(const std::string& text) {
     openssl::MemoryBio memory(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
     require(memory != nullptr, "memory");
@@ -105,7 +106,8 @@ void note_connection(const SSL* ssl, int where, int /*value*/) {
 
 void set_up(SSL_CTX& context, Authority& authority, Connections& connections) {
     const auto chain = read_chain(authority.server_chain_pem());
-    const auto memory = memory_of(authority.server_key_pem());
+    const std::string key_text = authority.server_key_pem();
+    const auto memory = memory_of(key_text);
     const openssl::Key key(PEM_read_bio_PrivateKey(memory.get(), nullptr, nullptr, nullptr));
     require(SSL_CTX_use_certificate(&context, chain.front().get()) == 1 && key != nullptr &&
                 SSL_CTX_use_PrivateKey(&context, key.get()) == 1,

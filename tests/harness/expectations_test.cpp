@@ -4,6 +4,10 @@
 #include "harness/errors.h"
 #include "harness/patterns.h"
 
+#include <csignal>
+#include <map>
+#include <utility>
+
 #include <boost/test/unit_test.hpp>
 
 using namespace cardrig::harness;
@@ -111,6 +115,72 @@ BOOST_AUTO_TEST_CASE(faults_that_did_not_happen_or_could_not_be_done_fail_the_ru
     outcome.pending.push_back({*Place::parse("verify before"), *Effect::parse("remove")});
     BOOST_TEST_REQUIRE(check_outcome({}, outcome).size() == 1U);
     BOOST_TEST(check_outcome({}, outcome)[0].expected == "remove at verify before");
+}
+
+BOOST_AUTO_TEST_CASE(how_a_client_went_wrong_has_a_name) {
+    const auto first = [](const RunOutcome& outcome) {
+        const auto shortfalls = check_outcome({}, outcome);
+        return shortfalls.empty() ? std::string() : shortfalls[0].what;
+    };
+    RunOutcome outcome;
+    outcome.killed = true;
+    outcome.signal = SIGSEGV;
+    BOOST_TEST(first(outcome) == "the client crashes");
+    outcome.signal = SIGABRT;
+    BOOST_TEST(first(outcome) == "the client crashes");
+    outcome.signal = SIGKILL;
+    BOOST_TEST(first(outcome) == "exit status");
+    outcome = RunOutcome{};
+    outcome.exit_status = 0;
+    BOOST_TEST(first(outcome).empty());
+    outcome.left_processes = true;
+    BOOST_TEST(first(outcome) == "the client leaves processes behind");
+    outcome = RunOutcome{};
+    outcome.timed_out = true; // I10 tells, and there is no exit status
+    BOOST_TEST(first(outcome).empty());
+    Promise hanging{"I10", "after 5 seconds", "the client hangs"};
+    const auto shortfalls = check_promises({}, {hanging});
+    BOOST_TEST_REQUIRE(shortfalls.size() == 1U);
+    BOOST_TEST(shortfalls[0].what == "I10: the client hangs");
+}
+
+BOOST_AUTO_TEST_CASE(meanings_are_looked_for_in_the_clients_own_words) {
+    const std::map<std::string, std::string> words{{"success", "^Renewed"}, {"locked", "is locked"}};
+    const auto judged = [&](std::vector<std::string> says, std::vector<std::string> never,
+                            const char* output) {
+        Expectation expect;
+        expect.says = std::move(says);
+        expect.never_says = std::move(never);
+        std::vector<std::string> notices;
+        const std::size_t shortfalls = check_sayings(expect, output, words, notices).size();
+        return std::make_pair(shortfalls, notices.size());
+    };
+    using Found = std::pair<std::size_t, std::size_t>;
+    BOOST_TEST((judged({"success"}, {"locked"}, "Renewed\n") == Found{0, 0}));
+    BOOST_TEST((judged({"success"}, {}, "not Renewed\n") == Found{1, 0}));
+    BOOST_TEST((judged({}, {"success"}, "Renewed\n") == Found{1, 0}));
+    BOOST_TEST((judged({"success", "locked"}, {}, "") == Found{2, 0}));
+    BOOST_TEST((judged({"notice"}, {"expired"}, "") == Found{0, 1})); // it has no words for these
+}
+
+BOOST_AUTO_TEST_CASE(a_promise_that_is_not_judged_cannot_be_spoken_of) {
+    CardExpectation expect;
+    expect.invariants = {{"I9", PromiseState::broken}};
+    BOOST_TEST(check_promises(expect, {{"I1", std::nullopt}}).size() == 1U);
+    expect.invariants = {{"I9", PromiseState::holds}};
+    BOOST_TEST(check_promises(expect, {{"I1", std::nullopt}}).empty());
+}
+
+BOOST_AUTO_TEST_CASE(what_is_excused_is_no_shortfall_and_a_window_must_be_one) {
+    Promise half{"I3", "half done"};
+    BOOST_TEST(check_promises({}, {half}).size() == 1U);
+    half.excused = true;
+    BOOST_TEST(check_promises({}, {half}).empty());
+    CardExpectation window;
+    window.invariants = {{"I3", PromiseState::window}};
+    BOOST_TEST(check_promises(window, {half}).empty());
+    half.broken.reset();
+    BOOST_TEST(check_promises(window, {half}).size() == 1U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -4,6 +4,8 @@
 #include "emulator/piv/piv_memory.h"
 #include "tests/harness/test_card.h"
 
+#include <algorithm>
+
 #include <boost/test/unit_test.hpp>
 
 using namespace cardrig::harness;
@@ -94,8 +96,11 @@ BOOST_AUTO_TEST_CASE(a_whole_card_keeps_every_promise) {
          check_invariants({whole(), whole(), whole(), nothing, {"123456"}, cardrig::test::now()})) {
         BOOST_TEST(!promise.broken.has_value(), promise.id << ": " << promise.broken.value_or(""));
     }
-    BOOST_TEST(invariant_ids() == (std::vector<std::string>{"I1", "I2", "I4", "I6"}),
+    BOOST_TEST(card_invariant_ids() == (std::vector<std::string>{"I1", "I2", "I4", "I6", "I7"}),
                boost::test_tools::per_element());
+    for (const std::string& id : card_invariant_ids()) {
+        BOOST_TEST((std::ranges::find(invariant_ids(), id) != invariant_ids().end()), id);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(a_damaged_secret_breaks_the_promise_of_the_passcode_alone) {
@@ -139,6 +144,12 @@ BOOST_AUTO_TEST_CASE(continuity_ends_with_the_last_working_certificate) {
     const auto expired = cardrig::test::staff_card_with(
         {{"certificates.9A.expires", "-1 days"}, {"certificates.9C.expires", "-1 days"}});
     BOOST_TEST(judged(whole(), expired.image).has_value());
+    // What came to the card meanwhile is not to be lost either.
+    const std::vector<TraceEvent> trace;
+    const Evidence renewed_and_lost{expired.image, whole(), none_left, trace, {}, cardrig::test::now()};
+    BOOST_TEST(discontinued(renewed_and_lost).has_value());
+    const Evidence never_there{expired.image, expired.image, none_left, trace, {}, cardrig::test::now()};
+    BOOST_TEST(!discontinued(never_there).has_value());
 }
 
 BOOST_AUTO_TEST_CASE(a_certificate_needs_its_key_somewhere_on_the_card) {

@@ -5,8 +5,11 @@
 #include <cstdlib>
 #include <iostream>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include <CLI/CLI.hpp>
+#include <fmt/format.h>
 
 namespace cardrig::client {
 
@@ -21,6 +24,14 @@ const std::vector<std::pair<std::string, std::string>> tasks{
     {"change-passcode", "Change the passcode"},
     {"view", "Show whose card it is, its certificates and the tries left"},
 };
+
+std::string task_help() {
+    std::string text = "Tasks:\n";
+    for (const auto& [name, description] : tasks) {
+        text += fmt::format("  {:<26}{}\n", name, description);
+    }
+    return text;
+}
 
 bool needs_authority(const std::string& task) {
     return task != "view" && task != "change-passcode";
@@ -46,11 +57,18 @@ ReadOptions read_options(int argc, const char* const* argv) {
     Options options;
     int patience = static_cast<int>(options.patience.count());
     CLI::App app{"Renews the certificates of a PIV smartcard.", "cardrig-client"};
-    app.footer("Exit status: 0 done, 1 a step failed, 2 wrong words, 3 nothing is due, 4 expired, 5 locked, "
-               "6 wrong card, or "
-               "none,\nor too many, 7 the authority refused or does not answer, 8 cancelled.");
-    app.require_subcommand(1);
-    app.fallthrough();
+    app.footer(
+        task_help() +
+        "\nExit status: 0 done, 1 a step failed, 2 wrong words, 3 nothing is due, 4 expired, 5 locked, "
+        "6 wrong card, or "
+        "none,\nor too many, 7 the authority refused or does not answer, 8 cancelled.");
+    std::vector<std::string> names;
+    for (const auto& [name, description] : tasks) {
+        names.push_back(name);
+    }
+    app.add_option("TASK", options.task, "What is to be done")->required()->check(CLI::IsMember(names));
+    // The last one counts: whoever calls a script with options in it can say otherwise.
+    app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
     app.add_option("--reader", options.reader,
                    "The card's reader (the agent's): its name, or how that begins");
     app.add_option("--second-reader", options.second_reader, "The reader for the holder's card");
@@ -63,9 +81,6 @@ ReadOptions read_options(int argc, const char* const* argv) {
     app.add_flag("--yes", options.yes, "Confirm what is to be confirmed");
     app.add_flag("--test-login", options.test_login,
                  "Afterwards, have the card put in again, and log in with it");
-    for (const auto& [name, description] : tasks) {
-        app.add_subcommand(name, description)->callback([&options, task = name] { options.task = task; });
-    }
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

@@ -1,0 +1,33 @@
+// Whatever a card answers is taken apart by the reference client or refused; what it packs it finds again.
+#include "scenarios/clients/reference/certificate.h"
+#include "scenarios/clients/reference/containers.h"
+#include "scenarios/clients/reference/public_key.h"
+#include "tests/fuzz/property.h"
+
+#include <algorithm>
+
+namespace apdu = cardrig::apdu;
+namespace client = cardrig::client;
+
+int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    const apdu::ByteView bytes(data, size);
+    if (const auto der = client::certificate_in(bytes)) {
+        if (const auto certificate = client::Certificate::parse(*der)) {
+            fuzz::require(certificate->der() == *der, "a certificate keeps its bytes");
+            fuzz::require(certificate->same_subject(*certificate), "a certificate is of its own holder");
+        }
+    }
+    if (const auto guid = client::guid_in(bytes)) {
+        fuzz::require(guid->size() == 32, "a GUID has sixteen bytes");
+    }
+    for (const std::uint8_t algorithm : {0x06, 0x07, 0x11, 0x14}) {
+        if (const auto key = client::PublicKey::from_template(bytes, algorithm)) {
+            fuzz::require(key->algorithm() == algorithm, "a key is of the kind that was asked for");
+        }
+    }
+    if (size > 0) {
+        const auto back = client::certificate_in(client::certificate_container(bytes));
+        fuzz::require(back && std::ranges::equal(*back, bytes), "what is packed is found again");
+    }
+    return 0;
+}
