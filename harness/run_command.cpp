@@ -214,7 +214,7 @@ void add_run_command(CLI::App& app, int& status) {
                 "4 incomplete (a scenario took too long, or what ran it crashed).\n"
                 "Examples:\n"
                 "  cardrig run\n"
-                "  cardrig run scenarios/locked.yaml --trace run.jsonl --keep /tmp/run\n"
+                "  cardrig run scenarios/self-renewal/locked.yaml --trace run.jsonl --keep /tmp/run\n"
                 "  cardrig run --client ./my-client.yaml --junit results.xml\n"
                 "  cardrig run --shard 2/5");
     run->callback([arguments, &status] { status = run_all(*arguments); });

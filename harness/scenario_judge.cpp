@@ -183,9 +183,10 @@ void ScenarioJudge::judge(const FinishedRun& finished, const Findings& findings)
             found.push_back(std::move(shortfall));
         }
     }
+    const bool failed = !found.empty();
     report(finished, std::move(found));
     watch_windows(finished, findings);
-    add_notices(finished, notices);
+    add_notices(finished, notices, failed);
 }
 
 std::vector<Shortfall> ScenarioJudge::judge_card(const FinishedRun& finished, std::size_t card,
@@ -212,11 +213,13 @@ void ScenarioJudge::report(const FinishedRun& finished, std::vector<Shortfall> f
     }
 }
 
-void ScenarioJudge::add_notices(const FinishedRun& finished, const std::vector<std::string>& notices) {
+void ScenarioJudge::add_notices(const FinishedRun& finished, const std::vector<std::string>& notices,
+                                bool failed) {
     for (const std::string& notice : notices) {
         report_.notices.push_back(fmt::format("{}: {}", finished.act, notice));
     }
-    for (const std::string& act : finished.outcome.unused_acts) {
+    // Worth knowing where something did not hold; otherwise the client just had no need to ask.
+    for (const std::string& act : failed ? finished.outcome.unused_acts : std::vector<std::string>{}) {
         report_.notices.push_back(
             fmt::format("{}: the client never printed what the person waits for at {}", finished.act, act));
     }

@@ -67,7 +67,7 @@ private:
     void judge_unfinished(const FinishedRun& finished, Findings& findings);
     void report(const FinishedRun& finished, std::vector<Shortfall> found);
     void watch_windows(const FinishedRun& finished, const Findings& findings);
-    void add_notices(const FinishedRun& finished, const std::vector<std::string>& notices);
+    void add_notices(const FinishedRun& finished, const std::vector<std::string>& notices, bool failed);
 
     const Scenario& scenario_;
     const ScenarioCards& cards_;

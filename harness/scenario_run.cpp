@@ -264,7 +264,8 @@ void ScenarioRunner::run_client(const ScenarioRun& run, std::size_t number) {
     outcome.left_processes = result.left_processes;
     outcome.took = std::chrono::duration_cast<std::chrono::milliseconds>(took);
     output_ += fmt::format("--- {}: {}\n{}\n", act, outcome.ending, output.text());
-    judge_.judge({run, number, act, outcome, before, std::move(events), clock_.now()});
+    judge_.judge({run, number, act, outcome, before, std::move(events), clock_.now(),
+                  authority_.authority().issued()});
 }
 
 // --- the end -----------------------------------------------------------------------------------------------

@@ -224,11 +224,17 @@ void add_revocation(const CryptoContext& context, X509_CRL* list, const Revocati
     (void)entry.release(); // the list's now
 }
 
-void add_list_extension(X509_CRL* list, X509* issuer, int nid, const char* value) {
+/// RFC 5280, 5.2.1 and 5.2.3.
+void add_list_extensions(X509_CRL* list, X509* issuer, std::uint64_t number) {
     X509V3_CTX extension_context;
     X509V3_set_ctx(&extension_context, issuer, nullptr, nullptr, list, 0);
-    const openssl::Extension extension(X509V3_EXT_conf_nid(nullptr, &extension_context, nid, value));
-    require(extension != nullptr && X509_CRL_add_ext(list, extension.get(), -1) == 1, "adding an extension");
+    const openssl::Extension issuer_key(
+        X509V3_EXT_conf_nid(nullptr, &extension_context, NID_authority_key_identifier, "keyid:always"));
+    const openssl::Integer counted(ASN1_INTEGER_new());
+    require(issuer_key != nullptr && X509_CRL_add_ext(list, issuer_key.get(), -1) == 1 &&
+                counted != nullptr && ASN1_INTEGER_set_uint64(counted.get(), number) == 1 &&
+                X509_CRL_add1_ext_i2d(list, NID_crl_number, counted.get(), 0, 0) == 1,
+            "adding an extension");
 }
 
 emulator::Algorithm algorithm_of_order(const CertificateOrder& order) {
@@ -360,8 +366,7 @@ Bytes TestAuthority::revocation_list(const std::vector<Revocation>& revoked, con
         add_revocation(context_, list.get(), each);
     }
     require(X509_CRL_sort(list.get()) == 1, "sorting a revocation list");
-    add_list_extension(list.get(), issuer_.get(), NID_authority_key_identifier, "keyid:always");
-    add_list_extension(list.get(), issuer_.get(), NID_crl_number, std::to_string(number).c_str());
+    add_list_extensions(list.get(), issuer_.get(), number);
     sign(context_, list.get(), key_);
     return openssl::to_der(i2d_X509_CRL, list.get(), "encoding a revocation list");
 }

@@ -34,8 +34,8 @@ struct AuthorityRules {
 };
 
 struct AuthorityOptions {
-    std::optional<std::uint64_t>
-        seed; ///< then what it draws is reproducible, as long as requests come in one order
+    /// With one, what it draws is reproducible as long as requests come in one order.
+    std::optional<std::uint64_t> seed;
     AuthorityRules rules;
     std::function<std::chrono::sys_seconds()> now; ///< its clock
 };

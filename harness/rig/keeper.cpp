@@ -17,6 +17,8 @@ namespace cardrig::harness {
 
 namespace {
 
+constexpr std::chrono::seconds kill_limit{2};
+
 /// One wait ends after this, to see whether anything else is the matter.
 constexpr std::chrono::milliseconds slice{100};
 
@@ -67,6 +69,7 @@ void Keeper::note(const Message& message) {
         daemon_status_ = message.value;
     } else if (message.kind == MessageKind::client_ended || message.kind == MessageKind::client_not_started) {
         client_runs_ = false;
+        client_ended_.notify_all();
     }
 }
 
@@ -176,6 +179,7 @@ void Keeper::start_client(const Launch& launch, const std::vector<int>& streams)
     {
         const std::lock_guard lock(line_mutex_);
         client_runs_ = true;
+        client_thread_ = std::this_thread::get_id();
     }
     if (!send_message(line_.get(), {MessageKind::start_client, 0, 0, {}, {}}, files)) {
         throw HostError(
@@ -193,6 +197,11 @@ void Keeper::stop_client(int signal) {
 
 void Keeper::kill_client() {
     send_message(line_.get(), {MessageKind::kill_client, 0, 0, {}, {}});
+    // Whoever runs the client is told of its end by itself, and cannot wait for it here.
+    std::unique_lock lock(line_mutex_);
+    if (client_thread_ != std::this_thread::get_id()) {
+        client_ended_.wait_for(lock, kill_limit, [this] { return !client_runs_; });
+    }
 }
 
 } // namespace cardrig::harness

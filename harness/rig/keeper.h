@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <sys/types.h>
+#include <thread>
 #include <vector>
 
 namespace cardrig::harness {
@@ -52,7 +53,9 @@ public:
     /// Throws HostError if the keeper is gone or a stream is closed.
     void start_client(const Launch& launch, const std::vector<int>& streams);
     void stop_client(int signal);
-    /// SIGKILL for the client that runs, if one does, and for all below it. From any thread.
+    /// SIGKILL for the client that runs, if one does, and for all below it. From any thread; on all but the
+    /// one that runs the client it returns when none of them is left, or after two seconds: what it would
+    /// have done next it does not.
     void kill_client();
 
     /// A socket outside the rig's folder that is removed when everything has ended, if it is still the same.
@@ -77,7 +80,9 @@ private:
     UniqueFd guardian_;
     pid_t process_ = -1;
     mutable std::mutex line_mutex_;
+    std::condition_variable client_ended_;
     bool client_runs_ = false;
+    std::thread::id client_thread_; ///< that runs the client
     std::optional<int> daemon_status_;
 
     std::mutex guardian_mutex_;

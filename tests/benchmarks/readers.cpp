@@ -23,7 +23,7 @@ namespace {
 
 using harness::ReaderKind;
 
-constexpr const char* renewal = CARDRIG_SOURCE_DIR "/scenarios/in-window.yaml";
+constexpr const char* renewal = CARDRIG_SOURCE_DIR "/scenarios/tools/in-window.yaml";
 
 /// The same card, and a client that does nothing.
 constexpr const char* idle_scenario = R"(title: Nothing

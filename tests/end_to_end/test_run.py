@@ -347,13 +347,59 @@ def test_a_scenario_that_takes_too_long_is_incomplete_and_shows_what_was_seen(tm
     assert not mentioning(str(tmp_path))
 
 
-def test_notices_are_shown_where_all_held_too(tmp_path):
+def test_a_client_that_leaves_processes_behind_has_failed(tmp_path):
     leaving = write(tmp_path, "leaving", client=f"tail -f {tmp_path}/leaving.yaml & {VERIFY}")
-    result = run(leaving)
+    result = run(leaving, "--json", tmp_path / "run.json", "--junit", tmp_path / "run.xml")
+    assert result.returncode == 1, result.stdout + result.stderr
+    assert "the client leaves processes behind" in result.stdout
+    report, = json.loads((tmp_path / "run.json").read_text())["scenarios"]
+    assert [one["what"] for one in report["shortfalls"]] == ["the client leaves processes behind"]
+    failure, = xml.etree.ElementTree.parse(tmp_path / "run.xml").getroot().iter("failure")
+    assert failure.get("message").startswith("the client leaves processes behind")
+    assert not mentioning(str(tmp_path))
+
+
+def test_notices_are_shown_where_all_held_too(tmp_path):
+    path = write(tmp_path, "patient", client=f'printf "Passcode: "; {VERIFY}')
+    acts = """person:
+  - {when: 'Passcode: $', types: "123456"}
+  - {when: Never printed, types: "654321"}
+"""
+    path.write_text(path.read_text().replace('answers: ["123456"]\n', acts))
+    result = run(path)
     assert result.returncode == 0, result.stdout + result.stderr
     assert result.stdout.count("notice: run 1") == 1
-    assert "left processes behind" in result.stdout
-    assert not mentioning(str(tmp_path))
+    assert f"the client never printed what the person waits for at {path}:7:5" in result.stdout
+
+
+@pytest.mark.parametrize("how, client, limit, what", [
+    ("crash", f"{VERIFY}; kill -SEGV $$", 60, "the client crashes"),
+    ("hang", f"{VERIFY}; exec tail -f /dev/null", 1, "I10: the client hangs"),
+])
+def test_how_a_client_went_wrong_comes_first(tmp_path, how, client, limit, what):
+    path = write(tmp_path, how, client=client)
+    path.write_text(path.read_text().replace("60 seconds", f"{limit} seconds"))
+    result = run(path, "--json", tmp_path / "run.json")
+    assert result.returncode == 1, result.stdout + result.stderr
+    report, = json.loads((tmp_path / "run.json").read_text())["scenarios"]
+    assert report["shortfalls"][0]["what"] == what
+    assert "verify passcode" in " ".join(report["last_apdus"])
+
+
+def test_the_trace_is_judged_and_a_shortfall_says_where(tmp_path):
+    path = write(tmp_path, "traced")
+    text = path.read_text()
+    expect = "expect:\n"
+    assert text.count(expect) == 1
+    path.write_text(text.replace(expect, expect + "  trace: {holds: [verify passcode], never: [generate-key-pair], "
+                                                  "failed-tries: 0}\n"))
+    assert run(path).returncode == 0
+    path.write_text(text.replace(expect, expect + "  trace: {holds: [generate-key-pair 9A], never: [verify], apdus: 1}\n"))
+    result = run(path)
+    assert result.returncode == 1, result.stdout + result.stderr
+    for part in ("expected  'generate-key-pair 9A'", "expected  no 'verify'", ": verify passcode, answered 9000",
+                 "I10: the client sends too many APDUs"):
+        assert part in result.stdout, part
 
 
 def test_a_rig_that_crashes_is_incomplete(tmp_path):
@@ -441,7 +487,7 @@ def test_the_scenarios_in_the_documents_run_and_pass(tmp_path, document):
 
 def test_the_example_of_the_language_is_a_shipped_scenario():
     text = (SOURCES / "scenarios/README.md").read_text()
-    assert (SOURCES / "scenarios/interrupted-while-writing-certificate.yaml").read_text() in text
+    assert (SOURCES / "scenarios/tools/interrupted-while-writing-certificate.yaml").read_text() in text
 
 
 def test_another_client_takes_the_place_of_the_scenarios_own(tmp_path):

@@ -391,7 +391,7 @@ BOOST_AUTO_TEST_CASE(est_attributes_ask_for_a_key_usage) {
     AuthorityStage stage;
     // RFC 7030, 4.5.2: SEQUENCE { SEQUENCE { extensionRequest, SET { keyUsage } }, two signature algorithms }
     BOOST_TEST(cardrig::apdu::to_hex(stage.authority.csr_attributes()) ==
-               "3027301206092A864886F70D01090E31050603551D0F06092A864886F70D01010B06082A8648CE3D040302");
+               "3029301206092A864886F70D01090E31050603551D0F06092A864886F70D01010B06082A8648CE3D040302");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -107,6 +107,19 @@ openssl::Certificate for_server(const harness::Authority& authority, const std::
     return leaf;
 }
 
+std::string in_small_letters(std::string text) {
+    for (char& c : text) {
+        c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    }
+    return text;
+}
+
+long crl_number(const X509_CRL* list) {
+    const openssl::Integer number(
+        static_cast<ASN1_INTEGER*>(X509_CRL_get_ext_d2i(list, NID_crl_number, nullptr, nullptr)));
+    return number == nullptr ? -1 : ASN1_INTEGER_get(number.get());
+}
+
 } // namespace
 
 BOOST_AUTO_TEST_SUITE(authority)
@@ -329,6 +342,7 @@ BOOST_AUTO_TEST_CASE(only_agents_look_at_others) {
     BOOST_TEST(code(by_agent, {{"number", "700000000003"}}) == "unknown-holder");
     BOOST_TEST(code(by_agent, {{"guid", std::string(32, '0')}}) == "unknown-device");
     BOOST_TEST(code(by_agent, {{"guid", "12"}}) == "malformed");
+    BOOST_TEST(code(by_agent, {{"guid", in_small_letters(staff.guid)}}) == "granted");
     BOOST_TEST(code(by_agent, json::object()) == "malformed");
     const auto both = stage.authority.directory(by_agent, {{"name", "E"}});
     BOOST_REQUIRE(both.has_value());
@@ -443,6 +457,12 @@ BOOST_AUTO_TEST_CASE(revoked_devices_are_on_the_list) {
     BOOST_TEST(listed(card.certificates.at("9A")));
     BOOST_TEST(listed(card.certificates.at("9C")));
     BOOST_TEST(!listed(other.certificates.at("9A")));
+    BOOST_TEST(crl_number(list.get()) == 1);
+    const Bytes second = stage.authority.revocations();
+    at = second.data();
+    const openssl::Owned<X509_CRL, X509_CRL_free> next(
+        d2i_X509_CRL(nullptr, &at, static_cast<long>(second.size())));
+    BOOST_TEST(crl_number(next.get()) == 2);
     BOOST_CHECK_THROW(stage.authority.revoke(std::string(32, 'A')), std::invalid_argument);
 }
 

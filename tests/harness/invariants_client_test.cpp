@@ -33,8 +33,19 @@ const CardImage& renewed() {
     return image;
 }
 
+/// With the signature's certificate of before.
 const CardImage& half_renewed() {
-    static const CardImage image = ending("730 days", "30 days").image;
+    static const CardImage image = [] {
+        const auto object = piv::data_object(piv::certificate_tag(piv::signature_key).value());
+        emulator::Bytes certificate;
+        static_cast<void>(
+            changed(due(), [&](ObjectStore& store) { certificate = store.read(object).value(); }));
+        return changed(renewed(), [&](ObjectStore& store) {
+            auto transaction = store.begin();
+            transaction.put(object, certificate);
+            BOOST_CHECK(transaction.commit() == emulator::CommitResult::committed);
+        });
+    }();
     return image;
 }
 
