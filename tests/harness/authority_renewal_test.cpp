@@ -189,7 +189,7 @@ BOOST_AUTO_TEST_CASE(voucher_is_in_date) {
 }
 
 BOOST_AUTO_TEST_CASE(pair_expires_after_its_last_second) {
-    Begun begun({{"certificates.9C.expires", "40 days"}});
+    Begun begun({{"certificates.9A.expires", "30 days"}, {"certificates.9C.expires", "40 days"}});
     begun.stage.clock += days(30);
     begun.session = begun.stage.session(begun.card, "staff", "9C");
     BOOST_TEST(begun.device()["state"] == "active");
