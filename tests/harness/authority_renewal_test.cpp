@@ -188,6 +188,18 @@ BOOST_AUTO_TEST_CASE(voucher_is_in_date) {
     BOOST_TEST(code_of(begun.ask("9C", begun.stage.fresh_key())) == "granted");
 }
 
+BOOST_AUTO_TEST_CASE(pair_expires_after_its_last_second) {
+    Begun begun({{"certificates.9A.expires", "30 days"}, {"certificates.9C.expires", "40 days"}});
+    begun.stage.clock += days(30);
+    begun.session = begun.stage.session(begun.card, "staff", "9C");
+    BOOST_TEST(begun.device()["state"] == "active");
+    BOOST_TEST(code_of(begun.begin()) == "granted");
+    begun.stage.clock += 1s;
+    BOOST_TEST(code_of(begun.begin()) == "expired");
+    // The voucher is good, but it does not show that 9A is renewed already.
+    BOOST_TEST(code_of(begun.ask("9A", begun.stage.fresh_key())) == "expired");
+}
+
 BOOST_AUTO_TEST_CASE(requests_that_are_not_right_are_refused) {
     Begun begun;
     const harness::Holder holder = begun.card.made.holder;
