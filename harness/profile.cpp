@@ -7,6 +7,7 @@
 #include "harness/errors.h"
 #include "harness/files.h"
 #include "harness/key_cache.h"
+#include "harness/profile_parts.h"
 #include "harness/profile_reader.h"
 #include "harness/shipped_profiles.h"
 #include "harness/test_authority.h"
