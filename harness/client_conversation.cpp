@@ -63,6 +63,7 @@ void ClientConversation::attach(ClientCommand& command) {
 
 void ClientConversation::hear(std::string_view chunk) {
     output_.add(chunk);
+    hand_.hear(chunk);
     if (person_) {
         person_->hear(chunk);
     }

@@ -22,9 +22,10 @@ Result<void> check_spot(const Fault& fault, Spot spot) {
         return {};
     }
     if (spot == Spot::request || spot == Spot::certificate) {
-        return failure(fmt::format("'{}' at '{}': only the authority does that; say 'authority certificate before', "
-                                   "or another of its requests",
-                                   effect, place.text()));
+        return failure(
+            fmt::format("'{}' at '{}': only the authority does that; say 'authority certificate before', "
+                        "or another of its requests",
+                        effect, place.text()));
     }
     if (place.write && fault.effect.verb == Verb::fill_memory) {
         return failure(fmt::format("'{}' at a memory write ('{}'): a memory that is being written cannot be "
@@ -52,22 +53,30 @@ Result<void> check_beside_commands(const Fault& fault, const VerbRow& row) {
     // A body is delayed and shortened as an answer of a card is.
     const bool of_body = of_authority && (row.verb == Verb::delay || row.verb == Verb::truncate);
     if (row.target == Target::command && !of_body) {
-        return failure(fmt::format("'{}' at '{}': no command of a card is answered there; say one as the place", effect,
-                                   place.text()));
+        return failure(
+            fmt::format("'{}' at '{}': no command of a card is answered there; say one as the place", effect,
+                        place.text()));
     }
     if (row.target == Target::authority && !of_authority) {
-        return failure(fmt::format("'{}' at '{}': only the authority does that; say 'authority certificate before', or "
-                                   "another of its requests",
-                                   effect, place.text()));
+        return failure(
+            fmt::format("'{}' at '{}': only the authority does that; say 'authority certificate before', or "
+                        "another of its requests",
+                        effect, place.text()));
     }
     if (row.spot == Spot::certificate &&
-        (place.moment == Moment::after ||
-         !(place.command == "certificate" || place.command == "est-enroll" || place.command == "est-reenroll"))) {
+        (place.moment == Moment::after || !(place.command == "certificate" || place.command == "est-enroll" ||
+                                            place.command == "est-reenroll"))) {
         return failure(fmt::format("'{}' at '{}': say 'authority certificate before'", effect, place.text()));
     }
+    if (place.where == Where::card_time && (row.verb == Verb::reset || row.verb == Verb::fill_memory)) {
+        return failure(
+            fmt::format("'{}' at '{}': not while the card does something; say a command as the place", effect,
+                        place.text()));
+    }
     if (fault.effect.tearing) {
-        return failure(fmt::format("'{}' at '{}': what a torn write leaves can only be said of a memory write", effect,
-                                   place.text()));
+        return failure(
+            fmt::format("'{}' at '{}': what a torn write leaves can only be said of a memory write", effect,
+                        place.text()));
     }
     return {};
 }

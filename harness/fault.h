@@ -32,8 +32,8 @@ enum class Verb : std::uint8_t {
     extend,    ///< `extend 00FF`: these bytes are added before the status word
     flip,      ///< `flip bit 17`: one bit of the answer, counted from 0 from the first byte's highest
     delay,     ///< `delay 500 ms`: before the command is delivered, or before its answer leaves
-    fill_memory, ///< `fill-memory leaving 100 bytes`: so much is free afterwards
-    kill_client, ///< SIGKILL for the client, and for whatever it started
+    fill_memory,  ///< `fill-memory leaving 100 bytes`: so much is free afterwards
+    kill_client,  ///< SIGKILL for the client, and for whatever it started
     refuse,       ///< the authority says no: `refuse`
     fail,         ///< `fail 503`: it answers with this HTTP status, 400 to 599
     hang,         ///< it never answers
@@ -44,7 +44,7 @@ enum class Verb : std::uint8_t {
     past_dates,   ///< ... with dates that are past
     too_large,    ///< ... in a certificate that no card has room for
     log_out,      ///< the session is over before the request is looked at
-    wait,        ///< nothing; whoever waits for this place is told (the hand's `wait`)
+    wait,         ///< nothing; whoever waits for this place is told (the hand's `wait`)
 };
 
 [[nodiscard]] std::string_view word(Verb verb);
@@ -77,7 +77,8 @@ struct Effect {
     apdu::StatusWord status = apdu::sw::no_precise_diagnosis; ///< answer
     std::string card{};                    ///< insert, swap: a card's name; empty: as Hand says
     std::optional<std::uint32_t> reader{}; ///< from 1; none: where the place's card is, else the first
-    /// fail: HTTP status; truncate: bytes, from 1; flip: the bit's number, less than 2^19; fill_memory: bytes left
+    /// fail: HTTP status; truncate: bytes, from 1; flip: the bit's number, less than 2^19; fill_memory: bytes
+    /// left
     std::uint32_t count = 0;
     apdu::Bytes bytes{};               ///< extend: 1 to 4096
     std::chrono::microseconds time{0}; ///< delay: 1 us to longest_delay

@@ -1,5 +1,6 @@
 #include "harness/fault_plan.h"
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
 
@@ -16,17 +17,17 @@ bool names(const Place& place, const apdu::DecodedCommand& command) {
 
 } // namespace
 
-void FaultPlan::plan(std::vector<Fault> faults) {
+void FaultPlan::plan(std::vector<Fault> faults, std::chrono::microseconds used) {
     const std::scoped_lock lock(mutex_);
     planned_.clear();
     for (Fault& fault : faults) {
-        planned_.push_back({std::move(fault)});
+        planned_.push_back({std::move(fault), used});
     }
 }
 
-void FaultPlan::add(Fault fault) {
+void FaultPlan::add(Fault fault, std::chrono::microseconds used) {
     const std::scoped_lock lock(mutex_);
-    planned_.push_back({std::move(fault)});
+    planned_.push_back({std::move(fault), used});
 }
 
 std::vector<Fault> FaultPlan::forget() {
@@ -62,6 +63,33 @@ void FaultPlan::begin(const apdu::DecodedCommand& command) {
             planned.writes = 0;
         }
     }
+}
+
+std::optional<std::chrono::microseconds> FaultPlan::next_time() const {
+    const std::scoped_lock lock(mutex_);
+    std::optional<std::chrono::microseconds> next;
+    for (const Planned& planned : planned_) {
+        const Place& place = planned.fault.place;
+        if (place.where == Where::card_time) {
+            const auto due = planned.used + place.time;
+            next = next ? std::min(*next, due) : due;
+        }
+    }
+    return next;
+}
+
+std::vector<Fault> FaultPlan::at_time(std::chrono::microseconds used) {
+    const std::scoped_lock lock(mutex_);
+    std::vector<Fault> found;
+    for (Planned& planned : planned_) {
+        const Place& place = planned.fault.place;
+        if (place.where == Where::card_time && planned.used + place.time <= used) {
+            planned.done = true;
+            found.push_back(planned.fault);
+        }
+    }
+    std::erase_if(planned_, [](const Planned& planned) { return planned.done; });
+    return found;
 }
 
 void FaultPlan::end() {

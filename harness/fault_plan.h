@@ -4,6 +4,7 @@
 #include "apdu/decoder.h"
 #include "harness/fault.h"
 
+#include <chrono>
 #include <cstdint>
 #include <mutex>
 #include <optional>
@@ -16,9 +17,9 @@ namespace cardrig::harness {
 /// count; memory writes outside any command as the card's memory counts them. Thread-safe.
 class FaultPlan {
 public:
-    /// In place of all that is planned.
-    void plan(std::vector<Fault> faults);
-    void add(Fault fault);
+    /// In place of all that is planned. Card time is counted from `used`.
+    void plan(std::vector<Fault> faults, std::chrono::microseconds used = {});
+    void add(Fault fault, std::chrono::microseconds used = {});
     /// Nothing is planned any more. Returns what had not happened.
     std::vector<Fault> forget();
     /// One of them, by its id; nothing happens where it is not there, or was due already.
@@ -33,15 +34,20 @@ public:
     [[nodiscard]] std::vector<Fault> after();
     /// The faults that are due at the memory write that is about to happen, `number` as the memory counts it.
     [[nodiscard]] std::vector<Fault> write(std::uint64_t number);
+    /// When something is due at a place of card time, by the card's own clock; none: never.
+    [[nodiscard]] std::optional<std::chrono::microseconds> next_time() const;
+    /// The faults that are due at such places, so much time having been used.
+    [[nodiscard]] std::vector<Fault> at_time(std::chrono::microseconds used);
     /// No command is under way any more: writes are the run's alone.
     void end();
 
 private:
     struct Planned {
         Fault fault;
-        std::uint32_t seen = 0;   ///< occurrences of the place's command so far
-        std::uint64_t writes = 0; ///< memory writes in the occurrence that is meant
-        bool done = false;        ///< and leaves the plan
+        std::chrono::microseconds used{0}; ///< by the card, when it was planned
+        std::uint32_t seen = 0;            ///< occurrences of the place's command so far
+        std::uint64_t writes = 0;          ///< memory writes in the occurrence that is meant
+        bool done = false;                 ///< and leaves the plan
     };
     [[nodiscard]] bool meant(const Planned& planned) const;
     [[nodiscard]] std::vector<Fault> due(Moment moment);

@@ -283,7 +283,8 @@ private:
         const auto status = number(word);
         // RFC 9110, 15.5 and 15.6: what tells a client of an error.
         if (!status || *status < 400 || *status > 599) {
-            return failure(fmt::format("'fail' wants an HTTP status, 400 to 599, as in 'fail 503', not '{}'", word));
+            return failure(
+                fmt::format("'fail' wants an HTTP status, 400 to 599, as in 'fail 503', not '{}'", word));
         }
         effect_.count = *status;
         return {};

@@ -26,8 +26,8 @@ enum class Argument : std::uint8_t {
 /// Where a verb can be.
 enum class Spot : std::uint8_t {
     anywhere,
-    command, ///< before or after one: not at a memory write
-    after,   ///< where there is an answer to change
+    command,     ///< before or after one: not at a memory write
+    after,       ///< where there is an answer to change
     request,     ///< of the authority
     certificate, ///< of the authority, one for a certificate, `before`
 };

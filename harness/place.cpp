@@ -152,7 +152,8 @@ private:
             ++at_;
         }
         if (peek() == "block" || peek() == "write" || peek() == "card") {
-            return failure(fmt::format("'{}' in the place '{}': a request to the authority has none", *peek(), text_));
+            return failure(
+                fmt::format("'{}' in the place '{}': a request to the authority has none", *peek(), text_));
         }
         return read_rest();
     }
@@ -163,9 +164,10 @@ private:
         const std::size_t open = text_.find('"');
         const std::size_t close = open == std::string_view::npos ? open : text_.find('"', open + 1);
         if (close == std::string_view::npos || close == open + 1 || words_[1].front() != '"') {
-            return failure(fmt::format("'output' wants an expression in double quotes after it, as in 'output \"Writing\" "
-                                       "#2', not '{}'",
-                                       text_));
+            return failure(fmt::format(
+                "'output' wants an expression in double quotes after it, as in 'output \"Writing\" "
+                "#2', not '{}'",
+                text_));
         }
         place_.pattern = std::string(text_.substr(open + 1, close - open - 1));
         words_ = notation_words(text_.substr(close + 1));
@@ -180,11 +182,11 @@ private:
         ++at_;
         static const std::vector<std::pair<std::string, std::int64_t>> units{
             {"us", 1}, {"ms", 1000}, {"s", 1'000'000}, {"minutes", 60'000'000}};
-        const auto unit =
-            std::ranges::find(units, std::string(peek().value_or("")), &std::pair<std::string, std::int64_t>::first);
+        const auto unit = std::ranges::find(units, std::string(peek().value_or("")),
+                                            &std::pair<std::string, std::int64_t>::first);
         if (!number || unit == units.end()) {
-            return failure(fmt::format("'card-time' wants a time in us, ms, s or minutes, as in 'card-time 5 s', not '{}'",
-                                       text_));
+            return failure(fmt::format(
+                "'card-time' wants a time in us, ms, s or minutes, as in 'card-time 5 s', not '{}'", text_));
         }
         ++at_;
         place_.time = std::chrono::microseconds(*number * unit->second);
@@ -366,9 +368,9 @@ Result<Place> Place::parse(std::string_view text) {
 
 const std::vector<std::string>& authority_requests() {
     static const std::vector<std::string> words{
-        "login-challenge", "login",      "logout",       "directory",     "renewal",
-        "certificate",     "renewal-done", "management-key", "unlock",    "unlock-done",
-        "revocations",     "est-cacerts", "est-csrattrs", "est-enroll",   "est-reenroll"};
+        "login-challenge", "login",        "logout",         "directory",  "renewal",
+        "certificate",     "renewal-done", "management-key", "unlock",     "unlock-done",
+        "revocations",     "est-cacerts",  "est-csrattrs",   "est-enroll", "est-reenroll"};
     return words;
 }
 
@@ -379,8 +381,8 @@ std::string Place::text() const {
     }
     if (where == Where::card_time) {
         const bool whole = time.count() % 1000 == 0;
-        return fmt::format("card-time {} {}{}", whole ? time.count() / 1000 : time.count(), whole ? "ms" : "us",
-                           card.empty() ? "" : " card " + card);
+        return fmt::format("card-time {} {}{}", whole ? time.count() / 1000 : time.count(),
+                           whole ? "ms" : "us", card.empty() ? "" : " card " + card);
     }
     std::string text = where == Where::authority ? "authority " + command : command;
     if (!object.empty()) {

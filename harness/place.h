@@ -28,7 +28,8 @@ namespace cardrig::harness {
 enum class Where : std::uint8_t {
     card,      ///< a command, or a memory write
     authority, ///< a request to the authority: `authority certificate 9A after`
-    output,    ///< the n-th line of the client's output, from the run's beginning, in which the expression matches
+    output,    ///< the n-th line of the client's output, from the run's beginning, in which the expression
+               ///< matches
     card_time, ///< so much time has the card taken since the run began, by its own clock
 };
 

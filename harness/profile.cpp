@@ -253,7 +253,10 @@ void refuse_early_dates(const Profile& profile, const MakeOptions& options) {
 
 MadeCard make_from(std::string_view yaml, const std::string& name, const std::string& file,
                    const MakeOptions& options) {
-    const Profile profile = read_profile(yaml, name, file, options.overrides);
+    Profile profile = read_profile(yaml, name, file, options.overrides);
+    if (options.real_timing && !profile.timing_given) {
+        profile.card.config.timing = real_timing();
+    }
     if (const auto fault = emulator::config_fault(profile.card.config)) {
         throw RequestError(fmt::format("{}: {}", apdu::printable(file), *fault));
     }

@@ -51,9 +51,9 @@ struct MadeCard {
     Holder holder;
     std::string passcode;
     std::string unblocking_code;
-    std::string management_key;         ///< hex
+    std::string management_key; ///< hex
     emulator::Algorithm management_algorithm{};
-    emulator::Bytes guid; ///< of the CHUID, 16 bytes
+    emulator::Bytes guid;               ///< of the CHUID, 16 bytes
     std::string issuer_certificate_pem; ///< the test authority that certified its keys
     std::string issuer_key_pem;
 };
@@ -61,6 +61,7 @@ struct MadeCard {
 struct MakeOptions {
     ProfileOverrides overrides;
     std::chrono::sys_seconds now; ///< what relative dates count from
+    bool real_timing = false;     ///< `timing: real` where neither the profile nor `overrides` say anything
     bool fresh_keys = false;      ///< else the shipped test keys, always the same for one profile
     /// Tells cards of one profile apart, which else have the same keys and the same GUID.
     std::string identity = {};

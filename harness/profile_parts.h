@@ -28,6 +28,8 @@ void read_codes(YamlMapping& mapping, emulator::CardSpec& card);
 /// What stands behind `memory`.
 void read_memory(const YamlValue& value, emulator::CardConfig& config);
 
+/// What `timing: real` stands for.
+[[nodiscard]] emulator::Timing real_timing();
 /// What stands behind `timing`.
 [[nodiscard]] emulator::Timing read_timing(const YamlValue& value);
 

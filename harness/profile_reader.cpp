@@ -137,7 +137,8 @@ void read_identity(YamlMapping& mapping, Profile& profile) {
 }
 
 /// What the card can do.
-void read_capabilities(YamlMapping& mapping, emulator::CardConfig& config) {
+/// Whether it says how long the card's work takes.
+bool read_capabilities(YamlMapping& mapping, emulator::CardConfig& config) {
     if (const auto algorithms = mapping.take("algorithms")) {
         config.piv.algorithms = read_algorithms(*algorithms);
     }
@@ -153,9 +154,11 @@ void read_capabilities(YamlMapping& mapping, emulator::CardConfig& config) {
     if (const auto yubico = mapping.take("yubico"); yubico && !is_none(*yubico)) {
         config.piv.yubico = read_yubico(*yubico);
     }
-    if (const auto timing = mapping.take("timing")) {
+    const auto timing = mapping.take("timing");
+    if (timing) {
         config.timing = read_timing(*timing);
     }
+    return timing.has_value();
 }
 
 } // namespace
@@ -193,7 +196,7 @@ Profile read_profile(std::string_view yaml, const std::string& name, const std::
     read_identity(mapping, profile);
     profile.holder = read_holder(mapping.require("holder"));
     read_codes(mapping, profile.card);
-    read_capabilities(mapping, profile.card.config);
+    profile.timing_given = read_capabilities(mapping, profile.card.config);
     profile.memory_place = root.place();
     if (const auto memory = mapping.take("memory")) {
         read_memory(*memory, profile.card.config);

@@ -38,6 +38,7 @@ struct Profile {
     /// give.
     emulator::CardSpec card;
     bool guid_given = false;
+    bool timing_given = false;
     std::chrono::seconds card_expires{};
     std::vector<CertificateProfile> certificates;
     std::optional<PrintedInformationProfile> printed_information;

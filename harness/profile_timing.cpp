@@ -21,6 +21,23 @@ constexpr Algorithm every_algorithm[] = {
     Algorithm::rsa1024, Algorithm::rsa2048,    Algorithm::rsa3072, Algorithm::rsa4096, Algorithm::p256,
     Algorithm::p384,    Algorithm::triple_des, Algorithm::aes128,  Algorithm::aes192,  Algorithm::aes256};
 
+Waits read_waits(const YamlValue& value, bool key_pairs_only) {
+    YamlMapping mapping = value.mapping();
+    Waits waits;
+    for (const Algorithm algorithm : every_algorithm) {
+        if (key_pairs_only && is_symmetric(algorithm)) {
+            continue;
+        }
+        if (const auto item = mapping.take(emulator::profile_word(algorithm))) {
+            waits[algorithm] = read_wait(*item);
+        }
+    }
+    mapping.finish();
+    return waits;
+}
+
+} // namespace
+
 /// What a contact card of the years in which PIV spread takes, as to its order; no one product is meant.
 Timing real_timing() {
     Timing timing;
@@ -38,23 +55,6 @@ Timing real_timing() {
                   {Algorithm::aes256, 1ms}};
     return timing;
 }
-
-Waits read_waits(const YamlValue& value, bool key_pairs_only) {
-    YamlMapping mapping = value.mapping();
-    Waits waits;
-    for (const Algorithm algorithm : every_algorithm) {
-        if (key_pairs_only && is_symmetric(algorithm)) {
-            continue;
-        }
-        if (const auto item = mapping.take(emulator::profile_word(algorithm))) {
-            waits[algorithm] = read_wait(*item);
-        }
-    }
-    mapping.finish();
-    return waits;
-}
-
-} // namespace
 
 Timing read_timing(const YamlValue& value) {
     if (value.is_scalar()) {

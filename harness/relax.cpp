@@ -117,6 +117,9 @@ Relaxed relax(const Effect& effect, ReaderKind kind) {
 }
 
 Relaxed relax(const Fault& fault, ReaderKind kind) {
+    if (fault.place.where == Where::output) { // no command is interrupted: it is done as between two of them
+        return {fault.effect, relax(fault.effect, kind).notice};
+    }
     return {fault.effect, kind == ReaderKind::rig ? "" : at_a_place(fault.effect, fault.place)};
 }
 

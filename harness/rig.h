@@ -29,6 +29,7 @@ struct ClientResult {
     bool not_found = false;      ///< the command does not exist
     bool not_executable = false; ///< it does, and cannot be run
     bool left_processes = false; ///< it ended and left some behind, which were ended
+    int process = -1;            ///< its id; -1 where it was not started
     int stopped_by = 0;          ///< the signal to the rig because of which it was ended, or 0
 };
 

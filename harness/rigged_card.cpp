@@ -59,12 +59,14 @@ void RiggedCard::set_on_fault(std::function<void(const Fault&)> on_fault) {
 }
 
 void RiggedCard::plan(std::vector<Fault> faults) {
-    parts_->faults.plan(std::move(faults));
+    parts_->faults.plan(std::move(faults), parts_->clock.used());
+    parts_->clock.look_again();
 }
 
 std::uint64_t RiggedCard::add(Fault fault) {
     const std::uint64_t id = fault.id;
-    parts_->faults.add(std::move(fault));
+    parts_->faults.add(std::move(fault), parts_->clock.used());
+    parts_->clock.look_again();
     return id;
 }
 
@@ -163,6 +165,10 @@ void RiggedCard::hurry() {
 void RiggedCard::set_forsaken(bool forsaken) {
     parts_->forsaken = forsaken;
     parts_->clock.set_hastened(forsaken);
+}
+
+void RiggedCard::set_clock_offset(std::chrono::seconds offset) {
+    parts_->clock.set_offset(offset);
 }
 
 void RiggedCard::lose_power() {

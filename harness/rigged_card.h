@@ -106,6 +106,8 @@ public:
     /// over at once, and a command that was held up before it reached the card does not reach it. From any
     /// thread, also while a command runs.
     void set_forsaken(bool forsaken);
+    /// So far is its date from the host's. From any thread.
+    void set_clock_offset(std::chrono::seconds offset);
     /// The memory write that a running command makes next is torn as by `cut-power`. Without any the command
     /// may have been executed; its answer does not leave.
     void lose_power() override;

@@ -76,6 +76,8 @@ RiggedCard::Parts::Parts(RiggedCard& owner, int first_reader, emulator::CardImag
     nvm.set_observer([this](std::uint64_t write, std::uint32_t offset, ByteView bytes) {
         on_write(write, offset, bytes.size());
     });
+    clock.set_alarm([this] { return faults.next_time(); },
+                    [this](std::chrono::microseconds used) { on_time(used); });
 }
 
 // ---- power
@@ -251,6 +253,21 @@ void RiggedCard::Parts::befall_at_write(const Fault& fault) {
     if (cut && !course.cut) {
         course.cut = true;
         nvm.cut_now(effect.tearing.value_or(Tearing{}));
+    }
+}
+
+/// In the middle of a wait: a card that is interrupted there waits no longer, and its next memory write is
+/// torn.
+void RiggedCard::Parts::on_time(std::chrono::microseconds used) {
+    for (const Fault& fault : faults.at_time(used)) {
+        course.happened.push_back(fault);
+        if ((moves(fault.effect.verb) || interrupts(fault.effect.verb)) && befalls_this(fault)) {
+            course.out = reason(fault.effect.verb);
+            fail_power();
+        }
+        if (!is_out()) {
+            tell();
+        }
     }
 }
 

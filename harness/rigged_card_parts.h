@@ -96,6 +96,7 @@ private:
     void lose_volatile();
     void on_write(std::uint64_t write, std::uint32_t offset, std::size_t length);
     void befall_at_write(const Fault& fault);
+    void on_time(std::chrono::microseconds used);
     [[nodiscard]] bool befalls_this(const Fault& fault);
     void pass_on(Exchange& exchange);
     void befall(Exchange& exchange, const Fault& fault);

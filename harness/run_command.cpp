@@ -32,6 +32,7 @@ struct RunArguments {
     ReportFiles files;
     std::optional<std::string> variant;
     std::optional<std::string> shard;
+    bool list = false;
     std::string client;
     ReaderKind reader = ReaderKind::rig;
     std::optional<unsigned> timeout;
@@ -154,9 +155,23 @@ std::string summary_line(const std::vector<ScenarioReport>& reports, std::size_t
                        shard ? fmt::format(" (shard {} of {})", shard->number, shard->of) : "");
 }
 
+/// Those that would be run, and why others would not be.
+int list_all(const std::vector<Scenario>& scenarios) {
+    for (const Scenario& scenario : scenarios) {
+        fmt::print("{}: {}\n", scenario.file, scenario.title);
+        if (!scenario.not_applicable.empty()) {
+            fmt::print("    {}: {}\n", word(Verdict::not_applicable), scenario.not_applicable);
+        }
+    }
+    return static_cast<int>(ExitStatus::all_held);
+}
+
 int run_all(const RunArguments& arguments) {
     const RunSelection selection = selection_of(arguments);
     const std::vector<Scenario> scenarios = select_scenarios(selection);
+    if (arguments.list) {
+        return list_all(scenarios);
+    }
     const RunOptions options = run_options(arguments);
     probe_report_files(arguments.files);
     const bool colour = colour_wanted();
@@ -197,6 +212,7 @@ void add_run_command(CLI::App& app, int& status) {
                     "write everything that happened to this file, as JSON lines");
     run->add_option("--variant", arguments->variant,
                     "only this row of a matrix, exactly, as in 'expires=30 days'");
+    run->add_flag("--list", arguments->list, "read and check them all, and list what would be run");
     run->add_option("--shard", arguments->shard,
                     "only part K of N of them: K/N, or 'auto' for CI_NODE_INDEX and CI_NODE_TOTAL");
     run->add_option(

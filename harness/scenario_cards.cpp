@@ -44,6 +44,7 @@ std::vector<MadeCard> make_scenario_cards(const Scenario& scenario, std::chrono:
         options.overrides = card.set;
         options.now = now;
         options.issuer = issuer;
+        options.real_timing = scenario.real_timing;
         // No two cards are the same device; the first is as its profile says.
         options.identity = made.empty() ? std::string() : card.name;
         try {
@@ -104,6 +105,12 @@ void ScenarioCards::set_forsaken(bool forsaken) const {
 void ScenarioCards::hurry() const {
     for (const auto& card : rigged_) {
         card->hurry();
+    }
+}
+
+void ScenarioCards::set_clock_offset(std::chrono::seconds offset) const {
+    for (const auto& card : rigged_) {
+        card->set_clock_offset(offset);
     }
 }
 

@@ -46,6 +46,8 @@ public:
     void set_forsaken(bool forsaken) const;
     /// The same for good: the scenario is over.
     void hurry() const;
+    /// So far is their date from the host's.
+    void set_clock_offset(std::chrono::seconds offset) const;
 
     /// The readers, with what is in them when the first run begins.
     [[nodiscard]] std::vector<RigReaderPlan> readers() const;

@@ -1,6 +1,7 @@
 #include "harness/scenario_run.h"
 
 #include "harness/client_conversation.h"
+#include "harness/clock/client_clock.h"
 #include "harness/errors.h"
 #include "harness/expectations.h"
 #include "harness/files.h"
@@ -11,14 +12,16 @@
 #include "harness/scenario_authority.h"
 #include "harness/scenario_cards.h"
 #include "harness/scenario_client.h"
+#include "harness/scenario_clock.h"
 #include "harness/scenario_judge.h"
 #include "harness/scenario_moves.h"
 #include "harness/signal_watch.h"
-#include "harness/system_clock.h"
 #include "harness/trace_file.h"
 
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
+#include <functional>
 #include <iterator>
 #include <map>
 #include <set>
@@ -59,7 +62,7 @@ RigOptions rig_options(const RunOptions& options) {
 class ScenarioRunner {
 public:
     ScenarioRunner(const Scenario& scenario, const RunOptions& options)
-        : scenario_(scenario), options_(options),
+        : scenario_(scenario), options_(options), clock_(scenario),
           authority_(
               scenario, options.seed, [this] { return clock_.now(); }, trace_),
           cards_(scenario, options.seed, clock_.now(), authority_.authority(), trace_),
@@ -111,7 +114,11 @@ private:
     [[nodiscard]] std::set<std::uint64_t> plan(const ScenarioRun& run);
     [[nodiscard]] std::vector<Fault> not_happened(const std::set<std::uint64_t>& planned);
     [[nodiscard]] std::vector<std::string> undone(const std::set<std::uint64_t>& planned) const;
-    void run_client(const ScenarioRun& run, std::size_t number);
+    /// What became of it, told to `judge`.
+    void run_client(const ScenarioRun& run, const std::function<void(const FinishedRun&)>& judge);
+    void converge(const Convergence& convergence);
+    void set_clock();
+    void take_command();
     void add_notice(const std::string& notice);
 
     void finish(std::chrono::duration<double> took);
@@ -120,7 +127,7 @@ private:
 
     const Scenario& scenario_;
     const RunOptions& options_;
-    SystemClock clock_;
+    ScenarioClock clock_;
     Trace trace_;
     ScenarioReport report_;
     ScenarioAuthority authority_;
@@ -132,6 +139,10 @@ private:
     ScenarioMoves moves_;
     ClientSurroundings surroundings_;
     std::string output_;
+    std::size_t runs_ = 0;
+    std::atomic<std::uint32_t> commands_ = 0; ///< of the run's client
+    std::atomic<std::uint32_t> most_commands_ = most_apdus_of_a_run;
+    std::atomic<bool> flooded_ = false; ///< it was killed because of them
 };
 
 HandOptions ScenarioRunner::hand_options() {
@@ -143,8 +154,17 @@ HandOptions ScenarioRunner::hand_options() {
     options.kind = options_.kind;
     options.kill_client = [this] { rig_.kill_client(); };
     options.keep_waiting = [this] { rig_.check_host(); };
-    options.on_command = [this] { rig_.drain_client(); };
+    options.hears_client = true;
+    options.on_command = [this] { take_command(); };
     return options;
+}
+
+/// On the thread of the card that it is for.
+void ScenarioRunner::take_command() {
+    rig_.drain_client();
+    if (++commands_ > most_commands_ && !flooded_.exchange(true)) {
+        rig_.kill_client();
+    }
 }
 
 /// Its address is told to those clients alone that may use it.
@@ -173,15 +193,34 @@ void ScenarioRunner::act_out() {
     authority_.start(hand_);
     open_control();
     surround();
-    std::size_t number = 0;
+    set_clock();
     for (const Act& act : scenario_.acts) {
         if (act.run) {
-            run_client(*act.run, ++number);
+            run_client(*act.run, [this](const FinishedRun& finished) { judge_.judge(finished); });
+        } else if (act.converge) {
+            converge(*act.converge);
+        } else if (act.clock) {
+            clock_.move(*act.clock);
+            set_clock();
         } else if (act.effect) {
             moves_.move(*act.effect, act.place);
         } else {
             moves_.reinsert(act.place);
         }
+    }
+}
+
+void ScenarioRunner::set_clock() {
+    cards_.set_clock_offset(clock_.offset());
+    clock_.prove(rig_);
+}
+
+void ScenarioRunner::converge(const Convergence& convergence) {
+    bool done = false;
+    for (std::uint32_t attempt = 1; !done; ++attempt) {
+        const bool last = attempt == convergence.within;
+        run_client(convergence.run,
+                   [&](const FinishedRun& finished) { done = judge_.judge_attempt(finished, last) || last; });
     }
 }
 
@@ -223,7 +262,9 @@ std::vector<std::string> ScenarioRunner::undone(const std::set<std::uint64_t>& p
     return failures;
 }
 
-void ScenarioRunner::run_client(const ScenarioRun& run, std::size_t number) {
+void ScenarioRunner::run_client(const ScenarioRun& run,
+                                const std::function<void(const FinishedRun&)>& judge) {
+    const std::size_t number = ++runs_;
     const std::vector<emulator::CardImage> before = cards_.images();
     const std::size_t first_event = trace_.events().size();
     const std::set<std::uint64_t> planned = plan(run);
@@ -231,11 +272,16 @@ void ScenarioRunner::run_client(const ScenarioRun& run, std::size_t number) {
     ClientCommand command = client_command(run, surroundings_);
     ClientConversation conversation(run, surroundings_.values, secrets(), rig_, hand_, trace_);
     conversation.attach(command);
+    clock_.add_to(command.environment);
+    commands_ = 0;
+    most_commands_ = flood_limit(run.expect);
+    flooded_ = false;
     cards_.set_forsaken(false);
     const auto started = std::chrono::steady_clock::now();
     const ClientResult result = rig_.run(command);
     const auto took = std::chrono::steady_clock::now() - started;
     cards_.set_forsaken(true);
+    remove_clock_leftovers(result.process);
     conversation.finish();
     const ClientOutput& output = conversation.output();
     const std::string act = fmt::format("run {} ({})", number, run.place);
@@ -261,11 +307,12 @@ void ScenarioRunner::run_client(const ScenarioRun& run, std::size_t number) {
     outcome.output = output.text();
     outcome.output_cut = output.cut();
     outcome.timed_out = result.timed_out;
+    outcome.flooded = flooded_;
     outcome.left_processes = result.left_processes;
     outcome.took = std::chrono::duration_cast<std::chrono::milliseconds>(took);
     output_ += fmt::format("--- {}: {}\n{}\n", act, outcome.ending, output.text());
-    judge_.judge({run, number, act, outcome, before, std::move(events), clock_.now(),
-                  authority_.authority().issued()});
+    judge({run, number, act, outcome, before, std::move(events), clock_.now(),
+           authority_.authority().issued()});
 }
 
 // --- the end -----------------------------------------------------------------------------------------------

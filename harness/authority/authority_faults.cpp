@@ -177,13 +177,21 @@ void AuthorityFaults::Visit::act(const Fault& fault, Misbehaviour& made) {
     case Verb::log_out:
         made.log_out = true;
         break;
-    default: // what befalls cards, readers and the client
-        move(fault);
+    case Verb::kill_client:
+        // It is killed by another process, and hears nothing until it is gone.
+        if (move(fault)) {
+            static_cast<void>(wait(std::nullopt));
+            made.closed = true;
+        }
+        break;
+    default: // what befalls cards and readers
+        static_cast<void>(move(fault));
         break;
     }
 }
 
-void AuthorityFaults::Visit::move(const Fault& fault) {
+/// Whether it could be done.
+bool AuthorityFaults::Visit::move(const Fault& fault) {
     Hand* hand = nullptr;
     {
         const std::scoped_lock lock(faults_.mutex_);
@@ -191,7 +199,7 @@ void AuthorityFaults::Visit::move(const Fault& fault) {
     }
     if (hand == nullptr) {
         faults_.fail(fault, "there are no readers here");
-        return;
+        return false;
     }
     const auto until_over = [this] {
         pollfd over{over_->descriptor(), POLLIN, 0};
@@ -209,7 +217,9 @@ void AuthorityFaults::Visit::move(const Fault& fault) {
         // It is done; only nobody waits any more until clients have seen it.
     } catch (const std::exception& error) {
         faults_.fail(fault, error.what());
+        return false;
     }
+    return true;
 }
 
 /// So long, or for ever. False where the client has gone, or the run is over, before that.

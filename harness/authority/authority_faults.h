@@ -72,7 +72,7 @@ public:
     private:
         [[nodiscard]] Misbehaviour stage(Moment moment);
         void act(const Fault& fault, Misbehaviour& made);
-        void move(const Fault& fault);
+        [[nodiscard]] bool move(const Fault& fault);
         [[nodiscard]] bool wait(std::optional<std::chrono::microseconds> time) const;
 
         AuthorityFaults& faults_;

@@ -235,7 +235,7 @@ Checks check_software(const KeepWaiting& keep_waiting) {
                                  false},
                                 {engines + "/pkcs11.so"}));
     checks.push_back(check_file(
-        {"libfaketime", CheckState::ok, {}, "clients that you run at another date", "faketime", false},
+        {"libfaketime", CheckState::ok, {}, "run: clients at another date (clock)", "libfaketime", false},
         libfaketime_places(engines)));
     return checks;
 }

@@ -3,6 +3,7 @@
 #include "apdu/bytes.h"
 #include "harness/fault_verbs.h"
 #include "harness/hand/moves.h"
+#include "harness/hand/output_plan.h"
 #include "harness/relax.h"
 #include "harness/world.h"
 
@@ -48,6 +49,9 @@ struct Hand::Parts final : public World {
     void arrives(RiggedCard& card) override;
     bool happen(RiggedCard& card, const Fault& fault) override;
     [[nodiscard]] bool happen_to(std::size_t card, const Fault& fault);
+    void happen_at_output(const Fault& fault);
+    void do_at_output(const Fault& fault);
+    void not_done(const Fault& fault, const RequestError& error);
     void settle(std::uint64_t id, Course course, std::string failure = {});
 
     void keep(const KeepWaiting& keep_waiting) const;
@@ -59,6 +63,7 @@ struct Hand::Parts final : public World {
     [[nodiscard]] std::unique_lock<std::timed_mutex> turn(Clock::time_point until,
                                                           const KeepWaiting& keep_waiting);
     [[nodiscard]] Planned* find(std::uint64_t id);
+    void check_reach(const Place& place) const;
     void make_room();
     void abandon(std::uint64_t id);
 
@@ -69,6 +74,7 @@ struct Hand::Parts final : public World {
     std::condition_variable changed;
     Moves moves;
     std::vector<Planned> plan;
+    OutputPlan output;
     std::uint64_t last_id = 0;
 };
 
@@ -92,12 +98,16 @@ bool Hand::Parts::happen(RiggedCard& card, const Fault& fault) {
         settle(fault.id, Course::happened);
         return befell;
     } catch (const RequestError& error) { // as when somebody reaches for a card that is not there
-        const std::string failure = fmt::format("'{}' at {} could not be done: {}", fault.effect.text(),
-                                                fault.place.text(), error.what());
-        trace.add("note", -1, {{"fault", fault.id}, {"text", failure}});
-        settle(fault.id, Course::failed, failure);
+        not_done(fault, error);
         return false;
     }
+}
+
+void Hand::Parts::not_done(const Fault& fault, const RequestError& error) {
+    const std::string failure = fmt::format("'{}' at {} could not be done: {}", fault.effect.text(),
+                                            fault.place.text(), error.what());
+    trace.add("note", -1, {{"fault", fault.id}, {"text", failure}});
+    settle(fault.id, Course::failed, failure);
 }
 
 /// Whether it befell the card itself.
@@ -117,6 +127,39 @@ bool Hand::Parts::happen_to(std::size_t card, const Fault& fault) {
     }
     const std::size_t reader = moves.move(effect, card);
     return interrupts(effect.verb) && reader == where;
+}
+
+/// Under the lock.
+void Hand::Parts::happen_at_output(const Fault& fault) {
+    try {
+        do_at_output(fault);
+    } catch (const RequestError& error) {
+        not_done(fault, error);
+    }
+}
+
+void Hand::Parts::do_at_output(const Fault& fault) {
+    const Effect effect = relax(fault.effect, options.kind).effect;
+    const std::size_t first = moves.card_named(fault.place.card);
+    const bool befalls_card = target(effect.verb) == Target::card && effect.verb != Verb::cut_power;
+    if (befalls_card) { // which may run a command: it does that itself before the next one
+        Fault next = fault;
+        next.effect.reader.reset();
+        next.place = Place{};
+        next.place.command = "any";
+        next.place.card = options.cards[moves.card_meant(effect, first)].name;
+        options.cards[moves.card_named(next.place.card)].card->add(std::move(next));
+        return;
+    }
+    trace.add("fault", -1, {{"place", fault.place.text()}, {"effect", fault.effect.text()}});
+    if (effect.verb == Verb::kill_client) {
+        kill_client();
+    } else if (effect.verb == Verb::cut_power) {
+        options.readers[moves.reader_meant(effect, first)].reader->cut_power();
+    } else if (target(effect.verb) == Target::reader) {
+        static_cast<void>(moves.move(effect, first));
+    }
+    settle(fault.id, Course::happened);
 }
 
 /// What has become of a fault, under the lock; the first who knows it is right.
@@ -258,6 +301,17 @@ void Hand::Parts::make_room() {
     plan.erase(over);
 }
 
+void Hand::Parts::check_reach(const Place& place) const {
+    if (place.where == Where::authority) {
+        throw RequestError(
+            fmt::format("'{}': the authority's places are a scenario's, not the hand's", place.text()));
+    }
+    if (place.where == Where::output && !options.hears_client) {
+        throw RequestError(fmt::format(
+            "'{}': what the client prints does not come this way; a scenario hears it", place.text()));
+    }
+}
+
 std::uint64_t Hand::plan(Fault fault) {
     if (const auto fits = fault.check(); !fits) {
         throw RequestError(fits.error().message);
@@ -270,9 +324,15 @@ std::uint64_t Hand::plan(Fault fault) {
     }
     // Under the lock until the card has it: the card may meet it at once, and then waits here to tell so.
     const std::scoped_lock lock(parts_->state);
+    parts_->check_reach(fault.place);
     parts_->moves.check_names(fault);
     parts_->make_room();
     fault.id = ++parts_->last_id;
+    if (fault.place.where == Where::output) {
+        parts_->output.add(fault);
+        parts_->plan.push_back({std::move(fault)});
+        return parts_->last_id;
+    }
     RiggedCard& card = *parts_->options.cards[parts_->moves.card_named(fault.place.card)].card;
     parts_->plan.push_back({fault});
     card.add(std::move(fault));
@@ -293,6 +353,13 @@ std::uint64_t Hand::plan_next(const Effect& effect) {
     return plan(std::move(fault));
 }
 
+void Hand::hear(std::string_view text) {
+    const std::scoped_lock lock(parts_->state);
+    for (const Fault& fault : parts_->output.hear(text)) {
+        parts_->happen_at_output(fault);
+    }
+}
+
 std::string Hand::notice(const Fault& fault) const {
     return relax(fault, parts_->options.kind).notice;
 }
@@ -305,9 +372,16 @@ std::vector<Fault> Hand::forget() {
             Planned* const planned = parts_->find(fault.id);
             if (planned != nullptr) {
                 planned->course = Course::forgotten;
+                fault = planned->fault; // also where it came to the card from the client's output
             }
             forgotten.push_back(std::move(fault));
         }
+    }
+    for (Fault& fault : parts_->output.forget()) {
+        if (Planned* const planned = parts_->find(fault.id)) {
+            planned->course = Course::forgotten;
+        }
+        forgotten.push_back(std::move(fault));
     }
     parts_->changed.notify_all();
     return forgotten;
@@ -363,6 +437,7 @@ bool Hand::wait(std::uint64_t fault, std::chrono::milliseconds limit, const Keep
 void Hand::Parts::abandon(std::uint64_t id) {
     const std::scoped_lock lock(state);
     if (const Planned* const planned = find(id)) {
+        output.remove(id);
         options.cards[moves.card_named(planned->fault.place.card)].card->forget(id);
         plan.erase(plan.begin() + (planned - plan.data()));
     }

@@ -15,6 +15,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -43,6 +44,8 @@ struct HandOptions {
     /// Called for each command that arrives for a card, before anything happens to it, on the thread on which
     /// it will run: what is done there is done when the card gets the command. It waits for nobody.
     std::function<void()> on_command;
+    /// Whether somebody calls hear(): else there are no places of a client's output.
+    bool hears_client = false;
     /// Whether what it moves is said in the trace (`reader`: inserted, removed, unplugged, plugged); else
     /// whoever has the readers does so.
     bool traces_moves = true;
@@ -89,8 +92,13 @@ public:
              const KeepWaiting& keep_waiting = {});
 
     /// For later. Returns the fault's id, from 1. Throws RequestError where the two do not go together, or
-    /// name a card or a reader that does not exist.
+    /// name a card or a reader that does not exist, and for places that are not the hand's: the authority's,
+    /// and the output's of a client that it does not hear.
     std::uint64_t plan(Fault fault);
+    /// What the client has printed, without control sequences. What is planned at a place of its output is
+    /// done when this returns, but that nobody waits until clients can have seen it; `reset` and
+    /// `fill-memory` are done before the card's next command. From any thread; waits for nobody.
+    void hear(std::string_view text);
     /// What clients will see differently from what was asked for, in one line; empty: nothing.
     [[nodiscard]] std::string notice(const Fault& fault) const;
     /// The plan is empty again: what had not happened is returned.

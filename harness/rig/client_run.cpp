@@ -84,7 +84,7 @@ void ClientRun::wait_for_something() {
         stop(SIGTERM);
     }
     if (waits[2].revents != 0) {
-        streams_->drain();
+        streams_->drain_if_free();
     }
     if (waits[1].revents != 0) {
         take_signals();
@@ -106,6 +106,7 @@ void ClientRun::take_message() {
         ended_ = true;
         break;
     case MessageKind::client_started:
+        result_.process = message.value;
         if (streams_ != nullptr) {
             streams_->set_process(message.value);
         }

@@ -101,12 +101,22 @@ void ClientStreams::close_for_client() {
 }
 
 int ClientStreams::descriptor() const {
-    const std::scoped_lock lock(reading_);
     return over_ ? -1 : output_.get();
 }
 
 void ClientStreams::drain() {
     const std::scoped_lock lock(reading_);
+    read_all();
+}
+
+void ClientStreams::drain_if_free() {
+    const std::unique_lock lock(reading_, std::try_to_lock);
+    if (lock) {
+        read_all();
+    }
+}
+
+void ClientStreams::read_all() {
     std::array<char, 16384> buffer{};
     while (!over_) {
         const ssize_t count = read(output_.get(), buffer.data(), buffer.size());

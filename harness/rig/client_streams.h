@@ -31,6 +31,9 @@ public:
     /// client's write() to its output has returned, that is there: Linux does what a terminal still has to do
     /// for it when it is read from.
     void drain();
+    /// The same, but where another thread is at it nothing is waited for: what that one does about the output
+    /// may wait for whoever calls this.
+    void drain_if_free();
 
     /// A line and its end. Waits while the client's input is full. Nothing happens where the client has gone.
     void type(std::string_view line);
@@ -45,13 +48,14 @@ public:
 
 private:
     void open_pipes();
+    void read_all();
 
     const ClientCommand& command_;
     UniqueFd output_;
     UniqueFd input_; ///< a pipe's; on a terminal, `output_` is it
     std::vector<UniqueFd> for_client_;
-    mutable std::mutex reading_;
-    bool over_ = false; ///< nothing more is printed
+    std::mutex reading_;
+    std::atomic<bool> over_ = false; ///< nothing more is printed
     std::mutex typing_;
     std::atomic<bool> ended_ = false;
     std::atomic<pid_t> process_ = -1;

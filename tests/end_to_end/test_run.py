@@ -359,17 +359,39 @@ def test_a_client_that_leaves_processes_behind_has_failed(tmp_path):
     assert not mentioning(str(tmp_path))
 
 
-def test_notices_are_shown_where_all_held_too(tmp_path):
+def test_what_the_person_never_came_to_is_told_where_something_did_not_hold(tmp_path):
     path = write(tmp_path, "patient", client=f'printf "Passcode: "; {VERIFY}')
     acts = """person:
   - {when: 'Passcode: $', types: "123456"}
   - {when: Never printed, types: "654321"}
 """
     path.write_text(path.read_text().replace('answers: ["123456"]\n', acts))
+    never = f"the client never printed what the person waits for at {path}:7:5"
     result = run(path)
     assert result.returncode == 0, result.stdout + result.stderr
-    assert result.stdout.count("notice: run 1") == 1
-    assert f"the client never printed what the person waits for at {path}:7:5" in result.stdout
+    assert never not in result.stdout
+    path.write_text(path.read_text().replace("passcode-tries: 3", "passcode-tries: 2"))
+    result = run(path)
+    assert result.returncode == 1 and never in result.stdout, result.stdout + result.stderr
+
+
+FLOOD = """
+from smartcard.System import readers
+connection = readers()[0].createConnection()
+connection.connect()
+while True:
+    connection.transmit([0, 0xA4, 4, 0, 0])
+"""
+
+
+def test_a_client_that_floods_the_card_is_ended_and_told(tmp_path):
+    (tmp_path / "flood.py").write_text(FLOOD)
+    path = write(tmp_path, "flood", client=f"exec /usr/bin/python3 {tmp_path}/flood.py")
+    result = run(path, "--json", tmp_path / "run.json")
+    assert result.returncode == 1, result.stdout + result.stderr
+    report, = json.loads((tmp_path / "run.json").read_text())["scenarios"]
+    assert report["shortfalls"][0]["what"] == "I10: the client floods the card"
+    assert not mentioning(str(tmp_path))
 
 
 @pytest.mark.parametrize("how, client, limit, what", [

@@ -92,8 +92,11 @@ def request(subject, public, sign):
     return tlv.encode(0x30, info, algorithm, tlv.encode(0x03, b"\x00", sign(info)))
 
 
-def complaint(certificate, public, old, chain, trusted):
+def complaint(der, public, old, chain, trusted):
     """What speaks against writing a new certificate in place of an old one; None where nothing does."""
+    if len(der) > LARGEST:
+        return "the certificate is too large for the card"
+    certificate = read(der)
     if certificate is None:
         return "the certificate cannot be read"
     if encoded(certificate.public) != encoded(public):
@@ -102,10 +105,8 @@ def complaint(certificate, public, old, chain, trusted):
         return "the certificate is for another holder"
     if not certificate.is_in_date() or certificate.is_due():
         return "the certificate is not in date"
-    if len(certificate.der) > LARGEST:
-        return "the certificate is too large for the card"
     for issuer in chain:
-        if not certificate.is_signed_by(issuer):
+        if issuer is None or not certificate.is_signed_by(issuer):
             return "the certificate is not by a trusted authority"
         certificate = issuer
     if not any(certificate == root or certificate.is_signed_by(root) for root in trusted):

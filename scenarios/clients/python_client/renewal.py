@@ -174,15 +174,17 @@ class Renewing:
                                            lambda info: self.sign(card, key, public, info, passcode))
             signature = self.sign(card, other, voucher.public, request, passcode)
         der, chain = self.service.certificate(renewal, key, request, voucher.der, signature)
+        self.check_certificate(der, public, old, [certificates.read(one) for one in chain])
         certificate = certificates.read(der)
-        self.check_certificate(certificate, public, old, [certificates.read(one) for one in chain])
+        if certificate is None:
+            raise Trouble("Error: the operation cannot be completed: the certificate cannot be read")
         return certificate
 
     def become_manager(self, card):
         card.authenticate_manager(lambda *asked: self.service.management_key(card.guid, *asked))
 
-    def check_certificate(self, certificate, public, old, chain):
-        why = certificates.complaint(certificate, public, old, chain, self.trusted)
+    def check_certificate(self, der, public, old, chain):
+        why = certificates.complaint(der, public, old, chain, self.trusted)
         if why:
             raise Trouble(f"Error: {why}", FAILED)
 

@@ -59,12 +59,22 @@ class Service:
         return answer
 
     def devices(self, **query):
-        return field(self.ask("GET", "/api/devices?" + urlencode(query)), "holders", list)
+        holders = field(self.ask("GET", "/api/devices?" + urlencode(query)), "holders", list)
+        for holder in holders:
+            check(holder, {"name": str, "number": str, "devices": list})
+            for device in holder["devices"]:
+                check(device, {"guid": str, "state": str, "newest": bool, "not-after": str})
+        return holders
 
     def renewal(self, guid):
         """The one that is open for a card, or a new one: (id, what it has of each key)."""
         answer = self.post("/api/renewals", {"device": guid})
-        return field(answer, "renewal", str), field(answer, "keys", list)
+        keys = field(answer, "keys", list)
+        for key in keys:
+            check(key, {"key": str, "algorithm": str})
+            if key["key"] not in ("9A", "9C"):
+                raise silent(f"it wants to renew the key '{key['key']}'")
+        return field(answer, "renewal", str), keys
 
     @staticmethod
     def issued(asked):
@@ -80,7 +90,7 @@ class Service:
             answer = self.post(f"/api/renewals/{renewal}/certificates", asked)
             if "retry-after" not in answer:
                 return unpacked(answer, "certificate"), [decoded(one) for one in field(answer, "chain", list)]
-            seconds = max(0.1, float(answer["retry-after"]))
+            seconds = max(0.1, field(answer, "retry-after", (int, float)))
             waited += seconds
             if waited > LONGEST_WAIT:
                 raise silent("it has no certificate for us yet")
@@ -159,6 +169,13 @@ def field(answer, name, kind):
     if not isinstance(value, kind):
         raise silent(f"its answer has no '{name}'")
     return value
+
+
+def check(value, kinds):
+    if not isinstance(value, dict):
+        raise silent("it answers something else")
+    for name, kind in kinds.items():
+        field(value, name, kind)
 
 
 def unpacked(answer, name):
