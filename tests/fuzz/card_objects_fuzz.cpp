@@ -5,6 +5,7 @@
 #include "tests/fuzz/property.h"
 
 #include <algorithm>
+#include <initializer_list>
 
 namespace apdu = cardrig::apdu;
 namespace client = cardrig::client;
@@ -20,7 +21,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     if (const auto guid = client::guid_in(bytes)) {
         fuzz::require(guid->size() == 32, "a GUID has sixteen bytes");
     }
-    for (const std::uint8_t algorithm : {0x06, 0x07, 0x11, 0x14}) {
+    for (const std::uint8_t algorithm : std::initializer_list<std::uint8_t>{0x06, 0x07, 0x11, 0x14}) {
         if (const auto key = client::PublicKey::from_template(bytes, algorithm)) {
             fuzz::require(key->algorithm() == algorithm, "a key is of the kind that was asked for");
         }

@@ -37,9 +37,8 @@ Readers two_readers(const Desk& desk) {
         readers.holder = other == all.end() ? "" : *other;
     }
     if (readers.agent.empty() || readers.holder.empty() || readers.agent == readers.holder) {
-        throw Failure(
-            ExitStatus::wrong_card,
-            "Error: the operation cannot be completed: a second reader is needed for the holder's card");
+        throw Failure(ExitStatus::wrong_card,
+                      "Error: no smartcard found: a second reader is needed for the holder's card");
     }
     if (!desk.context.has_card(readers.agent)) {
         throw Failure(ExitStatus::wrong_card,
@@ -65,15 +64,8 @@ bool is_number(const std::string& text) {
 }
 
 /// By what the agent typed, or by the card in the second reader.
-HolderRecord find_holder(const Desk& desk, const Authority& authority, const std::string& reader,
-                         const HolderCard::Guard& guard) {
-    const Options& options = desk.options;
-    const std::string wanted = !options.holder.empty()
-                                   ? options.holder
-                                   : desk.person.ask("Holder (name or number, empty: by card): ");
-    if (wanted == "cancel") {
-        throw cancelled();
-    }
+HolderRecord find_holder(const Desk& desk, const Authority& authority, const std::string& wanted,
+                         const std::string& reader, const HolderCard::Guard& guard) {
     std::vector<HolderRecord> found;
     if (!wanted.empty()) {
         found = authority.directory(is_number(wanted) ? "number" : "name", wanted);
@@ -131,9 +123,9 @@ void check_card(const HolderCard& card, const HolderRecord& holder, const Device
     }
 }
 
-void renew_holders_card(Desk& desk, const Authority& authority, const Readers& readers,
-                        const HolderCard::Guard& guard) {
-    const HolderRecord holder = find_holder(desk, authority, readers.holder, guard);
+void renew_holders_card(Desk& desk, const Authority& authority, const std::string& wanted,
+                        const Readers& readers, const HolderCard::Guard& guard) {
+    const HolderRecord holder = find_holder(desk, authority, wanted, readers.holder, guard);
     const Device device = newest_device(holder);
     show(desk.person, holder, device);
     if (!desk.person.confirm("Is this the holder? [yes/no] ")) {
@@ -145,10 +137,26 @@ void renew_holders_card(Desk& desk, const Authority& authority, const Readers& r
     refuse_expired(card);
     const TrustAnchors trust(desk.options.trust);
     const Secret passcode = ask_passcode(desk.person, card, "Holder's passcode: ");
-    desk.person.say("Do not take the cards out");
+    desk.person.say("Do not remove the cards");
     PairRenewal renewal(desk.person, authority, card, trust, passcode);
     renewal.run();
     desk.person.say("Success: certificate renewed for smartcard");
+}
+
+/// Whom to assist: a name, a number, or nothing where the card is to tell. Asked before the agent's passcode,
+/// so that this is not given to the holder's card where the two are in each other's reader.
+std::string ask_whom(const Desk& desk, const Holder& agent) {
+    std::string wanted = desk.options.holder;
+    if (wanted.empty()) {
+        wanted = desk.person.ask("Holder (name or number, empty: by card): ");
+    }
+    if (wanted == "cancel") {
+        throw cancelled();
+    }
+    if (!wanted.empty() && (wanted == agent.name || wanted == agent.number)) {
+        throw wrong_card("an agent", "the holder's card belongs into the second reader");
+    }
+    return wanted;
 }
 
 } // namespace
@@ -157,11 +165,6 @@ ExitStatus task_assist(Desk& desk) {
     const Readers readers = two_readers(desk);
     HolderCard agent(readers.agent);
     say_whose(desk.person, agent);
-    const Holder& self = agent.identity().holder;
-    if (!desk.options.holder.empty() &&
-        (desk.options.holder == self.name || desk.options.holder == self.number)) {
-        throw wrong_card("an agent", "the holder's card belongs into the second reader");
-    }
     const RemovalWatch watch(readers.agent);
     Authority authority = connect_authority(desk, readers.holder);
     bool logged_in = false;
@@ -176,11 +179,12 @@ ExitStatus task_assist(Desk& desk) {
         throw logged_out("the agent's card was taken out", ExitStatus::wrong_card);
     };
     desk.person.interrupt_by(watch.removed(), guard);
+    const std::string wanted = ask_whom(desk, agent.identity().holder);
     const std::string role = desk.options.role.empty() ? "agent" : desk.options.role;
     static_cast<void>(log_in(desk, authority, agent, role, "Passcode: "));
     logged_in = true;
     try {
-        renew_holders_card(desk, authority, readers, guard);
+        renew_holders_card(desk, authority, wanted, readers, guard);
     } catch (const Failure& failure) {
         if (failure.status() != ExitStatus::wrong_card) {
             guard(); // that the agent is gone explains what else failed

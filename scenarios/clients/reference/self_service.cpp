@@ -42,7 +42,7 @@ void show_new_certificates(const Person& person, const HolderCard& card) {
 void renew_pair(Desk& desk, const Authority& authority, HolderCard& card, bool& half_finished) {
     const TrustAnchors trust(desk.options.trust);
     const Secret passcode = ask_passcode(desk.person, card, "Passcode: ");
-    desk.person.say("Do not take the card out");
+    desk.person.say("Do not remove the card");
     PairRenewal renewal(desk.person, authority, card, trust, passcode);
     renewal.set_said_finishing(half_finished);
     try {
