@@ -170,7 +170,7 @@ expect: {exit: success, says: [logged-in], trace: {apdus: 200}}
     "no-time-out": Case("login", '''
 card: {profile: piv-staff}
 person: [{when: 'Passcode: $', types: "123456"}]
-fault: {at: authority login before, do: hang}
+fault: [{at: authority login before, do: hang}, {at: "authority login #2 before", do: hang}]
 expect: {exit: 7, says: [authority-problem], card: {passcode-tries: 3}}
 ''', {"I10"}, ("--patience", "2")),
 }

@@ -193,7 +193,7 @@ class Client(Renewing):
             return self.named_reader(self.options.second_reader)
         others = [name for name in self.readers.names() if name != self.agent.card.reader]
         if not others:
-            raise Trouble("Error: the operation cannot be completed: a second reader is wanted for the holder's card", WRONG_CARD)
+            raise Trouble("Error: no smartcard found: a second reader is wanted for the holder's", WRONG_CARD)
         return next((name for name in others if self.readers.has_card(name)), others[0])
 
     def find_holder(self, asked, reader):

@@ -118,16 +118,14 @@ class Service:
         return self.ask("POST", path, body)
 
     def ask(self, method, path, body=None):
-        """A connection that breaks is tried once more: nothing here does harm when it is asked twice."""
+        """What has no answer is asked once more: nothing here does harm when it is asked twice."""
         try:
             status, text = self._exchange(method, path, body)
-        except (ConnectionError, http.client.HTTPException):
+        except (OSError, http.client.HTTPException):
             try:
                 status, text = self._exchange(method, path, body)
             except (OSError, http.client.HTTPException) as error:
                 raise silent(error) from error
-        except OSError as error:  # also where it takes too long
-            raise silent(error) from error
         try:
             answer = json.loads(text)
         except ValueError as error:
