@@ -15,10 +15,17 @@ namespace {
 /// A host that is busy may take so long to start a program.
 constexpr std::chrono::seconds probe_limit{20};
 
+std::chrono::sys_seconds host_now() {
+    return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+}
+
 } // namespace
 
+ScenarioClock::ScenarioClock(const Scenario& scenario)
+    : faked_(scenario.faked_clock), offset_(scenario.clock_offset(host_now())) {}
+
 std::chrono::sys_seconds ScenarioClock::now() const {
-    return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()) + offset_.load();
+    return host_now() + offset_.load();
 }
 
 void ScenarioClock::add_to(std::map<std::string, std::string>& environment) const {

@@ -14,8 +14,7 @@ namespace cardrig::harness {
 /// Thread-safe.
 class ScenarioClock final {
 public:
-    explicit ScenarioClock(const Scenario& scenario)
-        : faked_(scenario.faked_clock), offset_(scenario.clock) {}
+    explicit ScenarioClock(const Scenario& scenario);
 
     [[nodiscard]] std::chrono::sys_seconds now() const;
     [[nodiscard]] std::chrono::seconds offset() const { return offset_; }

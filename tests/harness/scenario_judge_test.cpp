@@ -1,5 +1,6 @@
 #include "harness/scenario_judge.h"
 
+#include "harness/authority/authority.h"
 #include "harness/scenario_cards.h"
 #include "tests/harness/test_card.h"
 
@@ -62,7 +63,8 @@ private:
     Scenario scenario_;
     std::chrono::sys_seconds now_ = cardrig::test::now();
     Trace trace_;
-    ScenarioCards cards_{scenario_, std::nullopt, now_, trace_};
+    Authority authority_{{1, {}, [this] { return now_; }}};
+    ScenarioCards cards_{scenario_, std::nullopt, now_, authority_, trace_};
     ScenarioJudge judge_{scenario_, cards_, report};
     std::size_t number_ = 0;
 };
