@@ -77,7 +77,9 @@ BOOST_AUTO_TEST_CASE(every_verb_has_a_row) {
         seen.insert(row.verb);
     }
     for (unsigned verb = 0; verb <= static_cast<unsigned>(Verb::wait); ++verb) {
-        BOOST_TEST(seen.contains(static_cast<Verb>(verb)), verb);
+        const bool of_authority =
+            target(static_cast<Verb>(verb)) == Target::authority; // no reader shows those
+        BOOST_TEST((of_authority || seen.contains(static_cast<Verb>(verb))), verb);
     }
 }
 
