@@ -600,34 +600,4 @@ BOOST_AUTO_TEST_CASE(what_is_asked_of_the_authority_is_not_in_its_reach) {
         });
 }
 
-BOOST_AUTO_TEST_CASE(places_that_are_not_the_hands_are_refused) {
-    for (const char* place : {"output \"Writing\"", "authority certificate 9A after"}) {
-        BOOST_CHECK_THROW(plan("remove", place), RequestError);
-    }
-}
-
-BOOST_AUTO_TEST_CASE(what_is_planned_for_a_line_is_done_when_it_is_heard) {
-    HandOptions options;
-    options.readers = {{"First", &readers[0]}, {"Second", &readers[1]}};
-    options.cards = {{"1", &cards[0]}, {"2", &cards[1]}, {"agent", &cards[2]}};
-    options.hears_client = true;
-    hand.reset();
-    hand = std::make_unique<Hand>(std::move(options), trace);
-    const auto removed = plan("remove", "output \"Writing\"");
-    const auto again = plan("remove", "output \"Done\"");
-    const auto filled = plan("fill-memory leaving 100 bytes", "output \"Pending\"");
-    hand->hear("9A Pending\n");
-    BOOST_TEST(!hand->wait(filled, 0ms)); // the card does that before its next command
-    hand->hear("9A Writ");
-    BOOST_TEST(readers[0].card() == &cards[0]);
-    hand->hear("ing\n");
-    BOOST_TEST(readers[0].card() == nullptr);
-    BOOST_TEST(hand->wait(removed, 0ms));
-    hand->hear("9A Done\n");
-    BOOST_TEST(hand->failure(again).value_or("").find("no card is in reader 1") != std::string::npos);
-    const std::vector<Fault> left = hand->forget();
-    BOOST_TEST_REQUIRE(left.size() == 1U);
-    BOOST_TEST(left[0].place.text() == "output \"Pending\"");
-}
-
 BOOST_AUTO_TEST_SUITE_END()
