@@ -168,9 +168,13 @@ class Client(Renewing):
     def assist(self):
         self.agent = self.my_card()
         self.check_end(self.agent)
-        self.log_in(self.agent, "agent")
         reader = self.second_reader()
         asked = self.options.holder or self.person.ask("Holder (name or number, empty: by card): ").strip()
+        if asked in (self.agent.name, self.agent.known.number):
+            # Before the agent's passcode is asked for, which is none of this card's.
+            raise Trouble("Error: this is not the smartcard of an agent: the holder's belongs into the second reader",
+                          WRONG_CARD)
+        self.log_in(self.agent, "agent")
         holder = self.find_holder(asked, reader)
         self.person.say(f"{holder['name']}, {holder['number']}")
         for device in holder["devices"]:
