@@ -592,12 +592,4 @@ BOOST_AUTO_TEST_CASE(the_status_tells_where_everything_is) {
     BOOST_TEST(status.at("faults").at(0).at("happened") == false);
 }
 
-BOOST_AUTO_TEST_CASE(what_is_asked_of_the_authority_is_not_in_its_reach) {
-    Fixture rig;
-    BOOST_CHECK_EXCEPTION(
-        rig.plan("remove", "authority login before"), RequestError, [](const RequestError& error) {
-            return std::string(error.what()).find("a scenario's 'fault'") != std::string::npos;
-        });
-}
-
 BOOST_AUTO_TEST_SUITE_END()
