@@ -304,7 +304,9 @@ void Hand::Parts::make_room() {
 void Hand::Parts::check_reach(const Place& place) const {
     if (place.where == Where::authority) {
         throw RequestError(
-            fmt::format("'{}': the authority's places are a scenario's, not the hand's", place.text()));
+            fmt::format("'{}' is a place of the authority, which the hand does not reach: plan it in a "
+                        "scenario's 'fault'",
+                        place.text()));
     }
     if (place.where == Where::output && !options.hears_client) {
         throw RequestError(fmt::format(
@@ -315,12 +317,6 @@ void Hand::Parts::check_reach(const Place& place) const {
 std::uint64_t Hand::plan(Fault fault) {
     if (const auto fits = fault.check(); !fits) {
         throw RequestError(fits.error().message);
-    }
-    if (fault.place.where == Where::authority) {
-        throw RequestError(
-            fmt::format("'{}' is a place of the authority, which the hand does not reach: plan it in a "
-                        "scenario's 'fault'",
-                        fault.place.text()));
     }
     // Under the lock until the card has it: the card may meet it at once, and then waits here to tell so.
     const std::scoped_lock lock(parts_->state);

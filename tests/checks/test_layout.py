@@ -62,9 +62,10 @@ def too_long(root):
 
 def fixed_sleeps(root):
     checks = root / "tests" / "checks"  # these files have to name what they look for
+    in_its_place = root / "harness" / "clock" / "steady_sleep.cpp"  # it is a client's, and called by nobody here
     findings = []
     for file in tree.files(root):
-        if checks in file.parents:
+        if checks in file.parents or file == in_its_place:
             continue
         code, pattern = code_and_pattern(file)
         findings += [
