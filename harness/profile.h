@@ -61,12 +61,12 @@ struct MadeCard {
 struct MakeOptions {
     ProfileOverrides overrides;
     std::chrono::sys_seconds now; ///< what relative dates count from
-    bool real_timing = false;     ///< `timing: real` where neither the profile nor `overrides` say anything
     bool fresh_keys = false;      ///< else the shipped test keys, always the same for one profile
     /// Tells cards of one profile apart, which else have the same keys and the same GUID.
     std::string identity = {};
     /// Then management key and unblocking code are its, too, where `overrides` do not set them.
     CardIssuer* issuer = nullptr;
+    bool real_timing = false; ///< `timing: real` where neither the profile nor `overrides` say anything
 };
 
 /// `name_or_path`: a shipped profile ("piv-staff") or a YAML file. Throws RequestError with file, line and

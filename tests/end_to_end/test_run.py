@@ -70,7 +70,8 @@ def test_reports_are_well_formed_and_hold_no_passcode(tmp_path):
     write(tmp_path, "wrong", answer="867530")
     write(tmp_path, "control", client='printf "a\\033[31mb\\001\\n"', output="b", tries=1)
     # One secret is the beginning of another: the unblocking code begins with the passcode.
-    write(tmp_path, "both", client="echo code 12345678", output="code 12345678")
+    write(tmp_path, "both", client="echo code 12345678", output="code 12345678",
+          set_more={"unblocking-code.value": "12345678"})
     names = {name: tmp_path / name for name in ("junit.xml", "run.json", "run.jsonl")}
     result = run(tmp_path, "--junit", names["junit.xml"], "--json", names["run.json"], "--trace",
                  names["run.jsonl"], "--keep", tmp_path / "kept")

@@ -74,13 +74,11 @@ void Person::say(std::string_view line) const {
 }
 
 std::string Person::ask(std::string_view question) const {
-    write_out(question);
-    return std::string(read_line(true).text());
+    return std::string(read_line(question, true).text());
 }
 
 Secret Person::ask_secret(std::string_view question) const {
-    write_out(question);
-    Secret answer = read_line(false);
+    Secret answer = read_line(question, false);
     if (answer.empty() || answer.text() == "cancel") {
         throw cancelled();
     }
@@ -133,12 +131,13 @@ bool Person::wait_for_input(int signals) const {
     }
 }
 
-Secret Person::read_line(bool echo) const {
+Secret Person::read_line(std::string_view question, bool echo) const {
     const bool terminal = isatty(STDIN_FILENO) != 0;
     std::optional<NoEcho> silence;
     if (terminal && !echo) {
-        silence.emplace();
+        silence.emplace(); // before the question: who answers at once is not shown either
     }
+    write_out(question);
     Secret line;
     std::array<char, longest_answer> typed{};
     std::size_t size = 0;

@@ -30,7 +30,7 @@ public:
     void interrupt_by(std::shared_ptr<const Event> event, std::function<void()> on_interruption);
 
 private:
-    [[nodiscard]] Secret read_line(bool echo) const;
+    [[nodiscard]] Secret read_line(std::string_view question, bool echo) const;
     [[nodiscard]] bool wait_for_input(int signals) const;
 
     bool yes_;
