@@ -21,7 +21,7 @@ VERIFY = 'read code; yubico-piv-tool -r "$CARDRIG_READER" -a verify-pin -P "$cod
 SCENARIO = """\
 title: {title}
 shows: A small client.
-card: {{profile: piv-staff}}
+card: {{profile: piv-staff{more}}}
 client: {{command: [sh, -c, '{client}'], limit: 60 seconds}}
 answers: ["{answer}"]
 {fault}
@@ -35,7 +35,7 @@ expect:
 
 def write(folder, name, **changes):
     values = dict(title=name, client=VERIFY, answer="123456", fault="", exit="success",
-                  output="Successfully verified PIN", tries=3, then="")
+                  output="Successfully verified PIN", tries=3, then="", more="")
     values.update(changes)
     path = folder / f"{name}.yaml"
     path.write_text(SCENARIO.format(**values))
@@ -71,7 +71,7 @@ def test_reports_are_well_formed_and_hold_no_passcode(tmp_path):
     write(tmp_path, "control", client='printf "a\\033[31mb\\001\\n"', output="b", tries=1)
     # One secret is the beginning of another: the unblocking code begins with the passcode.
     write(tmp_path, "both", client="echo code 12345678", output="code 12345678",
-          set_more={"unblocking-code.value": "12345678"})
+          more=', set: {unblocking-code.value: "12345678"}')
     names = {name: tmp_path / name for name in ("junit.xml", "run.json", "run.jsonl")}
     result = run(tmp_path, "--junit", names["junit.xml"], "--json", names["run.json"], "--trace",
                  names["run.jsonl"], "--keep", tmp_path / "kept")
