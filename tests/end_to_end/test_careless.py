@@ -1,5 +1,6 @@
 """Each way in which the careless client can be wrong is found by a scenario, and for what it is."""
 
+import json
 import re
 import subprocess
 from typing import NamedTuple
@@ -7,6 +8,8 @@ from typing import NamedTuple
 import pytest
 
 from client_scenarios import CLIENTS, WILLING, library, run, told, write
+from rig_processes import CARDRIG, KIND
+
 
 class Case(NamedTuple):
     """A task, a scenario's body, and what of a careless run has to fall short, whatever else does; arguments of both."""
@@ -176,6 +179,26 @@ expect: {exit: 7, says: [authority-problem], card: {passcode-tries: 3}}
 }
 
 
+# The scenario of the library that finds each word, and what of it has to fall short.
+OF_THE_LIBRARY = {
+    "ignores-dates": ("self-renewal/certificate-with-past-dates", {"says", "authentication certificate"}),
+    "retries-passcode": ("self-renewal/wrong-then-right-passcode", {"I11", "failed tries"}),
+    "writes-unchecked": ("self-renewal/certificate-for-wrong-key", {"says", "authentication certificate"}),
+    "forgets-read-back": ("self-renewal/certificate-not-written", {"exit status", "never says", "I8"}),
+    "always-says-success": ("self-renewal/authority-refuses", {"exit status", "never says", "I8"}),
+    "takes-first-reader": ("self-renewal/two-cards-attached", {"exit status", "authentication certificate", "I7"}),
+    "keeps-a-cache": ("self-renewal/run-again-after-success", {"exit status", "says"}),
+    "never-looks-for-half-finished": ("self-renewal/removed-in-second-key-generation",
+                                      {"exit status", "says", "signature certificate"}),
+    "verifies-before-knowing-whose-card": ("self-renewal/other-card-put-in-at-the-passcode", {"I7"}),
+    "takes-any-card": ("assisted-renewal/wrong-holder-in-second-reader", {"exit status", "says", "I7"}),
+    "takes-any-device": ("assisted-renewal/old-device-on-record", {"exit status", "authentication certificate"}),
+    "goes-on-without-agent": ("assisted-renewal/agent-card-removed", {"exit status", "never says"}),
+    "polls": ("login/in-window", {"I10"}),
+    "no-time-out": ("login/service-does-not-answer", {"I10"}),
+}
+
+
 @pytest.fixture(name="reports", scope="module")
 def reports_of_all(tmp_path_factory):
     """Each scenario with python-client, with the careless one that is not, and with the one that is."""
@@ -212,3 +235,28 @@ def test_who_is_careless_is_found_out(reports, word):
     # What follows a colon is what happened; which promise it was stands before.
     found = {shortfall["what"].split(":")[0] for shortfall in report["shortfalls"]}
     assert TABLE[word].shortfalls <= found, told(report)
+
+
+def carelessly(folder, word):
+    """A description of the careless client with this word."""
+    text = (CLIENTS / "careless-client.yaml").read_text()
+    path = folder / "careless.yaml"
+    path.write_text(re.sub(r"^(  [a-z-]+: \[.*)\]$", rf"\1, --careless, {word}]", text, flags=re.MULTILINE))
+    assert path.read_text().count(word) >= 5
+    return path
+
+
+@pytest.mark.parametrize("word", OF_THE_LIBRARY)
+def test_the_library_finds_it_out(tmp_path, word):
+    name, shortfalls = OF_THE_LIBRARY[word]
+    client = carelessly(tmp_path, word)
+    result = subprocess.run([CARDRIG, "run", "--reader", KIND, CLIENTS.parent / f"{name}.yaml", "--client", client, "--json",
+                             tmp_path / "run.json"], capture_output=True, text=True, timeout=200, check=False)
+    assert result.returncode == 1, result.stdout + result.stderr
+    report, = json.loads((tmp_path / "run.json").read_text())["scenarios"]
+    found = {shortfall["what"].split(":")[0] for shortfall in report["shortfalls"]}
+    assert shortfalls <= found, told(report)
+
+
+def test_the_library_finds_out_every_word():
+    assert set(OF_THE_LIBRARY) == set(TABLE)
