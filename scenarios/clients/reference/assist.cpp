@@ -135,6 +135,9 @@ void renew_holders_card(Desk& desk, const Authority& authority, const std::strin
     HolderCard card(readers.holder, guard);
     check_card(card, holder, device);
     refuse_expired(card);
+    if (!device.due && !renewal_is_open(authority, device.guid)) {
+        throw not_yet_due(); // before the holder is asked for anything
+    }
     const TrustAnchors trust(desk.options.trust);
     const Secret passcode = ask_passcode(desk.person, card, "Holder's passcode: ");
     desk.person.say("Do not remove the cards");

@@ -102,7 +102,10 @@ void HolderCard::check_identity() {
     CardIdentity now;
     try {
         now = read_identity();
-    } catch (const Failure&) {
+    } catch (const Failure& failure) {
+        if (failure.status() != ExitStatus::step_failed) {
+            throw; // the guard's
+        }
         throw wrong_card(identity_.holder.name); // which had all of it
     }
     if (now.guid != identity_.guid || now.holder != identity_.holder) {
