@@ -201,7 +201,8 @@ BOOST_AUTO_TEST_CASE(an_issued_certificate_is_looked_at_before_it_is_written) {
     const std::string number = "700000000001";
     const client::Certificate before = certificate(rsa_pair(), "Test Holder", number, -700 * day, 30 * day);
     const auto fault = [&](const client::Certificate& issued) {
-        return client::fault_of_issued(issued, key, before, now);
+        return client::fault_of_issued(issued, client::Slot::authentication, key, before, before.not_after(),
+                                       now);
     };
     BOOST_TEST(fault(certificate(pair, "Test Holder", number, -day, 730 * day)) == "");
     BOOST_TEST(fault(certificate(rsa_pair(), "Test Holder", number, -day, 730 * day)) == "for another key");
@@ -210,6 +211,7 @@ BOOST_AUTO_TEST_CASE(an_issued_certificate_is_looked_at_before_it_is_written) {
                "for another holder");
     BOOST_TEST(fault(certificate(pair, "Test Holder", number, -730 * day, -day)) == "not in date");
     BOOST_TEST(fault(certificate(pair, "Test Holder", number, day, 730 * day)) == "not in date");
+    BOOST_TEST(fault(certificate(pair, "Test Holder", number, -day, 29 * day)) == "not in date");
     BOOST_TEST(fault(certificate(pair, "Test Holder", number, -day, 730 * day, 3000)) ==
                "too large for the card");
 }

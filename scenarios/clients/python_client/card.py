@@ -125,6 +125,8 @@ class Card:
         answer, status = self._exchange(command)
         while status >> 8 == 0x61 and len(answer) < 0x10000:
             more, status = self._exchange(bytes([0x00, 0xC0, 0x00, 0x00, status & 0xFF]))
+            if not more:
+                raise CardTrouble("an answer that was announced does not come")
             answer += more
         return answer, status
 

@@ -169,16 +169,12 @@ class Client(Renewing):
         self.agent = self.my_card()
         self.check_end(self.agent)
         reader = self.second_reader()
-        asked = self.options.holder or self.person.ask("Holder (name or number, empty: by card): ").strip()
-        if asked in (self.agent.name, self.agent.known.number):
-            # Before the agent's passcode is asked for, which is none of this card's.
-            raise Trouble("Error: this is not the smartcard of an agent: the holder's belongs into the second reader",
-                          WRONG_CARD)
+        asked = self.ask_whom()
         self.log_in(self.agent, "agent")
         holder = self.find_holder(asked, reader)
         self.person.say(f"{holder['name']}, {holder['number']}")
         for device in holder["devices"]:
-            self.person.say(f"  {device['guid']} {device['state']} until {device['not-after']}")
+            self.person.say(f"  {device['guid']} {device['state']} until {device.get('not-after', '-')}")
         if not self.person.agrees("Is this the holder? [yes/no] "):
             raise Trouble("Cancelled", CANCELLED)
         device = self.choose_device(holder)
@@ -191,6 +187,19 @@ class Client(Renewing):
         self.person.say("Do not remove the cards")
         self.renew_pair(pair, passcode)
         self.person.say(SUCCESS)
+
+    def ask_whom(self):
+        """Before the agent's passcode is asked for: it is not to be given to the holder's card where the two are in each
+        other's reader."""
+        asked = self.options.holder or self.person.ask("Holder (name or number, empty: by card): ").strip()
+        swapped = asked in (self.agent.name, self.agent.known.number)
+        # Nothing, and a part of a name, may mean the card in the first reader, too.
+        if not swapped and asked.casefold() in self.agent.name.casefold():
+            swapped = not self.person.agrees(f"Are you {self.agent.name}? [yes/no] ")
+        if swapped:
+            raise Trouble("Error: this is not the smartcard of an agent: the holder's belongs into the second reader",
+                          WRONG_CARD)
+        return asked
 
     def second_reader(self):
         if self.options.second_reader:
@@ -265,8 +274,17 @@ class Client(Renewing):
             if used != following:
                 # Whoever has seen it cannot use it a second time.
                 self.change_unblocking_code(card, used, following)
-        self.service.unlock_done(pair.guid, code)
+        told = self.is_told_of_unlock(pair, code)
         self.person.say("Success: card unlocked")
+        if not told:
+            self.person.say("The service could not be told so: it learns of it at the next unlock")
+
+    def is_told_of_unlock(self, pair, code):
+        try:
+            self.service.unlock_done(pair.guid, code)
+        except Trouble:
+            return False  # the next unlock tries both codes: the card is as it should be
+        return True
 
     @staticmethod
     def unblock(card, codes, new):
@@ -276,7 +294,7 @@ class Client(Renewing):
                 card.unblock(code, new)
                 return code
             except WrongPasscode as wrong:
-                if wrong.tries < 2:  # the last one is for somebody who knows
+                if wrong.tries < 1:  # of the codes one is right, which gives the tries back, however few are left
                     break
         raise Trouble(f"Error: the operation cannot be completed: {CONTACT}")
 

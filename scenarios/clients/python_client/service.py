@@ -63,7 +63,7 @@ class Service:
         for holder in holders:
             check(holder, {"name": str, "number": str, "devices": list})
             for device in holder["devices"]:
-                check(device, {"guid": str, "state": str, "newest": bool, "not-after": str})
+                check(device, {"guid": str, "state": str, "newest": bool})
         return holders
 
     def renewal(self, guid):
@@ -78,8 +78,10 @@ class Service:
 
     @staticmethod
     def issued(asked):
-        """Of what a renewal has of a key: its certificate, DER; None before it has one."""
-        return unpacked(asked, "certificate") if asked.get("issued") else None
+        """Of what a renewal has of a key: its certificate and the chain, DER; None before it has one."""
+        if not asked.get("issued"):
+            return None, []
+        return unpacked(asked, "certificate"), [decoded(one) for one in asked.get("chain") or []]
 
     def certificate(self, renewal, key, request, voucher, signature):
         """(certificate, chain), DER."""

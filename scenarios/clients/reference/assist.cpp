@@ -135,12 +135,29 @@ void renew_holders_card(Desk& desk, const Authority& authority, const std::strin
     HolderCard card(readers.holder, guard);
     check_card(card, holder, device);
     refuse_expired(card);
+    if (!device.due && !renewal_is_open(authority, device.guid)) {
+        throw not_yet_due(); // before the holder is asked for anything
+    }
     const TrustAnchors trust(desk.options.trust);
     const Secret passcode = ask_passcode(desk.person, card, "Holder's passcode: ");
     desk.person.say("Do not remove the cards");
     PairRenewal renewal(desk.person, authority, card, trust, passcode);
     renewal.run();
     desk.person.say("Success: certificate renewed for smartcard");
+}
+
+/// Of a name, what is the same however it is written: small letters, and one sign for each that is no ASCII.
+std::string alike(const std::string& name) {
+    std::string text;
+    for (const char c : name) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte < 0x80) {
+            text += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+        } else if (byte >= 0xC0) { // the first of a letter's bytes in UTF-8
+            text += '?';
+        }
+    }
+    return text;
 }
 
 /// Whom to assist: a name, a number, or nothing where the card is to tell. Asked before the agent's passcode,
@@ -153,7 +170,12 @@ std::string ask_whom(const Desk& desk, const Holder& agent) {
     if (wanted == "cancel") {
         throw cancelled();
     }
-    if (!wanted.empty() && (wanted == agent.name || wanted == agent.number)) {
+    bool swapped = wanted == agent.name || wanted == agent.number;
+    // Nothing, and a part of a name, may mean the card in the first reader, too.
+    if (!swapped && alike(agent.name).find(alike(wanted)) != std::string::npos) {
+        swapped = !desk.person.confirm(fmt::format("Are you {}? [yes/no] ", agent.name));
+    }
+    if (swapped) {
         throw wrong_card("an agent", "the holder's card belongs into the second reader");
     }
     return wanted;

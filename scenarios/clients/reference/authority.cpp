@@ -2,6 +2,7 @@
 
 #include "scenarios/clients/reference/failure.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <ctime>
@@ -64,6 +65,14 @@ auto reading(Read&& read) {
     } catch (const json::exception&) {
         throw senseless();
     }
+}
+
+std::vector<Bytes> chain_from(const json& value) {
+    std::vector<Bytes> chain;
+    for (const json& item : value) {
+        chain.push_back(from_base64(item.get<std::string>()));
+    }
+    return chain;
 }
 
 Slot slot_from(const std::string& key) {
@@ -167,11 +176,20 @@ Renewal Authority::begin_renewal(const std::string& guid) const {
             if (!algorithm) {
                 throw cannot_complete("the service wants a key of a kind that is not known here");
             }
-            RenewalKey key{slot_from(item.at("key").get<std::string>()), *algorithm, std::nullopt};
+            RenewalKey key{slot_from(item.at("key").get<std::string>()), *algorithm, std::nullopt, {}};
             if (item.value("issued", false)) {
                 key.issued = from_base64(item.at("certificate").get<std::string>());
+                key.chain = chain_from(item.value("chain", json::array()));
+            }
+            const bool twice = std::any_of(renewal.keys.begin(), renewal.keys.end(),
+                                           [&](const RenewalKey& other) { return other.slot == key.slot; });
+            if (twice) {
+                throw senseless();
             }
             renewal.keys.push_back(std::move(key));
+        }
+        if (renewal.keys.empty()) {
+            throw senseless();
         }
         return renewal;
     });
@@ -185,11 +203,8 @@ Issued Authority::certify(const Renewal& renewal, Slot slot, ByteView request, c
         {"voucher", {{"certificate", to_base64(voucher.der())}, {"signature", to_base64(signature)}}}};
     const json answer = link_.post("/api/renewals/" + renewal.id + "/certificates", body);
     return reading([&] {
-        Issued issued{from_base64(answer.at("certificate").get<std::string>()), {}};
-        for (const json& item : answer.at("chain")) {
-            issued.chain.push_back(from_base64(item.get<std::string>()));
-        }
-        return issued;
+        return Issued{from_base64(answer.at("certificate").get<std::string>()),
+                      chain_from(answer.at("chain"))};
     });
 }
 

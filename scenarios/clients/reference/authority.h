@@ -44,6 +44,7 @@ struct RenewalKey {
     Slot slot = Slot::authentication;
     std::uint8_t algorithm = 0;
     std::optional<apdu::Bytes> issued; ///< in this renewal already
+    std::vector<apdu::Bytes> chain;    ///< of that
 };
 
 struct Renewal {

@@ -3,6 +3,7 @@
 #include "scenarios/clients/reference/failure.h"
 
 #include <array>
+#include <cstdint>
 #include <ctime>
 #include <utility>
 
@@ -13,6 +14,7 @@
 #include <openssl/objects.h>
 #include <openssl/x509.h>
 #include <openssl/x509_vfy.h>
+#include <openssl/x509v3.h>
 
 namespace cardrig::client {
 
@@ -125,6 +127,15 @@ std::string Certificate::serial() const {
     std::string text(hex == nullptr ? "" : hex);
     OPENSSL_free(hex);
     return text;
+}
+
+bool Certificate::signs(bool lasting) const {
+    // RFC 5280, 4.2.1.3 and 4.2.1.9; one that does not name its uses is for all but certificates.
+    const std::uint32_t use = X509_get_key_usage(get());
+    if (X509_check_ca(get()) == 1 || (use != UINT32_MAX && (use & (KU_KEY_CERT_SIGN | KU_CRL_SIGN)) != 0)) {
+        return false;
+    }
+    return (use & (KU_DIGITAL_SIGNATURE | (lasting ? KU_NON_REPUDIATION : 0U))) != 0;
 }
 
 bool Certificate::same_subject(const Certificate& other) const {

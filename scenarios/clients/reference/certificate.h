@@ -35,6 +35,9 @@ public:
     [[nodiscard]] const PublicKey& key() const { return key_; }
     [[nodiscard]] X509* get() const { return certificate_.get(); }
     [[nodiscard]] bool same_subject(const Certificate& other) const;
+    /// It may be used for signatures by its holder, and for nobody's certificates. `lasting`: for those that
+    /// are kept, too, which a certificate may be for alone (nonRepudiation).
+    [[nodiscard]] bool signs(bool lasting) const;
     [[nodiscard]] bool ended(std::chrono::sys_seconds now) const { return now > not_after_; }
     [[nodiscard]] bool in_date(std::chrono::sys_seconds now) const {
         return now >= not_before_ && !ended(now);

@@ -102,7 +102,10 @@ void HolderCard::check_identity() {
     CardIdentity now;
     try {
         now = read_identity();
-    } catch (const Failure&) {
+    } catch (const Failure& failure) {
+        if (failure.status() != ExitStatus::step_failed) {
+            throw; // the guard's
+        }
         throw wrong_card(identity_.holder.name); // which had all of it
     }
     if (now.guid != identity_.guid || now.holder != identity_.holder) {
@@ -121,10 +124,11 @@ void HolderCard::check_whose() {
 // --- steps
 // -------------------------------------------------------------------------------------------------------
 
-void HolderCard::begin() {
+/// False: to a card that may be another one.
+bool HolderCard::begin_transaction() {
     try {
         connection_.begin_transaction();
-        return;
+        return true;
     } catch (const CardError& error) {
         if (error.kind() != Kind::removed && error.kind() != Kind::reset) {
             throw;
@@ -133,9 +137,18 @@ void HolderCard::begin() {
     host_known_ = false;
     connection_.reconnect();
     connection_.begin_transaction();
+    return false;
+}
+
+void HolderCard::begin() {
+    const bool connected = begin_transaction();
     try {
+        // SP 800-73-4 part 2, 3.1.1: what the card remembers stays, unless another program had selected
+        // another application.
         piv_.select();
-        check_identity();
+        if (!connected) {
+            check_identity();
+        }
     } catch (...) {
         connection_.end_transaction();
         throw;
@@ -230,10 +243,10 @@ bool HolderCard::proves(Slot slot, const Certificate& certificate, const Secret&
 }
 
 void HolderCard::authenticate_host(const Authority& authority) {
+    check_whose(); // whose management key is asked for, and what is about to be written to
     if (host_known_) {
         return;
     }
-    check_whose(); // whose management key is asked for
     const ManagementChallenge challenge = piv_.management_challenge();
     const Bytes answer = authority.management_answer(identity_.guid, challenge);
     const apdu::StatusWord status = piv_.answer_challenge(challenge.algorithm, answer);

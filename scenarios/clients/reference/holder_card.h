@@ -81,6 +81,7 @@ private:
 
     [[nodiscard]] CardIdentity read_identity();
     void check_identity();
+    [[nodiscard]] bool begin_transaction();
     void begin();
     [[nodiscard]] bool another_card_is_in();
 

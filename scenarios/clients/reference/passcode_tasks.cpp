@@ -32,7 +32,8 @@ bool reset_passcode(HolderCard& card, const Unlocking& unlocking, const Secret& 
         return false;
     }
     const auto left = tries_left(status);
-    if (left && *left > 1 && unlocking.earlier) {
+    // One of the two is right: this one is, then, and gives the card its tries back, however few are left.
+    if (left && *left > 0 && unlocking.earlier) {
         status = card.piv().reset_retry_counter(unlocking.next, passcode);
         if (status == sw::success) {
             return true;
@@ -43,6 +44,34 @@ bool reset_passcode(HolderCard& card, const Unlocking& unlocking, const Secret& 
     }
     throw needs_repair(
         fmt::format("the smartcard does not accept its unblocking code ({})", apdu::to_string(status)));
+}
+
+/// The passcode, and then the unblocking code. Who is told that this failed is to know which passcode counts.
+void unlock_card(HolderCard& card, const Unlocking& unlocking, const Secret& passcode) {
+    bool set = false;
+    try {
+        card.step([&] {
+            card.check_whose();
+            const bool next_already = reset_passcode(card, unlocking, passcode);
+            set = true;
+            if (next_already) {
+                return;
+            }
+            // It was seen by this computer: it is not to open the card again.
+            const apdu::StatusWord changed =
+                card.piv().change_unblocking_code(unlocking.code, unlocking.next);
+            if (changed != sw::success) {
+                throw cannot_complete(
+                    fmt::format("the unblocking code stays as it was ({})", apdu::to_string(changed)));
+            }
+        });
+    } catch (const Failure& failure) {
+        if (!set) {
+            throw;
+        }
+        throw Failure(failure.status(),
+                      std::string(failure.what()) + ": the new passcode is set; unlock again to finish it");
+    }
 }
 
 } // namespace
@@ -93,21 +122,17 @@ ExitStatus task_unlock(Desk& desk) {
     const Authority authority = connect_authority(desk, reader);
     const std::string guid = card.identity().guid;
     const Unlocking unlocking = authority.unlock(guid, code);
-    card.step([&] {
-        card.check_whose();
-        if (reset_passcode(card, unlocking, passcode)) {
-            return; // its code is the next one already
-        }
-        // It was seen by this computer: it is not to open the card again.
-        const apdu::StatusWord changed = card.piv().change_unblocking_code(unlocking.code, unlocking.next);
-        if (changed != sw::success) {
-            throw cannot_complete(
-                fmt::format("the passcode is the new one, but the unblocking code stays as it was ({})",
-                            apdu::to_string(changed)));
-        }
-    });
-    authority.unlock_done(guid, code);
+    unlock_card(card, unlocking, passcode);
+    bool told = true;
+    try {
+        authority.unlock_done(guid, code);
+    } catch (const Failure&) {
+        told = false; // the next unlock tries both codes: the card is as it should be
+    }
     desk.person.say("Success: card unlocked");
+    if (!told) {
+        desk.person.say("The service could not be told so: it learns of it at the next unlock");
+    }
     return ExitStatus::done;
 }
 

@@ -3,7 +3,6 @@
 #include "scenarios/clients/reference/failure.h"
 #include "scenarios/clients/reference/timed_call.h"
 
-#include <array>
 #include <cstring>
 #include <utility>
 
@@ -49,6 +48,11 @@ SCARD_READERSTATE state_of(const PcscContext& context, const std::string& reader
     state.dwCurrentState = SCARD_STATE_UNAWARE;
     SCardGetStatusChange(context.handle(), 0, &state, 1);
     return state;
+}
+
+/// How many cards have come and gone: the upper half of the state.
+DWORD arrivals_in(const SCARD_READERSTATE& state) {
+    return state.dwEventState >> 16U & 0xFFFFU;
 }
 
 } // namespace
@@ -110,9 +114,25 @@ bool PcscContext::wait_for_card(const std::string& reader, bool present,
 
 Connection::Connection(std::string reader)
     : context_(std::make_unique<PcscContext>()), reader_(std::move(reader)) {
-    check(SCardConnect(context_->handle(), reader_.c_str(), SCARD_SHARE_SHARED,
-                       SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, &card_, &protocol_),
-          "connecting");
+    struct Answer {
+        SCARDHANDLE card = 0;
+        DWORD protocol = 0;
+    };
+    const auto answer = std::make_shared<Answer>();
+    arrivals_ = arrivals_in(state_of(*context_, reader_));
+    try {
+        call("connecting", [answer, context = context_->handle(), name = reader_] {
+            return SCardConnect(context, name.c_str(), SCARD_SHARE_SHARED,
+                                SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, &answer->card, &answer->protocol);
+        });
+    } catch (const CardError&) {
+        if (stuck_) {
+            static_cast<void>(context_.release()); // to end it would wait for the call, too
+        }
+        throw;
+    }
+    card_ = answer->card;
+    protocol_ = answer->protocol;
 }
 
 Connection::~Connection() {
@@ -120,7 +140,21 @@ Connection::~Connection() {
         static_cast<void>(context_.release()); // to end it would wait for the call, too
         return;
     }
-    SCardDisconnect(card_, disposition_);
+    const auto disconnect = [card = card_, disposition = disposition_] {
+        SCardDisconnect(card, disposition);
+    };
+    if (!run_within(reader_limit, disconnect)) {
+        static_cast<void>(context_.release());
+    }
+}
+
+void Connection::call(const char* what, const std::function<LONG()>& function) {
+    const auto result = std::make_shared<LONG>(SCARD_F_INTERNAL_ERROR);
+    if (stuck_ || !run_within(reader_limit, [result, function] { *result = function(); })) {
+        stuck_ = true;
+        throw CardError(Kind::failed, "another program holds the card");
+    }
+    check(*result, what);
 }
 
 void Connection::check(LONG result, const char* what) {
@@ -158,13 +192,7 @@ apdu::Bytes Connection::transmit(apdu::ByteView command, std::chrono::millisecon
 }
 
 void Connection::begin_transaction() {
-    const auto result = std::make_shared<LONG>(SCARD_F_INTERNAL_ERROR);
-    const SCARDHANDLE card = card_;
-    if (stuck_ || !run_within(reader_limit, [result, card] { *result = SCardBeginTransaction(card); })) {
-        stuck_ = true;
-        throw CardError(Kind::failed, "another program holds the card");
-    }
-    check(*result, "a transaction");
+    call("a transaction", [card = card_] { return SCardBeginTransaction(card); });
 }
 
 void Connection::end_transaction() {
@@ -174,22 +202,23 @@ void Connection::end_transaction() {
 }
 
 void Connection::reconnect() {
-    check(SCardReconnect(card_, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, SCARD_LEAVE_CARD,
-                         &protocol_),
-          "connecting again");
+    const auto protocol = std::make_shared<DWORD>(0);
+    const DWORD arrivals = arrivals_in(state_of(*context_, reader_));
+    call("connecting again", [protocol, card = card_] {
+        return SCardReconnect(card, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1,
+                              SCARD_LEAVE_CARD, protocol.get());
+    });
+    protocol_ = *protocol;
+    arrivals_ = arrivals;
 }
 
 bool Connection::still_there() const {
     if (stuck_) {
         return true; // as far as anybody can tell
     }
-    DWORD name_size = 0;
-    DWORD state = 0;
-    DWORD protocol = 0;
-    std::array<BYTE, MAX_ATR_SIZE> atr{};
-    DWORD atr_size = atr.size();
-    const LONG result = SCardStatus(card_, nullptr, &name_size, &state, &protocol, atr.data(), &atr_size);
-    return result == SCARD_S_SUCCESS || result == SCARD_W_RESET_CARD;
+    // Asks for the reader, not for the card: SCardStatus waits while another program holds that.
+    const SCARD_READERSTATE state = state_of(*context_, reader_);
+    return (state.dwEventState & SCARD_STATE_PRESENT) != 0 && arrivals_in(state) == arrivals_;
 }
 
 // --- the watch

@@ -5,6 +5,7 @@
 #include "scenarios/clients/reference/event.h"
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -54,6 +55,8 @@ public:
     [[nodiscard]] const std::string& reader() const { return reader_; }
 
 private:
+    /// A call that the daemon may hold back. Throws CardError.
+    void call(const char* what, const std::function<LONG()>& function);
     void check(LONG result, const char* what);
 
     /// Its own: the library lets no other call pass in the context of one that has not come back.
@@ -62,6 +65,7 @@ private:
     SCARDHANDLE card_ = 0;
     DWORD protocol_ = 0;
     DWORD disposition_ = SCARD_LEAVE_CARD;
+    DWORD arrivals_ = 0; ///< that the reader had seen, and removals, when it was connected to
     bool stuck_ = false; ///< a call has not come back: no further one would
 };
 

@@ -108,9 +108,10 @@ void Person::interrupt_by(std::shared_ptr<const Event> event, std::function<void
 
 /// False: a signal ends the program.
 bool Person::wait_for_input(int signals) const {
+    bool interrupted = false;
     while (true) {
         std::array<pollfd, 3> watched{{{STDIN_FILENO, POLLIN, 0},
-                                       {event_ ? event_->descriptor() : -1, POLLIN, 0},
+                                       {event_ && !interrupted ? event_->descriptor() : -1, POLLIN, 0},
                                        {signals, POLLIN, 0}}};
         if (poll(watched.data(), watched.size(), -1) < 0) {
             if (errno == EINTR) {
@@ -122,6 +123,7 @@ bool Person::wait_for_input(int signals) const {
             return false;
         }
         if (watched[1].revents != 0 && on_interruption_) {
+            interrupted = true; // where it does not throw after all, once is enough
             std::fputc('\n', stdout);
             on_interruption_();
         }

@@ -103,7 +103,7 @@ ResponseApdu Piv::fetch(ResponseApdu first) {
         const std::uint32_t announced = first.status.sw2() == 0 ? 256 : first.status.sw2();
         ResponseApdu more =
             exchange(CommandApdu(0, ins::get_response, 0, 0, {}, announced).encode(), ordinary);
-        if (more.data.empty() && more.status.ok()) {
+        if (more.data.empty()) {
             throw CardError(CardError::Kind::failed, "an answer that was announced does not come");
         }
         first.data.insert(first.data.end(), more.data.begin(), more.data.end());

@@ -19,7 +19,8 @@ constexpr std::array<Slot, 2> slots{Slot::authentication, Slot::signature};
 
 } // namespace
 
-std::string fault_of_issued(const Certificate& issued, const PublicKey& key, const Certificate& before,
+std::string fault_of_issued(const Certificate& issued, Slot slot, const PublicKey& key,
+                            const Certificate& before, std::chrono::sys_seconds lasting_until,
                             std::chrono::sys_seconds now) {
     if (!issued.key().same_as(key)) {
         return "for another key";
@@ -27,8 +28,11 @@ std::string fault_of_issued(const Certificate& issued, const PublicKey& key, con
     if (!issued.same_subject(before) || issued.holder() != before.holder()) {
         return "for another holder";
     }
-    if (!issued.in_date(now)) {
+    if (!issued.in_date(now) || issued.not_after() < lasting_until) {
         return "not in date";
+    }
+    if (!issued.signs(slot == Slot::signature)) {
+        return "for another use";
     }
     if (certificate_container(issued.der()).size() > largest_container) {
         return "too large for the card";
@@ -47,14 +51,30 @@ const Certificate& PairRenewal::model(Slot slot) const {
     return own ? *own : *card_.certificate(other_of(slot)); // a card without any is nobody's
 }
 
-bool PairRenewal::good(const Certificate& certificate, Slot slot) const {
-    return fault_of_issued(certificate, certificate.key(), model(slot), now()).empty();
+std::string PairRenewal::complaint(const Certificate& certificate, Slot slot, const PublicKey& key,
+                                   const std::vector<Bytes>& chain) const {
+    const auto& own = card_.certificate(slot);
+    std::string fault =
+        fault_of_issued(certificate, slot, key, model(slot), own ? own->not_after() : now(), now());
+    if (!fault.empty()) {
+        return "the certificate is " + fault;
+    }
+    fault = trust_.fault_of(certificate, chain);
+    return fault.empty() ? "" : "the certificate is not of the registration authority: " + fault;
+}
+
+/// Of what was issued in this renewal before.
+bool PairRenewal::good(const Certificate& certificate, Slot slot) {
+    return complaint(certificate, slot, certificate.key(), row(slot).key->chain).empty();
 }
 
 void PairRenewal::run() {
     const Renewal renewal = authority_.begin_renewal(card_.identity().guid);
     look_at_keys(renewal);
     for (const Slot slot : order()) {
+        if (!row(slot).key) {
+            continue;
+        }
         if (row(slot).done) {
             person_.say(fmt::format("{} Done", name_of(slot)));
         } else {
@@ -68,7 +88,7 @@ void PairRenewal::look_at_keys(const Renewal& renewal) {
     bool begun = false;
     for (const RenewalKey& key : renewal.keys) {
         row(key.slot).key = key;
-        begun = begun || key.issued;
+        begun = begun || key.issued.has_value();
     }
     card_.step([&] {
         for (const Slot slot : slots) {
@@ -79,9 +99,9 @@ void PairRenewal::look_at_keys(const Renewal& renewal) {
     for (const Slot slot : slots) {
         const auto& certificate = card_.certificate(slot);
         Row& one = row(slot);
-        one.done =
-            one.works && one.key.issued && certificate->der() == *one.key.issued && good(*certificate, slot);
-        begun = begun || !one.works;
+        const auto& issued = one.key ? one.key->issued : std::nullopt;
+        one.done = one.works && issued && certificate->der() == *issued && good(*certificate, slot);
+        begun = begun || (one.key && !one.works);
     }
     if (!row(Slot::authentication).works && !row(Slot::signature).works) {
         throw needs_repair("neither key of the smartcard proves its certificate");
@@ -105,7 +125,7 @@ std::array<Slot, 2> PairRenewal::order() {
 /// What the authority issued in this renewal, if the key on the card is its key and nothing else is wrong
 /// with it.
 std::optional<Certificate> PairRenewal::issued_before(Slot slot) {
-    const auto& issued = row(slot).key.issued;
+    const auto& issued = row(slot).key->issued;
     auto certificate = issued ? Certificate::parse(*issued) : std::nullopt;
     if (!certificate || !good(*certificate, slot)) {
         return std::nullopt;
@@ -129,7 +149,7 @@ void PairRenewal::renew(const Renewal& renewal, Slot slot) {
 }
 
 PublicKey PairRenewal::generate(Slot slot) {
-    const std::uint8_t algorithm = row(slot).key.algorithm;
+    const std::uint8_t algorithm = row(slot).key->algorithm;
     card_.authenticate_host(authority_);
     apdu::ResponseApdu answer = card_.piv().generate(slot, algorithm);
     if (answer.status == sw::security_status_not_satisfied) {
@@ -178,13 +198,9 @@ Certificate PairRenewal::obtain(const Renewal& renewal, Slot slot) {
     if (!certificate) {
         throw lasting("the operation cannot be completed: what the service issued is no certificate");
     }
-    std::string fault = fault_of_issued(*certificate, *key, model(slot), now());
+    const std::string fault = complaint(*certificate, slot, *key, issued.chain);
     if (!fault.empty()) {
-        throw lasting("the certificate is " + fault);
-    }
-    fault = trust_.fault_of(*certificate, issued.chain);
-    if (!fault.empty()) {
-        throw lasting("the certificate is not of the registration authority: " + fault);
+        throw lasting(fault);
     }
     return std::move(*certificate);
 }

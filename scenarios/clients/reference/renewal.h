@@ -13,9 +13,10 @@
 namespace cardrig::client {
 
 /// What an issued certificate has that it must not have, as words behind "the certificate is"; empty if it is
-/// good. `before`: whose subject and end it is compared with.
-[[nodiscard]] std::string fault_of_issued(const Certificate& issued, const PublicKey& key,
-                                          const Certificate& before, std::chrono::sys_seconds now);
+/// good. `before`: whose subject it is compared with; `lasting_until`: what it must not end before.
+[[nodiscard]] std::string fault_of_issued(const Certificate& issued, Slot slot, const PublicKey& key,
+                                          const Certificate& before, std::chrono::sys_seconds lasting_until,
+                                          std::chrono::sys_seconds now);
 
 class PairRenewal final {
 public:
@@ -32,16 +33,19 @@ public:
 
 private:
     struct Row {
-        RenewalKey key;
-        bool works = false; ///< the key on the card is that of the certificate on the card
-        bool done = false;  ///< and the certificate is of this renewal
+        std::optional<RenewalKey> key; ///< none: not of this renewal
+        bool works = false;            ///< the key on the card is that of the certificate on the card
+        bool done = false;             ///< and the certificate is of this renewal
     };
 
     void look_at_keys(const Renewal& renewal);
     [[nodiscard]] Row& row(Slot slot) { return rows_[slot == Slot::authentication ? 0 : 1]; }
     [[nodiscard]] std::array<Slot, 2> order();
     [[nodiscard]] const Certificate& model(Slot slot) const;
-    [[nodiscard]] bool good(const Certificate& certificate, Slot slot) const;
+    /// What an issued certificate for this key has against it, as a sentence; empty if it is good.
+    [[nodiscard]] std::string complaint(const Certificate& certificate, Slot slot, const PublicKey& key,
+                                        const std::vector<apdu::Bytes>& chain) const;
+    [[nodiscard]] bool good(const Certificate& certificate, Slot slot);
     void renew(const Renewal& renewal, Slot slot);
     [[nodiscard]] std::optional<Certificate> issued_before(Slot slot);
     [[nodiscard]] Certificate obtain(const Renewal& renewal, Slot slot);

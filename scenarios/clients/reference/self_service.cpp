@@ -38,11 +38,15 @@ void show_new_certificates(const Person& person, const HolderCard& card) {
 }
 
 /// The passcode again, and the whole pair. `half_finished`: whether an earlier one is gone on with, as far as
-/// is known.
-void renew_pair(Desk& desk, const Authority& authority, HolderCard& card, bool& half_finished) {
+/// is known. `beginning`: what is said before anything is touched.
+void renew_pair(Desk& desk, const Authority& authority, HolderCard& card, bool& half_finished,
+                std::string_view beginning = {}) {
     const TrustAnchors trust(desk.options.trust);
     const Secret passcode = ask_passcode(desk.person, card, "Passcode: ");
     desk.person.say("Do not remove the card");
+    if (!beginning.empty()) {
+        desk.person.say(beginning);
+    }
     PairRenewal renewal(desk.person, authority, card, trust, passcode);
     renewal.set_said_finishing(half_finished);
     try {
@@ -105,9 +109,8 @@ ExitStatus task_update_card(Desk& desk) {
         if (session.half_finished) {
             desk.person.say(finishing);
         }
-        desk.person.say("Creating card. Write certificates.");
         try {
-            renew_pair(desk, authority, card, session.half_finished);
+            renew_pair(desk, authority, card, session.half_finished, "Creating card. Write certificates.");
         } catch (const Failure& failure) {
             if (failure.status() != ExitStatus::step_failed && failure.status() != ExitStatus::refused) {
                 throw;

@@ -140,6 +140,18 @@ Secret ask_new_passcode(const Person& person) {
     return passcode;
 }
 
+bool renewal_is_open(const Authority& authority, const std::string& guid) {
+    try {
+        static_cast<void>(authority.begin_renewal(guid));
+        return true;
+    } catch (const Failure& failure) {
+        if (failure.status() != ExitStatus::nothing_due) {
+            throw;
+        }
+        return false;
+    }
+}
+
 // --- login
 // -------------------------------------------------------------------------------------------------------
 
@@ -172,9 +184,13 @@ Session log_in(const Desk& desk, Authority& authority, HolderCard& card, const s
         throw wrong_card(session.login.holder.name, "the service knows it as somebody else's");
     }
     session.due = device ? device->due : card.ends() - window <= now();
-    session.half_finished = by_signature_key || !card.certificate(Slot::signature) ||
-                            (device && differs_from_record(card, *device));
+    session.half_finished = by_signature_key || (device ? differs_from_record(card, *device)
+                                                        : !card.certificate(Slot::signature));
     desk.person.say("Logged in: " + session.login.holder.name);
+    // Who logs in to help others is not served himself.
+    if (!session.due && !session.half_finished && session.login.role != "agent") {
+        session.half_finished = renewal_is_open(authority, card.identity().guid);
+    }
     return session;
 }
 

@@ -52,6 +52,9 @@ struct Session {
 /// Passcode, challenge, login. Throws Failure.
 [[nodiscard]] Session log_in(const Desk& desk, Authority& authority, HolderCard& card,
                              const std::string& role, std::string_view question);
+/// Whether the authority has a renewal of this device that was begun and not ended: it alone knows of a key
+/// that was made in place of one whose certificate is as it was.
+[[nodiscard]] bool renewal_is_open(const Authority& authority, const std::string& guid);
 /// Where it is due: when it ends.
 void say_notice(const Person& person, const HolderCard& card);
 /// Expired by this computer's clock: nobody renews it.
