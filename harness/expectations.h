@@ -44,12 +44,18 @@ struct RunOutcome {
                                                    const std::map<std::string, std::string>& words,
                                                    std::vector<std::string>& notices);
 
+/// Where the card is to be `unchanged`: what differs since the run began, and of which the scenario says
+/// nothing.
+[[nodiscard]] std::vector<Shortfall> check_unchanged(const CardExpectation& expect,
+                                                     const emulator::CardImage& before_run,
+                                                     const emulator::CardImage& after);
+
 /// The card by meaning, against `baseline`: the card when the run or the scenario began, as the expectation
-/// says.
+/// says. `issuer`: the certificate (PEM) of who alone may issue what counts as renewed.
 [[nodiscard]] std::vector<Shortfall> check_card(const CardExpectation& expect,
                                                 const emulator::CardImage& baseline,
                                                 const emulator::CardImage& after,
-                                                std::chrono::sys_seconds now);
+                                                std::chrono::sys_seconds now, const std::string& issuer);
 
 /// Promises of one card against what the scenario says of them.
 [[nodiscard]] std::vector<Shortfall> check_promises(const CardExpectation& expect,

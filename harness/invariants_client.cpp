@@ -1,6 +1,7 @@
 #include "harness/invariants_client.h"
 
 #include "emulator/inspection.h"
+#include "harness/certificate_chain.h"
 #include "harness/patterns.h"
 #include "harness/trace_places.h"
 
@@ -113,6 +114,10 @@ std::optional<std::string> why_not_renewed(const ClientEvidence& evidence, const
     }
     if (!is.matches_key) {
         return "its key does not fit its certificate";
+    }
+    const bool from_start = was != nullptr && was->der == is.der;
+    if (!from_start && !issued_by(is.der, evidence.issuer)) {
+        return "its certificate is none that this scenario's authority has signed";
     }
     if (was != nullptr && was->subject != is.subject) {
         return fmt::format("its certificate is in the name of {}, and the card is {}'s", is.subject,

@@ -31,6 +31,7 @@ struct ClientEvidence {
     std::span<const IssueRecord> issued;   ///< by the authority, so far
     std::chrono::seconds window;           ///< before their end certificates are due
     std::chrono::sys_seconds now;
+    const std::string& issuer; ///< the certificate (PEM) of who alone may renew
 };
 
 /// I3, I8, I10, I11.
@@ -42,7 +43,8 @@ struct ClientEvidence {
 [[nodiscard]] std::optional<std::string> uneconomical(const ClientEvidence& evidence);
 
 /// Why the pair of a card is not renewed: in date for longer than the window, each certificate in the name
-/// that its slot had when the scenario began, and with its key, which really signs. None: it is.
+/// that its slot had when the scenario began, with its key, which really signs, and signed by the issuer
+/// where the card did not begin with it. None: it is.
 [[nodiscard]] std::optional<std::string> pair_not_renewed(const ClientEvidence& evidence);
 
 } // namespace cardrig::harness

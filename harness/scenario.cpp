@@ -75,6 +75,17 @@ bool CardExpectation::says_something() const {
     return unchanged || !slots.empty() || passcode_tries || unblocking_tries || passcode;
 }
 
+bool CardExpectation::may_be_renewed() const {
+    const auto another = [](const std::string& word) { return word != "unchanged"; };
+    return !unchanged || std::ranges::any_of(slots, [&](const SlotExpectation& slot) {
+        return std::ranges::any_of(slot.certificate, another) || std::ranges::any_of(slot.key, another);
+    });
+}
+
+bool CardExpectation::may_lose_tries() const {
+    return !unchanged || passcode_tries || unblocking_tries;
+}
+
 bool could_be_passcode(const std::string& text) {
     return text.size() >= 4 && text.size() <= 8 &&
            std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7F; });

@@ -70,7 +70,9 @@ struct SlotExpectation {
 enum class PromiseState : std::uint8_t { holds, window, broken };
 
 struct CardExpectation {
-    bool unchanged = false; ///< all of it, since the run began
+    /// All of which nothing is said here is as it was when the run began. So it is by default with every card
+    /// but the first; `any` lifts it.
+    bool unchanged = false;
     bool since_run = false; ///< changes are counted since the run began, not since the scenario did
     std::vector<SlotExpectation> slots;
     std::optional<std::int64_t> passcode_tries;
@@ -79,6 +81,9 @@ struct CardExpectation {
     std::map<std::string, PromiseState> invariants; ///< what is not listed holds
     /// Whether anything but the invariants is to be looked at.
     [[nodiscard]] bool says_something() const;
+    /// Whether a run may make keys and write certificates on it, and whether it may cost it tries.
+    [[nodiscard]] bool may_be_renewed() const;
+    [[nodiscard]] bool may_lose_tries() const;
 };
 
 /// What the run's trace holds. Places are without moments, blocks and writes; of the authority, too.

@@ -32,9 +32,6 @@ void read_roles(const YamlValue& value, const Scenario& scenario, ScenarioAuthor
     for (const std::string& name : card_names(scenario)) {
         if (const auto roles = mapping.take(name)) {
             plan.roles[name] = read_words(*roles, {"staff", "agent"});
-            if (plan.roles[name].empty()) {
-                roles->refuse("a role is missing: staff, agent");
-            }
         }
     }
     mapping.finish();
@@ -99,6 +96,7 @@ AuthorityExpectation read_authority_expectation(const YamlValue& value) {
         }
     }
     mapping.finish();
+    check_says_something(mapping);
     return expect;
 }
 

@@ -103,7 +103,20 @@ void read_readers(const YamlValue& value, Scenario& scenario) {
 } // namespace
 
 std::vector<YamlValue> one_or_more(const YamlValue& value) {
-    return value.is_sequence() ? value.sequence() : std::vector<YamlValue>{value};
+    if (!value.is_sequence()) {
+        return {value};
+    }
+    auto values = value.sequence();
+    if (values.empty()) {
+        value.refuse("an empty list says nothing: leave it out, or say something");
+    }
+    return values;
+}
+
+void check_says_something(const YamlMapping& mapping) {
+    if (mapping.keys().empty()) {
+        mapping.refuse("this says nothing: leave it out, or say something");
+    }
 }
 
 std::string written(const YamlValue& value) {

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 #include <utility>
 
 #include <fmt/format.h>
@@ -57,16 +58,53 @@ std::vector<std::string> read_patterns(const YamlValue& value) {
     return patterns;
 }
 
+using WordPair = std::pair<const char*, const char*>;
+
+/// Of no card and no run both are true.
+constexpr auto certificate_opposites = std::to_array<WordPair>({
+    {"renewed", "unchanged"},
+    {"renewed", "absent"},
+    {"renewed", "damaged"},
+    {"damaged", "unchanged"},
+    {"damaged", "absent"},
+});
+constexpr auto key_opposites = std::to_array<WordPair>({
+    {"matches", "differs"},
+    {"matches", "absent"},
+    {"differs", "absent"},
+    {"renewed", "absent"},
+    {"renewed", "unchanged"},
+});
+
+bool has(const std::vector<std::string>& words, const char* word) {
+    return std::ranges::find(words, word) != words.end();
+}
+
+void check_opposites(const YamlValue& value, const std::vector<std::string>& words,
+                     std::span<const WordPair> opposites) {
+    for (const auto& [one, other] : opposites) {
+        if (has(words, one) && has(words, other)) {
+            value.refuse(fmt::format("'{}' and '{}' are never both true: one of the two", one, other));
+        }
+    }
+}
+
 SlotExpectation read_slot(const YamlValue& value, const char* name, emulator::piv::KeyReference reference) {
     SlotExpectation slot{reference, name, {}, {}};
     YamlMapping mapping = value.mapping();
     if (const auto certificate = mapping.take("certificate")) {
         slot.certificate = read_words(*certificate, {"renewed", "unchanged", "absent", "damaged"});
+        check_opposites(*certificate, slot.certificate, certificate_opposites);
     }
     if (const auto key = mapping.take("key")) {
         slot.key = read_words(*key, {"matches", "differs", "absent", "renewed", "unchanged"});
+        check_opposites(*key, slot.key, key_opposites);
+        if (has(slot.certificate, "absent") && (has(slot.key, "matches") || has(slot.key, "differs"))) {
+            key->refuse("without a certificate ('absent') a key neither matches it nor differs");
+        }
     }
     mapping.finish();
+    check_says_something(mapping);
     return slot;
 }
 
@@ -82,11 +120,14 @@ std::map<std::string, PromiseState> read_invariants(const YamlValue& value) {
         }
     }
     mapping.finish();
+    check_says_something(mapping);
     return states;
 }
 
-CardExpectation read_card(const YamlValue& value) {
+/// `bystander`: any card but the first, which runs are about.
+CardExpectation read_card(const YamlValue& value, bool bystander) {
     CardExpectation card;
+    card.unchanged = bystander;
     if (value.is_scalar()) {
         card.unchanged = value.word({"unchanged", "any"}) == "unchanged";
         return card;
@@ -116,6 +157,7 @@ CardExpectation read_card(const YamlValue& value) {
         card.invariants = read_invariants(*invariants);
     }
     mapping.finish();
+    check_says_something(mapping);
     return card;
 }
 
@@ -133,9 +175,10 @@ void read_named_cards(const YamlValue& value, const Scenario& scenario, bool fir
                 name,
                 fmt::format("'{}' is the first card, of which 'card' or 'invariants' say it already", name));
         }
-        expect.cards[i] = read_card(*card);
+        expect.cards[i] = read_card(*card, i != 0);
     }
     mapping.finish();
+    check_says_something(mapping);
 }
 
 /// `says` and `never-says`: a client's meanings.
@@ -184,7 +227,7 @@ void read_cards_expected(YamlMapping& mapping, const Scenario& scenario, Expecta
                   [](CardExpectation& card) { card.unchanged = true; });
     const auto card = mapping.take("card");
     if (card) {
-        expect.cards.front() = read_card(*card);
+        expect.cards.front() = read_card(*card, false);
     }
     const auto invariants = mapping.take("invariants");
     if (invariants) {
@@ -244,6 +287,7 @@ Expectation read_expectation(const YamlValue& value, const Scenario& scenario, b
         expect.authority = read_authority_expectation(*authority);
     }
     mapping.finish();
+    check_says_something(mapping);
     if (converging) {
         check_converging(mapping, expect);
     }

@@ -32,10 +32,17 @@ std::vector<emulator::CardImage> made_images(const ScenarioCards& cards) {
 
 ClientEvidence evidence_of(const FinishedRun& finished, const Scenario& scenario, const MadeCard& made,
                            const emulator::CardImage& after) {
-    return {finished.run,    finished.outcome,        finished.run.client.words,
-            made.image,      finished.before.front(), after,
-            finished.events, finished.issued,         scenario.authority.rules.window,
-            finished.now};
+    return {finished.run,
+            finished.outcome,
+            finished.run.client.words,
+            made.image,
+            finished.before.front(),
+            after,
+            finished.events,
+            finished.issued,
+            scenario.authority.rules.window,
+            finished.now,
+            made.issuer_certificate_pem};
 }
 
 /// What a card began to take and did not get whole.
@@ -97,9 +104,8 @@ std::vector<Promise> ScenarioJudge::promises_of(const FinishedRun& finished, std
     Evidence evidence{made.image,           finished.before[card], after,          events,
                       std::move(passcodes), finished.now,          finished.issued};
     // The first is what runs are about; another one's keys and tries are where its scenario speaks of them.
-    evidence.may_lose_tries = card == 0 || !expect.unchanged;
-    evidence.may_be_renewed =
-        card == 0 || (!expect.unchanged && (!expect.says_something() || !expect.slots.empty()));
+    evidence.may_lose_tries = card == 0 || expect.may_lose_tries();
+    evidence.may_be_renewed = card == 0 || expect.may_be_renewed();
     return check_invariants(evidence);
 }
 
@@ -157,7 +163,11 @@ void ScenarioJudge::judge_unfinished(const FinishedRun& finished, Findings& find
         for (Promise& promise : findings.promises[card]) {
             promise.excused = promise.excused || may_wait(promise.id);
         }
-        for (Shortfall& shortfall : check_promises({}, findings.promises[card])) {
+        std::vector<Shortfall> of_card = check_promises({}, findings.promises[card]);
+        std::ranges::move(
+            check_unchanged(finished.run.expect.cards[card], finished.before[card], findings.after[card]),
+            std::back_inserter(of_card));
+        for (Shortfall& shortfall : of_card) {
             shortfall.card = cards_.shown_name(card);
             found.push_back(std::move(shortfall));
         }
@@ -194,10 +204,13 @@ std::vector<Shortfall> ScenarioJudge::judge_card(const FinishedRun& finished, st
     const CardExpectation& expect = finished.run.expect.cards[card];
     std::vector<Shortfall> found;
     if (expect.says_something()) {
-        const bool since_run = expect.since_run || expect.unchanged;
-        const emulator::CardImage& baseline = since_run ? finished.before[card] : cards_.made(card).image;
-        found = check_card(expect, baseline, findings.after[card], finished.now);
+        const emulator::CardImage& baseline =
+            expect.since_run ? finished.before[card] : cards_.made(card).image;
+        found = check_card(expect, baseline, findings.after[card], finished.now,
+                           cards_.made(card).issuer_certificate_pem);
     }
+    std::ranges::move(check_unchanged(expect, finished.before[card], findings.after[card]),
+                      std::back_inserter(found));
     std::ranges::move(check_promises(expect, findings.promises[card]), std::back_inserter(found));
     return found;
 }
@@ -233,19 +246,32 @@ void ScenarioJudge::watch_windows(const FinishedRun& finished, const Findings& f
         const std::string which = name.empty() ? std::string() : fmt::format("card {}: ", name);
         const auto& invariants = finished.run.expect.cards[card].invariants;
         for (const Promise& promise : findings.promises[card]) {
-            std::vector<std::size_t>& open = open_windows_[{card, promise.id}];
+            std::vector<Window>& open = open_windows_[{card, promise.id}];
             if (!promise.broken) {
-                for (const std::size_t window : open) {
-                    report_.windows[window] += fmt::format(", closed by run {}", finished.number);
+                for (const Window& window : open) {
+                    report_.windows[window.place] += fmt::format(", closed by run {}", finished.number);
                 }
                 open.clear();
                 continue;
             }
             const auto said = invariants.find(promise.id);
-            if (said == invariants.end() ? promise.excused : said->second == PromiseState::window) {
-                open.push_back(report_.windows.size());
+            const bool is_said = said != invariants.end();
+            if (is_said ? said->second == PromiseState::window : promise.excused) {
+                open.push_back({report_.windows.size(), is_said ? finished.act : std::string()});
                 report_.windows.push_back(
                     fmt::format("run {}: {}{}: {}", finished.number, which, promise.id, *promise.broken));
+            }
+        }
+    }
+}
+
+void ScenarioJudge::finish() {
+    for (const auto& [where, windows] : open_windows_) {
+        for (const Window& window : windows) {
+            if (!window.act.empty()) {
+                report_.shortfalls.push_back({window.act, cards_.shown_name(where.first), where.second,
+                                              "a window that a later run closes",
+                                              "it is open still at the scenario's end"});
             }
         }
     }

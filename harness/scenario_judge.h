@@ -45,6 +45,9 @@ public:
     /// no run may do, and there is to be another.
     [[nodiscard]] bool judge_attempt(const FinishedRun& finished, bool last);
 
+    /// The scenario is over: windows that it spoke of and that no run has closed are shortfalls.
+    void finish();
+
 private:
     /// The cards when a run is over, and what was promised of them.
     struct Findings {
@@ -73,8 +76,12 @@ private:
     const ScenarioCards& cards_;
     ScenarioReport& report_;
     CertificateLedger ledger_;
-    /// By card and promise; places in the report.
-    std::map<std::pair<std::size_t, std::string>, std::vector<std::size_t>> open_windows_;
+    struct Window {
+        std::size_t place; ///< in the report
+        std::string act;   ///< the run of which the scenario says it; empty: it says nothing
+    };
+    /// By card and promise.
+    std::map<std::pair<std::size_t, std::string>, std::vector<Window>> open_windows_;
 };
 
 } // namespace cardrig::harness

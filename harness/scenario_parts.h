@@ -10,8 +10,10 @@
 
 namespace cardrig::harness {
 
-/// One value, or each of a list.
+/// One value, or each of a list; refuses an empty list, which says nothing.
 [[nodiscard]] std::vector<YamlValue> one_or_more(const YamlValue& value);
+/// Refuses a mapping without a key, as in `trace: {}`: it reads as if it said something.
+void check_says_something(const YamlMapping& mapping);
 /// A scalar that is not empty.
 [[nodiscard]] std::string written(const YamlValue& value);
 

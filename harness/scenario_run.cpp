@@ -208,6 +208,7 @@ void ScenarioRunner::act_out() {
             moves_.reinsert(act.place);
         }
     }
+    judge_.finish();
 }
 
 void ScenarioRunner::set_clock() {

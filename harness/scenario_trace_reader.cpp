@@ -2,6 +2,7 @@
 #include "harness/notation_words.h"
 #include "harness/quantity.h"
 #include "harness/scenario_parts.h"
+#include "harness/trace_places.h"
 
 #include <algorithm>
 
@@ -74,15 +75,27 @@ void read_before(const YamlValue& value, const Scenario& scenario, TraceExpectat
             if (second == first) {
                 one.refuse(fmt::format("'{}' before itself", key));
             }
+            if (std::ranges::find(trace.before, std::pair(second, first)) != trace.before.end()) {
+                one.refuse(fmt::format("'{}' before '{}' stands here, too: one of the two",
+                                       trace_place_text(second), key));
+            }
             trace.before.emplace_back(first, std::move(second));
         }
     }
+    check_says_something(mapping);
 }
 
 /// What is wanted and forbidden at once.
 void check_against(const YamlValue& never, const TraceExpectation& trace) {
     for (std::size_t i = 0; i < trace.never.size(); ++i) {
-        if (std::ranges::find(trace.holds, trace.never[i]) != trace.holds.end()) {
+        const Place& never_at = trace.never[i];
+        const bool wanted = std::ranges::any_of(trace.holds, [&never_at](Place holds) {
+            if (never_at.card.empty()) { // there it means any
+                holds.card.clear();
+            }
+            return holds == never_at;
+        });
+        if (wanted) {
             one_or_more(never)[i].refuse("this stands under 'holds', too: one of the two");
         }
     }
@@ -121,6 +134,7 @@ TraceExpectation read_trace_expectation(const YamlValue& value, const Scenario& 
         trace.time = std::chrono::floor<std::chrono::milliseconds>(longest);
     }
     mapping.finish();
+    check_says_something(mapping);
     return trace;
 }
 

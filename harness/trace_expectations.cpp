@@ -35,19 +35,24 @@ public:
     }
 
     void never(const Place& place) {
-        if (const TraceEvent* const event = find(place)) {
+        const TraceEvent* const event =
+            place.card.empty() ? find_place_at_any_card(events_, place) : find(place);
+        if (event != nullptr) {
             add(fmt::format("no '{}'", trace_place_text(place)), event_text(*event));
         }
     }
 
-    /// Where one of the two is not there, there is no order.
+    /// Where the second of the two is not there, the first need not be.
     void before(const Place& first, const Place& second) {
         const TraceEvent* const earlier = find(first);
         const TraceEvent* const later = find(second);
-        if (earlier != nullptr && later != nullptr && later->number < earlier->number) {
-            add(fmt::format("'{}' before '{}'", trace_place_text(first), trace_place_text(second)),
-                fmt::format("{}; only then {}", event_text(*later), event_text(*earlier)));
+        if (later == nullptr || (earlier != nullptr && earlier->number <= later->number)) {
+            return;
         }
+        const std::string then =
+            earlier == nullptr ? "before it " + missing(first) : "only then " + event_text(*earlier);
+        add(fmt::format("'{}' before '{}'", trace_place_text(first), trace_place_text(second)),
+            fmt::format("{}; {}", event_text(*later), then));
     }
 
     void failed_tries(std::uint32_t most) {

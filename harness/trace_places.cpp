@@ -113,6 +113,13 @@ const TraceEvent* find_place(const std::vector<TraceEvent>& events, const Place&
     return found == events.end() ? nullptr : &*found;
 }
 
+const TraceEvent* find_place_at_any_card(const std::vector<TraceEvent>& events, const Place& place) {
+    const auto found = std::ranges::find_if(events, [&](const TraceEvent& event) {
+        return is_at(event, place, text_field(event, "card")) && begins(event);
+    });
+    return found == events.end() ? nullptr : &*found;
+}
+
 std::string trace_place_text(const Place& place) {
     std::string text = place.where == Where::authority ? "authority " + place.command : place.command;
     if (!place.object.empty()) {

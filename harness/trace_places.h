@@ -43,6 +43,10 @@ struct FailedTry {
 [[nodiscard]] const TraceEvent* find_place(const std::vector<TraceEvent>& events, const Place& place,
                                            std::string_view first_card);
 
+/// The first event at a place that is without a card and means every card.
+[[nodiscard]] const TraceEvent* find_place_at_any_card(const std::vector<TraceEvent>& events,
+                                                       const Place& place);
+
 /// A place of a trace, as it is written there: without a moment.
 [[nodiscard]] std::string trace_place_text(const Place& place);
 

@@ -99,6 +99,7 @@ BOOST_AUTO_TEST_CASE(each_way_to_end_is_told_from_the_others) {
         RunOutcome outcome;
         outcome.exit_status = row.exit_status;
         outcome.killed = row.killed;
+        outcome.signal = row.killed ? SIGKILL : 0;
         BOOST_TEST(check_outcome(expect, outcome).empty() == row.met, row.expected.text());
     }
 }
@@ -115,6 +116,27 @@ BOOST_AUTO_TEST_CASE(faults_that_did_not_happen_or_could_not_be_done_fail_the_ru
     outcome.pending.push_back({*Place::parse("verify before"), *Effect::parse("remove")});
     BOOST_TEST_REQUIRE(check_outcome({}, outcome).size() == 1U);
     BOOST_TEST(check_outcome({}, outcome)[0].expected == "remove at verify before");
+}
+
+BOOST_AUTO_TEST_CASE(a_crash_is_no_other_end) {
+    using Kind = ExitExpectation::Kind;
+    const auto crashes = [](ExitExpectation expected, std::optional<int> status, int signal) {
+        Expectation expect;
+        expect.exit = expected;
+        RunOutcome outcome;
+        outcome.exit_status = status;
+        outcome.killed = signal != 0;
+        outcome.signal = signal;
+        const auto shortfalls = check_outcome(expect, outcome);
+        return !shortfalls.empty() && shortfalls[0].what == "the client crashes";
+    };
+    BOOST_TEST(crashes({Kind::killed, 0}, std::nullopt, SIGSEGV));
+    BOOST_TEST(crashes({Kind::killed, 0}, std::nullopt, SIGABRT));
+    BOOST_TEST(!crashes({Kind::killed, 0}, std::nullopt, SIGTERM));
+    BOOST_TEST(crashes({Kind::failure, 0}, 128 + SIGSEGV, 0)); // of a shell's program
+    BOOST_TEST(crashes({Kind::success, 0}, 128 + SIGABRT, 0));
+    BOOST_TEST(!crashes({Kind::failure, 0}, 128 + SIGTERM, 0));
+    BOOST_TEST(!crashes({Kind::status, 128 + SIGSEGV}, 128 + SIGSEGV, 0));
 }
 
 BOOST_AUTO_TEST_CASE(how_a_client_went_wrong_has_a_name) {
@@ -135,6 +157,12 @@ BOOST_AUTO_TEST_CASE(how_a_client_went_wrong_has_a_name) {
     BOOST_TEST(first(outcome).empty());
     outcome.left_processes = true;
     BOOST_TEST(first(outcome) == "the client leaves processes behind");
+    outcome.exit_status.reset();
+    outcome.killed = true;
+    outcome.signal = SIGSEGV;
+    BOOST_TEST(check_outcome({}, outcome).size() == 2U);
+    outcome.signal = SIGKILL;
+    BOOST_TEST(check_outcome({}, outcome).size() == 1U);
     outcome = RunOutcome{};
     outcome.timed_out = true; // I10 tells, and there is no exit status
     BOOST_TEST(first(outcome).empty());

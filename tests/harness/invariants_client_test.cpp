@@ -69,6 +69,7 @@ struct Run {
     std::vector<IssueRecord> issued;
     std::chrono::seconds window = std::chrono::days(90);
     std::chrono::sys_seconds now = cardrig::test::now();
+    std::string issuer = staff_card().issuer_certificate_pem;
 
     explicit Run(const char* task = "renew", std::optional<int> exit_status = 0) {
         run.client.task = task;
@@ -76,7 +77,7 @@ struct Run {
         outcome.ending = exit_status ? std::to_string(*exit_status) : "ended by signal 9";
     }
     [[nodiscard]] ClientEvidence evidence() const {
-        return {run, outcome, words, start, before, after, events, issued, window, now};
+        return {run, outcome, words, start, before, after, events, issued, window, now, issuer};
     }
     [[nodiscard]] bool truthful() const { return !untruthful(evidence()).has_value(); }
     [[nodiscard]] bool economical() const { return !uneconomical(evidence()).has_value(); }
@@ -93,6 +94,18 @@ struct Run {
     }
     Run& typed(const char* when) { return event("person", {{"when", when}, {"types", true}}); }
 };
+
+/// Signed by somebody else, of another name.
+const std::string& other_issuer() {
+    static const std::string pem = [] {
+        MakeOptions options;
+        options.now = cardrig::test::now();
+        options.identity = "somebody else";
+        options.fresh_keys = true;
+        return make_card("piv-staff", options).issuer_certificate_pem;
+    }();
+    return pem;
+}
 
 IssueRecord issue(const CardImage& card, piv::KeyReference reference, const char* renewal) {
     const auto state = emulator::inspect(card);
@@ -118,6 +131,21 @@ ScenarioPerson person(const std::vector<std::pair<std::string, std::string>>& ac
 } // namespace
 
 BOOST_AUTO_TEST_SUITE(invariants_client)
+
+BOOST_AUTO_TEST_CASE(what_the_authority_has_not_signed_is_no_renewal) {
+    Run run;
+    BOOST_TEST(!pair_not_renewed(run.evidence()).has_value());
+    BOOST_TEST(run.truthful());
+    run.issuer = other_issuer();
+    BOOST_TEST(pair_not_renewed(run.evidence()).value() ==
+               "9A: its certificate is none that this scenario's authority has signed");
+    BOOST_TEST(!run.truthful());
+    run.start = renewed(); // with what a card began with nobody has a quarrel
+    BOOST_TEST(run.truthful());
+    run.start = due();
+    run.issuer = "no certificate";
+    BOOST_TEST(!run.truthful());
+}
 
 // --- I3
 

@@ -27,6 +27,7 @@ public:
         const std::vector<emulator::CardImage> before = cards_.images();
         judge_.judge({run, ++number_, "run", outcome, before, events, now_, issued});
     }
+    void finish() { judge_.finish(); }
     bool attempt(bool last) {
         const std::vector<emulator::CardImage> before = cards_.images();
         return judge_.judge_attempt({run, ++number_, "run", outcome, before, events, now_, issued}, last);
@@ -143,11 +144,20 @@ BOOST_AUTO_TEST_CASE(a_card_that_the_run_is_not_about_is_a_bystander) {
     };
     CardExpectation unchanged;
     unchanged.unchanged = true;
-    CardExpectation tries;
+    CardExpectation tries = unchanged;
     tries.passcode_tries = 3;
-    CardExpectation slots;
+    CardExpectation slots = unchanged;
     slots.slots = {{0x9A, "authentication", {}, {"matches"}}};
+    CardExpectation same = unchanged;
+    same.slots = {{0x9A, "authentication", {"unchanged"}, {"unchanged"}}};
+    CardExpectation promises = unchanged;
+    promises.invariants = {{"I4", PromiseState::holds}};
     const CardExpectation any;
+    for (const CardExpectation& none : {same, promises}) {
+        BOOST_TEST(judged(none, "generate-key-pair 9A", "6982"));
+        BOOST_TEST(judged(none, "verify passcode", "63C2"));
+    }
+    BOOST_TEST(judged(slots, "verify passcode", "63C2"));
     BOOST_TEST(judged(unchanged, "generate-key-pair 9A", "6982"));
     BOOST_TEST(judged(tries, "generate-key-pair 9A", "6982"));
     BOOST_TEST(!judged(slots, "generate-key-pair 9A", "6982"));
@@ -155,6 +165,26 @@ BOOST_AUTO_TEST_CASE(a_card_that_the_run_is_not_about_is_a_bystander) {
     BOOST_TEST(judged(unchanged, "verify passcode", "63C2"));
     BOOST_TEST(!judged(tries, "verify passcode", "63C2"));
     BOOST_TEST(!judged(any, "verify passcode", "63C2"));
+}
+
+BOOST_AUTO_TEST_CASE(a_window_that_is_said_must_be_closed_by_the_end) {
+    const auto left_open = [](PromiseState said, bool closed) {
+        Stage stage("30 days");
+        stage.run.expect.cards[0].invariants = {{"I8", said}};
+        stage.judge();
+        if (closed) {
+            stage.run.expect.cards[0].invariants.clear();
+            stage.run.expect.exit.kind = ExitExpectation::Kind::failure;
+            stage.outcome.exit_status = 1;
+            stage.judge();
+        }
+        BOOST_TEST(stage.report.shortfalls.empty());
+        stage.finish();
+        return stage.fell_short("I8");
+    };
+    BOOST_TEST(left_open(PromiseState::window, false));
+    BOOST_TEST(!left_open(PromiseState::window, true));
+    BOOST_TEST(!left_open(PromiseState::broken, false));
 }
 
 BOOST_AUTO_TEST_CASE(convergence_ends_with_a_job_that_is_done) {

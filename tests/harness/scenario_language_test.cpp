@@ -184,7 +184,7 @@ BOOST_AUTO_TEST_CASE(each_mistake_about_the_whole_has_its_place_and_word) {
         {"[authority, finish]", "[finish, finish]", "s.yaml:5:17", "twice"},
         {"{agent: [staff, agent]}", "{agnt: staff}", "s.yaml:9:11", "'agent'"},
         {"[staff, agent]", "[staff, clerk]", "s.yaml:9:26", "clerk"},
-        {"[staff, agent]", "[]", "s.yaml:9:18", "role"},
+        {"[staff, agent]", "[]", "s.yaml:9:18", "empty list"},
         {"revoked: old", "revoked: odl", "s.yaml:10:12", "'old'"},
         {"revoked: old", "unknown: agent", "s.yaml:10:12", "'roles'"},
         {"revoked: old", "revoked: old\n  unknown: [old]", "s.yaml:11:13", "'revoked'"},

@@ -130,8 +130,8 @@ BOOST_AUTO_TEST_CASE(order_is_that_of_the_first_of_each) {
     const auto mixed = Events().request("certificate", "9A").apdu("put-data authentication-certificate");
     BOOST_TEST(before(mixed, "authority certificate 9A", "put-data authentication-certificate"));
     BOOST_TEST(!before(mixed, "put-data", "authority certificate"));
-    // Where one of them is not there, nothing is said.
-    BOOST_TEST(before(Events().apdu("generate-key-pair 9A"), "verify", "generate-key-pair"));
+    // Where the second is not there, nothing is said.
+    BOOST_TEST(!before(Events().apdu("generate-key-pair 9A"), "verify", "generate-key-pair"));
     BOOST_TEST(before(Events().apdu("verify passcode"), "verify", "generate-key-pair"));
 }
 
@@ -203,6 +203,17 @@ BOOST_AUTO_TEST_CASE(events_that_are_odd_are_no_commands) {
     BOOST_TEST(traced_command(event)->object == "signature-certificate");
     event.kind = "power";
     BOOST_TEST(!traced_command(event).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(what_must_never_be_without_a_card_is_at_none) {
+    const Events events = Events().apdu("generate-key-pair 9A", "9000", "agent");
+    BOOST_TEST(!never(events, "generate-key-pair"));
+    BOOST_TEST(!never(events, "generate-key-pair card agent"));
+    BOOST_TEST(never(events, "generate-key-pair card holder"));
+    BOOST_TEST(never(events, "generate-key-pair 9C"));
+    BOOST_TEST(!holds(events, "generate-key-pair"));
+    const Events alone = Events().apdu("generate-key-pair 9A");
+    BOOST_TEST(!never(alone, "generate-key-pair card holder"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
