@@ -70,10 +70,10 @@ void ClientConversation::hear(std::string_view chunk) {
 }
 
 void ClientConversation::finish() {
+    hear(plain_.finish());
     if (person_) {
         person_->leave();
     }
-    hear(plain_.finish());
     output_.finish();
 }
 

@@ -28,8 +28,8 @@ constexpr auto look = 1ms;
 /// Questions are no longer; what a client prints between two of them may be.
 constexpr std::size_t most_heard = 64UL << 10U;
 
-/// The client has gone in the middle of something.
-struct Gone {};
+/// Nobody wants to know any more: in the middle of something.
+struct Abandoned {};
 
 } // namespace
 
@@ -45,11 +45,14 @@ struct Person::Parts {
           Trace& events);
 
     void live();
+    void act_on_news();
+    void end(bool finishing);
     [[nodiscard]] Act* next(std::unique_lock<std::mutex>& lock);
     void hesitate(std::unique_lock<std::mutex>& lock);
     void perform(const Act& act);
     void move(const Act& act, const Effect& effect);
-    void check_there();
+    void check_wanted();
+    [[nodiscard]] bool is_gone() const;
 
     const PersonReach reach;
     Trace& trace;
@@ -58,7 +61,8 @@ struct Person::Parts {
     std::vector<Act> acts;
     std::string heard; ///< since it last acted
     bool news = false;
-    bool gone = false;
+    bool gone = false;      ///< the client, and nothing more is printed
+    bool abandoned = false; ///< by whoever wanted to know
     std::vector<std::string> undone;
     std::vector<std::string> notices;
     std::thread thread;
@@ -78,39 +82,53 @@ Person::Parts::Parts(const ScenarioPerson& scenario, const std::map<std::string,
 }
 
 void Person::Parts::live() {
+    try {
+        act_on_news();
+    } catch (const Abandoned&) {
+        return;
+    } catch (const std::exception& error) {
+        // As what a card threw: told by the run, which judges what is undone.
+        const std::scoped_lock lock(mutex);
+        undone.push_back(fmt::format("the person could not go on: {}", error.what()));
+    }
+}
+
+void Person::Parts::act_on_news() {
     std::unique_lock lock(mutex);
     while (true) {
         changed.wait(lock, [this] { return news || gone; });
-        if (gone) {
-            return;
-        }
         news = false;
         while (Act* const act = next(lock)) {
             act->used = true;
             lock.unlock();
-            try {
-                perform(*act);
-            } catch (const Gone&) {
-                return;
-            }
+            perform(*act);
             lock.lock();
+        }
+        if (gone && !news) {
+            return;
         }
     }
 }
 
-/// What is to be done now; then nothing of what was printed counts any more.
+/// What is to be done now; then nothing of what was printed counts any more. Where the client is gone, only
+/// what moves something.
 Person::Parts::Act* Person::Parts::next(std::unique_lock<std::mutex>& lock) {
-    const auto found = std::ranges::find_if(acts, [this](const Act& act) {
-        return (act.act->always || !act.used) && matches_some_line(heard, act.when);
-    });
-    if (gone || heard.empty() || found == acts.end()) { // nothing also matches where nothing was printed
+    const auto possible = [this](const Act& act) {
+        return (act.act->always || !act.used) && (!gone || !act.act->does.empty());
+    };
+    const auto found = std::ranges::find_if(
+        acts, [&](const Act& act) { return possible(act) && matches_some_line(heard, act.when); });
+    if (abandoned || heard.empty() || found == acts.end()) { // nothing also matches where nothing was printed
         return nullptr;
     }
     if (found->line) {
         hesitate(lock);
     }
+    if (!possible(*found)) { // it is gone since
+        return next(lock);
+    }
     heard.clear();
-    return gone ? nullptr : &*found;
+    return &*found;
 }
 
 void Person::Parts::hesitate(std::unique_lock<std::mutex>& lock) {
@@ -134,7 +152,7 @@ void Person::Parts::perform(const Act& act) {
     std::ranges::transform(act.act->does, std::back_inserter(moves),
                            [](const Effect& effect) { return effect.text(); });
     nlohmann::json fields{{"when", act.act->when}};
-    if (act.line) {
+    if (act.line && !is_gone()) {
         fields["types"] = true;
     }
     if (!moves.empty()) {
@@ -144,8 +162,8 @@ void Person::Parts::perform(const Act& act) {
     for (const Effect& effect : act.act->does) {
         move(act, effect);
     }
-    check_there();
-    if (act.line) {
+    check_wanted();
+    if (act.line && !is_gone()) {
         reach.type(*act.line);
     }
 }
@@ -154,7 +172,7 @@ void Person::Parts::move(const Act& act, const Effect& effect) {
     std::string notice;
     std::string failure;
     try {
-        notice = reach.act(effect, [this] { check_there(); });
+        notice = reach.act(effect, [this] { check_wanted(); });
     } catch (const RequestError& error) {
         failure = error.what();
     } catch (const HostError& error) {
@@ -170,10 +188,27 @@ void Person::Parts::move(const Act& act, const Effect& effect) {
     }
 }
 
-void Person::Parts::check_there() {
+void Person::Parts::check_wanted() {
     const std::scoped_lock lock(mutex);
-    if (gone) {
-        throw Gone{};
+    if (abandoned) {
+        throw Abandoned{};
+    }
+}
+
+bool Person::Parts::is_gone() const {
+    const std::scoped_lock lock(mutex);
+    return gone;
+}
+
+void Person::Parts::end(bool finishing) {
+    {
+        const std::scoped_lock lock(mutex);
+        gone = true;
+        abandoned = abandoned || !finishing;
+    }
+    changed.notify_all();
+    if (thread.joinable()) {
+        thread.join();
     }
 }
 
@@ -184,7 +219,7 @@ Person::Person(const ScenarioPerson& scenario, const std::map<std::string, std::
 }
 
 Person::~Person() {
-    leave();
+    parts_->end(false);
 }
 
 void Person::hear(std::string_view text) {
@@ -200,21 +235,14 @@ void Person::hear(std::string_view text) {
 }
 
 void Person::leave() {
-    {
-        const std::scoped_lock lock(parts_->mutex);
-        parts_->gone = true;
-    }
-    parts_->changed.notify_all();
-    if (parts_->thread.joinable()) {
-        parts_->thread.join();
-    }
+    parts_->end(true);
 }
 
 std::vector<std::string> Person::unused() const {
     const std::scoped_lock lock(parts_->mutex);
     std::vector<std::string> places;
     for (const Parts::Act& act : parts_->acts) {
-        if (!act.used && !act.act->always) {
+        if (!act.used && !act.act->always && act.act->does.empty()) {
             places.push_back(act.act->place);
         }
     }
@@ -223,7 +251,15 @@ std::vector<std::string> Person::unused() const {
 
 std::vector<std::string> Person::undone() const {
     const std::scoped_lock lock(parts_->mutex);
-    return parts_->undone;
+    std::vector<std::string> undone = parts_->undone;
+    for (const Parts::Act& act : parts_->acts) {
+        if (!act.used && !act.act->always && !act.act->does.empty()) {
+            undone.push_back(fmt::format("{}: the client never printed what the person waits for, so that "
+                                         "'{}' was not done",
+                                         act.act->place, act.act->does.front().text()));
+        }
+    }
+    return undone;
 }
 
 std::vector<std::string> Person::notices() const {

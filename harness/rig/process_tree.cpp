@@ -19,12 +19,12 @@ namespace fs = std::filesystem;
 std::multimap<pid_t, pid_t> children_by_parent() {
     std::multimap<pid_t, pid_t> children;
     std::error_code error;
-    for (const auto& entry : fs::directory_iterator("/proc", error)) {
-        const std::string name = entry.path().filename().string();
+    for (fs::directory_iterator entry("/proc", error), end; !error && entry != end; entry.increment(error)) {
+        const std::string name = entry->path().filename().string();
         if (name.empty() || std::isdigit(static_cast<unsigned char>(name[0])) == 0) {
             continue;
         }
-        std::ifstream file(entry.path() / "stat");
+        std::ifstream file(entry->path() / "stat");
         std::string stat;
         std::getline(file, stat);
         // "pid (name) state parent ...": the name may hold blanks and brackets.

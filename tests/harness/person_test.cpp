@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <future>
 #include <mutex>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -202,21 +203,73 @@ BOOST_AUTO_TEST_CASE(an_expression_that_matches_nothing_waits_for_something) {
     BOOST_TEST(played.at_least(0).size() == 1U);
 }
 
-BOOST_AUTO_TEST_CASE(a_client_that_has_gone_ends_a_move) {
+BOOST_AUTO_TEST_CASE(a_move_for_which_the_client_never_asked_is_undone) {
+    PersonAct always = moves("Put it back", {"insert"});
+    always.always = true;
+    begin({moves("Take", {"remove", "insert card agent"}), always});
+    person->hear("Passcode");
+    person->leave();
+    BOOST_TEST(person->unused().empty());
+    BOOST_TEST(person->undone() ==
+               std::vector<std::string>{"file.yaml:Take: the client never printed what the person waits for, "
+                                        "so that 'remove' was not done"});
+}
+
+/// The last line of a client that ends at once: whoever is quicker, the moves are made.
+BOOST_AUTO_TEST_CASE(what_the_client_had_asked_to_be_moved_is_moved_after_its_end) {
+    for (int i = 0; i < 100; ++i) {
+        PersonAct act = moves("Take the card out", {"remove", "insert card agent"});
+        begin({types("Passcode", "123456"), act});
+        person->hear("Take the card out\n");
+        person->leave();
+        BOOST_TEST(played.done == (std::vector<std::string>{"remove", "insert card agent"}));
+        BOOST_TEST(person->undone().empty());
+        played.done.clear();
+    }
+}
+
+BOOST_AUTO_TEST_CASE(nothing_is_typed_for_a_client_that_has_gone) {
+    played.waits = false;
+    PersonAct act = moves("Passcode", {"remove"});
+    act.types = "123456";
+    begin({types("Passcode", "654321"), act});
+    person->hear("Passcode");
+    person->leave(); // within the half second
+    expect({"remove"});
+    BOOST_TEST(played.at_least(0).size() == 1U);
+    BOOST_TEST(person->unused().size() == 1U);
+    BOOST_TEST_REQUIRE(trace.events().size() == 1U);
+    BOOST_TEST(trace.events()[0].fields.dump() == R"({"does":["remove"],"when":"Passcode"})");
+}
+
+BOOST_AUTO_TEST_CASE(what_somebody_throws_is_told_at_the_end) {
+    PersonReach reach = played.reach();
+    reach.act = [](const Effect&, const std::function<void()>&) -> std::string {
+        throw std::logic_error("the card is confused");
+    };
+    scenario.acts = {moves("Take", {"remove"})};
+    person.emplace(scenario, std::map<std::string, std::string>{}, reach, trace);
+    person->hear("Take");
+    person->leave();
+    BOOST_TEST(person->undone() ==
+               std::vector<std::string>{"the person could not go on: the card is confused"});
+}
+
+BOOST_AUTO_TEST_CASE(a_move_ends_with_whoever_wanted_it) {
     std::promise<void> moving;
     PersonReach reach = played.reach();
     reach.act = [&moving](const Effect&, const std::function<void()>& keep_waiting) -> std::string {
         moving.set_value();
         while (true) {
-            keep_waiting(); // throws once nobody is there
+            keep_waiting(); // throws once nobody wants it
         }
     };
     scenario.acts = {moves("Take", {"remove", "insert"})};
     person.emplace(scenario, std::map<std::string, std::string>{}, reach, trace);
     person->hear("Take");
     moving.get_future().get();
-    person->leave();
-    BOOST_TEST(person->undone().empty());
+    person.reset();
+    BOOST_TEST(played.done.empty());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -49,4 +49,21 @@ BOOST_AUTO_TEST_CASE(a_carriage_return_before_a_sequence_stays) {
     BOOST_TEST(plain("ab\r\x1B[Kcd") == "ab\rcd");
 }
 
+BOOST_AUTO_TEST_CASE(what_never_becomes_a_sequence_hides_nothing) {
+    BOOST_TEST(plain("\x1B]0;title\nSuccess\n") == "0;title\nSuccess\n");
+    for (const char begin : {'P', 'X', '^', '_'}) {
+        BOOST_TEST(plain(std::string("\x1B") + begin + "q\r\nSuccess") == "q\nSuccess");
+    }
+    BOOST_TEST(plain("\x1B[12\nSuccess") == "\nSuccess");
+    BOOST_TEST(plain("\x1B\nSuccess") == "\nSuccess");
+    BOOST_TEST(plain("\x1B]0;\x18"
+                     "Success") == "0;\x18"
+                                   "Success");
+    BOOST_TEST(plain("\x1B]Success") == "Success");
+    BOOST_TEST(plain("\x1B[1\x1B[0mSuccess") == "Success");
+    BOOST_TEST(plain("\x1B]title\x1B[1mSuccess") == "titleSuccess");
+    const std::string much(5000, 'x');
+    BOOST_TEST(plain("\x1B]" + much + "Success") == much + "Success");
+}
+
 BOOST_AUTO_TEST_SUITE_END()
