@@ -23,12 +23,27 @@ constexpr auto key_pair_algorithms =
     std::to_array({Algorithm::rsa1024, Algorithm::rsa2048, Algorithm::rsa3072, Algorithm::rsa4096,
                    Algorithm::p256, Algorithm::p384});
 
+/// What verifiers take for the name of a host where a certificate has no other: letters, digits, `-` and `_`
+/// with dots between.
+bool looks_like_host(std::string_view name) {
+    const bool plain = std::ranges::all_of(name, [](char c) {
+        return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' ||
+               c == '_' || c == '.';
+    });
+    return plain && name.find('.') != std::string_view::npos;
+}
+
 Holder read_holder(const YamlValue& value) {
     YamlMapping mapping = value.mapping();
     Holder holder;
     const YamlValue name = mapping.require("name");
     // RFC 5280, appendix A.1: a common name has at most 64 characters.
     holder.name = read_line(name, name.text(), 64);
+    if (looks_like_host(holder.name)) {
+        name.refuse(fmt::format("'{}' looks like the name of a host: the authority's certificates are for "
+                                "localhost alone, and those of this holder would be good nowhere",
+                                holder.name));
+    }
     const YamlValue number = mapping.require("number");
     holder.number = number.quoted();
     const bool digits =

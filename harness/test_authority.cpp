@@ -132,14 +132,15 @@ Bytes encoded(X509* certificate) {
 }
 
 /// What an authority for tests on one host may certify, whoever trusts it by accident. Holders' certificates
-/// name no host, and directory names are not constrained.
+/// name no host, and directory names are not constrained; but OpenSSL takes a common name that looks like a
+/// host's for one, so that no holder may be called so (profile_reader.cpp).
 constexpr const char* loopback_names =
     "critical,permitted;DNS:localhost,permitted;IP:127.0.0.1/255.255.255.255,"
     "permitted;email:localhost,permitted;URI:localhost";
 
 /// DER of an OCTET STRING of so many zeros, in an extension of a number that nobody has given a meaning.
 void add_ballast(X509* certificate, std::size_t size) {
-    constexpr const char* unused_number = "2.25.304858209123485"; // ITU-T X.667: below 2.25 nobody registers
+    constexpr const char* unused_number = "2.25.3048582091"; // ITU-T X.667: below 2.25 nobody registers
     const openssl::Owned<ASN1_OBJECT, ASN1_OBJECT_free> number(OBJ_txt2obj(unused_number, 1));
     const openssl::OctetString value(ASN1_OCTET_STRING_new());
     const Bytes zeros(size);

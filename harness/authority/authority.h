@@ -52,9 +52,9 @@ struct DeviceRecord {
 
 /// One certificate of its record.
 struct IssueRecord {
-    std::string renewal; ///< id; empty for what was issued when the card was made, and by EST without one
-    std::string guid;    ///< of the device; empty where EST knows none
-    std::string key;     ///< "9A", "9C"; empty where EST was not told
+    std::string renewal;         ///< id; empty for what was issued when the card was made, and by EST
+    std::string guid;            ///< of the device; empty for what was enrolled by EST
+    std::string key;             ///< "9A", "9C"; empty for what was enrolled by EST
     emulator::Bytes certificate; ///< DER
     std::chrono::sys_seconds at;
     bool delivered = true;  ///< false: the answer with it was lost

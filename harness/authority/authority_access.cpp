@@ -17,6 +17,13 @@ using emulator::ByteView;
 
 } // namespace
 
+bool AuthorityCore::over(const emulator::CertificateFacts& facts, const Device* device) const {
+    if (now() <= facts.not_after) {
+        return false;
+    }
+    return device == nullptr || !device->finishing(now()) || facts.not_after < *device->begun;
+}
+
 ReadCertificate AuthorityCore::trusted(ByteView certificate) {
     auto read = read_presented(context_, certificate);
     if (!read) {
@@ -28,11 +35,11 @@ ReadCertificate AuthorityCore::trusted(ByteView certificate) {
     if (now() < read->facts.not_before) {
         refuse("not-yet-valid", "the certificate is not valid yet");
     }
-    if (read->facts.not_after < now()) {
-        refuse("expired", "the certificate has expired: contact the registration authority");
-    }
     const Issued* const issued = book_.find(certificate);
     const Device* const device = issued == nullptr ? nullptr : directory_.find(issued->record.guid);
+    if (over(read->facts, device)) {
+        refuse("expired", "the certificate has expired: contact the registration authority");
+    }
     if (device != nullptr && device->revoked) {
         refuse("revoked", "the certificate is revoked");
     }
@@ -85,6 +92,7 @@ nlohmann::json AuthorityCore::login(const Fields& body) {
         refuse("untrusted", "only the certificates of 9A and 9C are good for a login");
     }
     confirm(device, issued.record.key, issued);
+    (void)open_renewal(device);
     if (!directory_.has_role(device.holder.number, role)) {
         refuse("role", "the holder does not have this role");
     }
@@ -171,6 +179,9 @@ nlohmann::json AuthorityCore::management_key_answer(std::string_view session_id,
     const Session session = session_of(session_id);
     const Device& device = served(session, body.guid("device"));
     refuse_expired(device);
+    if (renewals_.open_for(device.guid) == nullptr) {
+        refuse("not-due", "no renewal of this device has begun");
+    }
     const auto algorithm = emulator::algorithm_from_profile_word(body.text("algorithm"));
     if (!algorithm || !is_symmetric(*algorithm)) {
         refuse_malformed("field 'algorithm': none of 3des, aes-128, aes-192 and aes-256");

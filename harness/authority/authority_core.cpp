@@ -76,6 +76,10 @@ void AuthorityCore::confirm(Device& device, const std::string& key, const Issued
     if (key == authentication_key || key == signature_key) {
         device.pair[key] = pair_certificate(issued);
     }
+    Renewal* const renewal = renewals_.find(issued.record.renewal);
+    if (renewal != nullptr && issued.misissue == Misissue::none) {
+        renewal->shown.insert(key);
+    }
 }
 
 Device& AuthorityCore::device_of(std::string_view guid) {

@@ -65,6 +65,8 @@ private:
     [[nodiscard]] Device& served(const Session& session, std::string_view guid);
     void refuse_expired(const Device& device) const;
 
+    /// Past its end, and nothing that was begun before that is to be finished with it.
+    [[nodiscard]] bool over(const emulator::CertificateFacts& facts, const Device* device) const;
     /// A certificate of ours, in date, not revoked. Refuses by `untrusted`, `not-yet-valid`, `expired`,
     /// `revoked`.
     [[nodiscard]] ReadCertificate trusted(emulator::ByteView certificate);
@@ -76,17 +78,30 @@ private:
     [[nodiscard]] std::vector<std::string> found_holders(const Fields& query); ///< their numbers
     [[nodiscard]] nlohmann::json renewal_json(const Renewal& renewal, const Device& device) const;
     [[nodiscard]] bool outlived(const Renewal& renewal) const;
+    /// Whether both certificates are in use, and the time to finish has passed: nobody said that it is done.
+    [[nodiscard]] bool finished(const Renewal& renewal) const;
+    /// The device's renewal; one that is over is closed, and none.
+    Renewal* open_renewal(Device& device);
+    static void close(Renewal& renewal, Device& device);
+    /// Refuses a key that has a certificate already, for something else than this.
+    void refuse_known_key(const Renewal& renewal, const RenewalKey& key,
+                          const CertificationRequest& request) const;
     [[nodiscard]] std::vector<const Issued*> issued_in(const Renewal& renewal, std::string_view key) const;
     [[nodiscard]] const Issued* last_good(const Renewal& renewal, std::string_view key) const;
     [[nodiscard]] Renewal& renewal_of(const Session& session, std::string_view id);
     /// Refuses by `request` where it is not right, or for somebody else.
     [[nodiscard]] CertificationRequest checked_request(emulator::ByteView der, const Holder& holder);
     static void refuse_small(const CertificationRequest& request);
+    /// Refuses where no device of the holder is any good.
+    void refuse_without_device(std::string_view number) const;
+    /// EST's: for a holder and no device.
+    [[nodiscard]] emulator::Bytes enrolled(const std::string& number, emulator::ByteView der,
+                                           Misissue misissue);
     void check_voucher(Device& device, std::string_view key, emulator::ByteView request,
                        const Fields& voucher);
     [[nodiscard]] const Issued& certified(const Renewal& renewal, const Device& device, const RenewalKey& key,
                                           const CertificationRequest& request, Misissue misissue);
-    [[nodiscard]] nlohmann::json certificate_json(const Issued& issued);
+    [[nodiscard]] nlohmann::json certificate_json(const Issued& issued) const;
 
     AuthorityOptions options_;
     emulator::CryptoContext context_;

@@ -106,6 +106,10 @@ std::vector<std::string> Directory::numbers_by_name(std::string_view part) const
 }
 
 bool Directory::expired(const Device& device, sys_seconds now) {
+    return ended(device, now) && !device.finishing(now);
+}
+
+bool Directory::ended(const Device& device, sys_seconds now) {
     const auto found = device.pair.find(authentication_key);
     return found != device.pair.end() && found->second.facts.not_after < now;
 }

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,9 @@ struct PairCertificate {
 inline constexpr std::string_view authentication_key = "9A";
 inline constexpr std::string_view signature_key = "9C";
 
+/// How long after its beginning a renewal is still the same piece of work.
+inline constexpr std::chrono::seconds time_to_finish = std::chrono::days(1);
+
 struct Device {
     std::string guid; ///< upper-case hex
     std::string label;
@@ -30,8 +34,14 @@ struct Device {
     std::map<std::string, PairCertificate, std::less<>> pair; ///< by key: "9A", "9C"
     PairCertificate first;                                    ///< what 9A had when the card was made
     std::size_t entered = 0;                                  ///< how many were known before it
+    /// When the renewal that is open was last begun while 9A was in date.
+    std::optional<std::chrono::sys_seconds> begun;
 
     [[nodiscard]] emulator::Bytes guid_bytes() const;
+    /// What was begun in date may be finished: a card whose new key has no certificate yet has no old one.
+    [[nodiscard]] bool finishing(std::chrono::sys_seconds now) const {
+        return begun && now <= *begun + time_to_finish;
+    }
 };
 
 class Directory final {
@@ -51,6 +61,8 @@ public:
     [[nodiscard]] std::vector<std::string> numbers_by_name(std::string_view part) const;
 
     /// The certificate of 9A has ended.
+    [[nodiscard]] static bool ended(const Device& device, std::chrono::sys_seconds now);
+    /// And no renewal that was begun before that may be finished.
     [[nodiscard]] static bool expired(const Device& device, std::chrono::sys_seconds now);
     /// One of the pair ends within the window, and it is not expired.
     [[nodiscard]] bool due(const Device& device, std::chrono::sys_seconds now) const;

@@ -2,6 +2,7 @@
 #include "harness/authority/authority_core.h"
 #include "harness/authority/authority_refusal.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -57,22 +58,22 @@ Bytes AuthorityCore::simple_enroll(ByteView der, Misissue misissue) {
     if (!directory_.knows_holder(number)) {
         refuse("unknown-holder", "the request's subject (CN and UID) is no holder who is known");
     }
+    return enrolled(number, der, misissue);
+}
+
+Bytes AuthorityCore::enrolled(const std::string& number, ByteView der, Misissue misissue) {
     const Holder holder{directory_.name_of(number), number};
     const CertificationRequest request = checked_request(der, holder);
     refuse_small(request);
-    const auto use = request.asked_use();
-    // With one device, it is clear which.
-    const std::vector<const Device*> devices = directory_.devices_of(number);
-    const std::string guid = devices.size() == 1 ? devices.front()->guid : std::string();
-    if (!guid.empty() && devices.front()->revoked) {
-        refuse("revoked", "the holder's device is revoked");
-    }
+    refuse_without_device(number);
+    // Nothing shows that the key is on a card: so the certificate is of none, and no card can be serviced
+    // with it.
     return book_
         .issue({holder,
                 request.key(),
-                use.value_or(CertificateUse::authentication),
-                guid,
-                key_of(use),
+                request.asked_use().value_or(CertificateUse::authentication),
+                {},
+                {},
                 {},
                 now(),
                 options_.rules.lifetime,
@@ -80,8 +81,27 @@ Bytes AuthorityCore::simple_enroll(ByteView der, Misissue misissue) {
         .record.certificate;
 }
 
+void AuthorityCore::refuse_without_device(std::string_view number) const {
+    const std::vector<const Device*> devices = directory_.devices_of(number);
+    if (std::ranges::all_of(devices, &Device::revoked)) {
+        refuse("revoked", "the holder's device is revoked");
+    }
+    const bool any = std::ranges::any_of(
+        devices, [&](const Device* device) { return !device->revoked && !Directory::ended(*device, now()); });
+    if (!any) {
+        refuse("expired", "the holder's certificates have expired: contact the registration authority");
+    }
+}
+
 Bytes AuthorityCore::simple_reenroll(ByteView client_certificate, ByteView der, Misissue misissue) {
     const ReadCertificate client = trusted(client_certificate);
+    if (client.facts.not_after < now()) {
+        refuse("expired", "the certificate has expired"); // no renewal is finished in this way
+    }
+    const Issued* const known = book_.find(client_certificate);
+    if (known != nullptr && known->belongs() && !known->record.on_making && known->record.guid.empty()) {
+        return enrolled(attribute_of(X509_get_subject_name(client.x509.get()), NID_userId), der, misissue);
+    }
     Device& device = owner_of(client);
     const Issued& own = *book_.find(client_certificate);
     // RFC 7030, 4.2.2: the subject is that of the certificate that is renewed.

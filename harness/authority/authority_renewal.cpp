@@ -65,13 +65,33 @@ bool AuthorityCore::outlived(const Renewal& renewal) const {
     });
 }
 
+bool AuthorityCore::finished(const Renewal& renewal) const {
+    return renewal.begun + time_to_finish < now() &&
+           std::ranges::all_of(renewal.keys,
+                               [&](const RenewalKey& each) { return renewal.shown.contains(each.key); });
+}
+
+void AuthorityCore::close(Renewal& renewal, Device& device) {
+    renewal.open = false;
+    device.begun.reset();
+}
+
+Renewal* AuthorityCore::open_renewal(Device& device) {
+    Renewal* const open = renewals_.open_for(device.guid);
+    if (open != nullptr && (outlived(*open) || finished(*open))) {
+        close(*open, device); // if its certificates are themselves to be renewed, that is another one
+        return nullptr;
+    }
+    return open;
+}
+
 nlohmann::json AuthorityCore::renewal_json(const Renewal& renewal, const Device& device) const {
     nlohmann::json keys = nlohmann::json::array();
     for (const RenewalKey& each : renewal.keys) {
         nlohmann::json key{{"key", each.key}, {"algorithm", profile_word(each.algorithm)}, {"issued", false}};
         if (const Issued* const issued = last_good(renewal, each.key)) {
             key["issued"] = true;
-            key["certificate"] = to_base64(issued->record.certificate);
+            key.update(certificate_json(*issued));
         }
         keys.push_back(std::move(key));
     }
@@ -82,18 +102,19 @@ nlohmann::json AuthorityCore::renewal_json(const Renewal& renewal, const Device&
 
 nlohmann::json AuthorityCore::renewal(std::string_view session_id, const Fields& body) {
     const Session session = session_of(session_id);
-    const Device& device = served(session, body.guid("device"));
+    Device& device = served(session, body.guid("device"));
+    Renewal* renewal = open_renewal(device);
     refuse_expired(device);
-    if (Renewal* const open = renewals_.open_for(device.guid)) {
-        if (!outlived(*open)) {
-            return renewal_json(*open, device);
+    if (renewal == nullptr) {
+        if (!directory_.due(device, now())) {
+            refuse("not-due", "renewal is not yet due");
         }
-        open->open = false; // its certificates are themselves to be renewed
+        renewal = &renewals_.begin(device.guid, keys_to_renew(device), now());
     }
-    if (!directory_.due(device, now())) {
-        refuse("not-due", "renewal is not yet due");
+    if (!Directory::ended(device, now())) {
+        device.begun = now();
     }
-    return renewal_json(renewals_.begin(device.guid, keys_to_renew(device)), device);
+    return renewal_json(*renewal, device);
 }
 
 Renewal& AuthorityCore::renewal_of(const Session& session, std::string_view id) {
@@ -116,7 +137,7 @@ void AuthorityCore::check_voucher(Device& device, std::string_view key, ByteView
         refuse("voucher",
                fmt::format("the voucher's certificate is not one of this device's {}", other_key(key)));
     }
-    if (now() < issued->facts.not_before || issued->facts.not_after < now()) {
+    if (now() < issued->facts.not_before || over(issued->facts, &device)) {
         refuse("voucher", "the voucher's certificate is not in date");
     }
     if (!signature_verifies(context_, *certificate, request, signature)) {
@@ -125,10 +146,24 @@ void AuthorityCore::check_voucher(Device& device, std::string_view key, ByteView
     confirm(device, issued->record.key, *issued);
 }
 
+void AuthorityCore::refuse_known_key(const Renewal& renewal, const RenewalKey& key,
+                                     const CertificationRequest& request) const {
+    const Bytes asked = request.public_key();
+    const bool known = std::ranges::any_of(book_.all(), [&](const Issued& issued) {
+        const bool same_place = issued.record.renewal == renewal.id && issued.record.key == key.key;
+        return !same_place && issued.facts.public_key == asked;
+    });
+    if (known) {
+        refuse("request", "this key has a certificate already: a renewal is of a new one");
+    }
+}
+
 const Issued& AuthorityCore::certified(const Renewal& renewal, const Device& device, const RenewalKey& key,
                                        const CertificationRequest& request, Misissue misissue) {
     for (const Issued* const issued : issued_in(renewal, key.key)) {
-        if (issued->misissue == Misissue::none && issued->asked_key == request.public_key()) {
+        // What is to go wrong goes wrong with a new one.
+        if (misissue == Misissue::none && issued->misissue == Misissue::none &&
+            issued->asked_key == request.public_key()) {
             return *issued;
         }
     }
@@ -153,6 +188,7 @@ nlohmann::json AuthorityCore::certificate(std::string_view session_id, std::stri
     if (request.algorithm() != key->algorithm) {
         refuse("request", fmt::format("{} is to have a key of the kind {}", key->key, name(key->algorithm)));
     }
+    refuse_known_key(renewal, *key, request);
     check_voucher(device, key->key, der, body.object("voucher"));
     refuse_expired(device); // after the voucher, which may have shown that 9A is renewed already
     const Issued& issued = certified(renewal, device, *key, request, misissue);
@@ -171,7 +207,7 @@ CertificationRequest AuthorityCore::checked_request(ByteView der, const Holder& 
     return std::move(*request);
 }
 
-nlohmann::json AuthorityCore::certificate_json(const Issued& issued) {
+nlohmann::json AuthorityCore::certificate_json(const Issued& issued) const {
     return {{"certificate", to_base64(issued.record.certificate)},
             {"chain", {to_base64(book_.issuing().certificate()), to_base64(book_.root().certificate())}}};
 }
@@ -193,7 +229,7 @@ nlohmann::json AuthorityCore::renewal_done(std::string_view session_id, std::str
             confirm(device, each.key, *issued);
         }
     }
-    renewal.open = false;
+    close(renewal, device);
     return nlohmann::json::object();
 }
 

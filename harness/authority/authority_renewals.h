@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,7 +21,9 @@ struct Renewal {
     std::string id;
     std::string guid;
     std::vector<RenewalKey> keys;
+    std::chrono::sys_seconds begun;
     bool open = true;
+    std::set<std::string, std::less<>> shown; ///< keys whose certificate of this renewal was seen in use
 
     [[nodiscard]] const RenewalKey* find(std::string_view key) const {
         for (const RenewalKey& each : keys) {
@@ -34,10 +37,10 @@ struct Renewal {
 
 class Renewals final {
 public:
-    Renewal& begin(const std::string& guid, std::vector<RenewalKey> keys) {
+    Renewal& begin(const std::string& guid, std::vector<RenewalKey> keys, std::chrono::sys_seconds now) {
         std::string id = "renewal-" + std::to_string(renewals_.size() + 1);
         Renewal& renewal = renewals_[id];
-        renewal = {id, guid, std::move(keys), true};
+        renewal = {id, guid, std::move(keys), now, true, {}};
         return renewal;
     }
     /// Null where there is none.

@@ -245,7 +245,7 @@ AuthorityTask AuthorityService::read(const HttpCall& call) const {
     if (task.est) {
         if (route->method == "POST" && !refused(read_pkcs10(call, task.pkcs10)) &&
             task.request == "est-reenroll" && task.client_certificate.empty()) {
-            refused(Refusal{not_authorised, "untrusted", "re-enrolment is by a TLS client certificate"});
+            refused(Refusal{403, "untrusted", "re-enrolment is by a TLS client certificate"});
         }
         return task;
     }

@@ -288,7 +288,7 @@ def test_reenrolment_wants_a_certificate_of_its_own_and_the_same_subject(authori
     _, request = new_request(tmp_path, "other", subject="/CN=An Agent/UID=700000000002")
     assert authority.enroll("simplereenroll", request, "--cert", pem, "--key", secret, token=None)[0] in (400, 403)
     _, request = new_request(tmp_path, "same")
-    assert authority.enroll("simplereenroll", request, token=None)[0] == 401
+    assert authority.enroll("simplereenroll", request, token=None)[0] == 403
     foreign, own = tmp_path / "foreign.pem", tmp_path / "foreign.key"
     openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", own, "-out",
             foreign, "-subj", "/CN=Test Holder/UID=700000000001", "-days", "30")

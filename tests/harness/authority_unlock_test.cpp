@@ -126,6 +126,7 @@ BOOST_AUTO_TEST_CASE(cards_challenge_is_answered_and_the_key_stays) {
     AuthorityStage stage;
     const HeldCard card = stage.enrolled("card");
     const std::string session = stage.session(card);
+    BOOST_TEST(code_of(stage.authority.renewal(session, {{"device", card.guid}})) == "granted");
     const Bytes challenge{1, 2, 3, 4, 5, 6, 7, 8};
     const auto answer = stage.authority.management_key_answer(
         session,
@@ -149,6 +150,8 @@ BOOST_AUTO_TEST_CASE(cards_challenge_is_answered_to_those_who_may_service_it) {
             {{"device", guid}, {"algorithm", algorithm}, {"challenge", harness::to_base64(Bytes(size))}}));
     };
     const std::string own = stage.session(card);
+    BOOST_TEST(code(own, card.guid, "aes-256", 16) == "not-due"); // no renewal has begun
+    const std::string id = stage.authority.renewal(own, {{"device", card.guid}}).value()["renewal"];
     BOOST_TEST(code(own, card.guid, "aes-256", 16) == "granted");
     BOOST_TEST(code(own, card.guid, "aes-256", 8) == "malformed");
     BOOST_TEST(code(own, card.guid, "rsa-2048", 8) == "malformed");
@@ -158,6 +161,12 @@ BOOST_AUTO_TEST_CASE(cards_challenge_is_answered_to_those_who_may_service_it) {
     const std::string by_agent = stage.session(agent, "agent");
     BOOST_TEST(code(by_agent, card.guid, "3des", 8) == "granted");
     BOOST_TEST(code(by_agent, agent.guid, "3des", 8) == "role");
+    HeldCard renewed = card;
+    stage.renew(renewed, own, id, "9A");
+    stage.renew(renewed, own, id, "9C");
+    BOOST_TEST(code(own, card.guid, "3des", 8) == "granted");
+    (void)stage.authority.renewal_done(own, id);
+    BOOST_TEST(code(own, card.guid, "3des", 8) == "not-due");
     stage.authority.revoke(card.guid);
     BOOST_TEST(code(by_agent, card.guid, "3des", 8) == "revoked");
 }
