@@ -134,7 +134,7 @@ void renew_holders_card(Desk& desk, const Authority& authority, const std::strin
     wait_for_holders_card(desk, readers.holder, holder.holder.name);
     HolderCard card(readers.holder, guard);
     check_card(card, holder, device);
-    refuse_expired(card);
+    refuse_expired(card, time_to_finish);
     if (!device.due && !renewal_is_open(authority, device.guid)) {
         throw not_yet_due(); // before the holder is asked for anything
     }

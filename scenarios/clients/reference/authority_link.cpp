@@ -2,9 +2,11 @@
 
 #include "apdu/printable.h"
 #include "scenarios/clients/reference/failure.h"
+#include "scenarios/clients/reference/timed_call.h"
 
 #include <algorithm>
 #include <charconv>
+#include <memory>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -22,6 +24,15 @@ constexpr std::chrono::seconds connecting{5};
 constexpr std::size_t longest_answer = 1'048'576;
 constexpr int visits = 6; ///< at most, where one is asked to come back
 constexpr std::chrono::seconds longest_pause{30};
+
+/// Everything that a request touches which may outlast whoever waits for it.
+struct Talk {
+    Talk(const std::string& host, int port) : client(host, port) {}
+    httplib::SSLClient client;
+    httplib::Request request;
+    std::string content;
+    httplib::Result result{nullptr, httplib::Error::Unknown};
+};
 
 Failure no_answer(const std::string& why) {
     return {ExitStatus::refused, "Error: the service does not answer" + (why.empty() ? "" : ": " + why)};
@@ -107,7 +118,8 @@ AuthorityLink::AuthorityLink(AuthorityAddress address) : address_(std::move(addr
 
 AuthorityLink::Reply AuthorityLink::ask(const std::string& method, const std::string& path,
                                         const std::string& body) const {
-    httplib::SSLClient client(host_, port_);
+    const auto talk = std::make_shared<Talk>(host_, port_);
+    httplib::SSLClient& client = talk->client;
     client.set_ca_cert_path(address_.trust.c_str());
     client.enable_server_certificate_verification(true); // its chain, and that it is this host's
     client.set_connection_timeout(connecting);
@@ -116,7 +128,7 @@ AuthorityLink::Reply AuthorityLink::ask(const std::string& method, const std::st
     client.set_follow_location(false);
     client.set_keep_alive(false);
 
-    httplib::Request request;
+    httplib::Request& request = talk->request;
     request.method = method;
     request.path = path;
     request.set_header("Authorization", "Bearer " + address_.token);
@@ -128,12 +140,18 @@ AuthorityLink::Reply AuthorityLink::ask(const std::string& method, const std::st
         request.set_header("Content-Type", "application/json");
         request.body = body;
     }
-    std::string content;
-    request.content_receiver = [&content](const char* data, std::size_t size, std::uint64_t, std::uint64_t) {
+    request.content_receiver = [&content = talk->content](const char* data, std::size_t size, std::uint64_t,
+                                                          std::uint64_t) {
         content.append(data, size);
         return content.size() <= longest_answer;
     };
-    const httplib::Result result = client.send(request);
+    // The library's limits are for each piece of an answer, of which there may be many.
+    if (!run_within(connecting + address_.patience,
+                    [talk] { talk->result = talk->client.send(talk->request); })) {
+        client.stop();
+        return {};
+    }
+    const httplib::Result& result = talk->result;
     if (!result) {
         switch (result.error()) {
         case httplib::Error::Connection:
@@ -147,7 +165,7 @@ AuthorityLink::Reply AuthorityLink::ask(const std::string& method, const std::st
             return {};
         }
     }
-    json parsed = json::parse(content, nullptr, false);
+    json parsed = json::parse(talk->content, nullptr, false);
     const bool whole = parsed.is_object();
     // A refusal need not be JSON; a grant must.
     return {result->status < 400 && !whole, result->status, whole ? std::move(parsed) : json::object()};

@@ -97,6 +97,10 @@ bool PcscContext::has_card(const std::string& reader) const {
     return (state_of(*this, reader).dwEventState & SCARD_STATE_PRESENT) != 0;
 }
 
+unsigned PcscContext::arrivals(const std::string& reader) const {
+    return static_cast<unsigned>(arrivals_in(state_of(*this, reader)));
+}
+
 bool PcscContext::wait_for_card(const std::string& reader, bool present,
                                 std::chrono::milliseconds limit) const {
     SCARD_READERSTATE state = state_of(*this, reader);

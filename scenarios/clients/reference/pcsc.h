@@ -24,6 +24,8 @@ public:
 
     [[nodiscard]] std::vector<std::string> readers() const;
     [[nodiscard]] bool has_card(const std::string& reader) const;
+    /// How many cards have come and gone in a reader: another number, another insertion.
+    [[nodiscard]] unsigned arrivals(const std::string& reader) const;
     /// Waits for a card to be in, or to be out. False: not within the limit.
     [[nodiscard]] bool wait_for_card(const std::string& reader, bool present,
                                      std::chrono::milliseconds limit) const;

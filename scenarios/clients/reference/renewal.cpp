@@ -115,7 +115,9 @@ void PairRenewal::look_at_keys(const Renewal& renewal) {
 /// The key that cannot vouch for the other comes first, and is vouched for by it.
 std::array<Slot, 2> PairRenewal::order() {
     const auto& signature = card_.certificate(Slot::signature);
-    const bool signature_vouches = row(Slot::signature).works && signature && signature->in_date(now());
+    // Where the other key is gone it has to, in date or not: the authority judges whether it may.
+    const bool signature_vouches = row(Slot::signature).works && signature &&
+                                   (signature->in_date(now()) || !row(Slot::authentication).works);
     if (signature_vouches) {
         return slots;
     }

@@ -10,12 +10,19 @@ namespace cardrig::client {
 namespace {
 
 constexpr std::chrono::seconds card_comes_back{10};
+constexpr int asked_again = 3;
 constexpr const char* success = "Success: certificate renewed for smartcard";
 constexpr const char* finishing = "A renewal was left half finished: finishing it";
 
 /// Only a card that was without power, and somebody who remembers nothing of it, prove the renewal.
 void test_login(Desk& desk, const std::string& reader, const CardIdentity& renewed) {
-    static_cast<void>(desk.person.ask("Take the card out and put it in again, then press Enter: "));
+    const unsigned arrivals = desk.context.arrivals(reader);
+    for (int asked = 0; desk.context.arrivals(reader) == arrivals; ++asked) {
+        if (asked == asked_again) {
+            throw cannot_complete("the card was not taken out: whether it works is not known");
+        }
+        static_cast<void>(desk.person.ask("Take the card out and put it in again, then press Enter: "));
+    }
     if (!desk.context.wait_for_card(reader, true, card_comes_back)) {
         throw Failure(ExitStatus::wrong_card, "Error: no smartcard found");
     }
@@ -66,7 +73,7 @@ ExitStatus task_renew(Desk& desk) {
         HolderCard card(reader);
         say_whose(desk.person, card);
         Authority authority = connect_authority(desk, reader);
-        Session session = log_in(desk, authority, card, desk.options.role, "Passcode: ");
+        Session session = log_in(desk, authority, card, desk.options.role, "Passcode: ", time_to_finish);
         if (!session.due && !session.half_finished) {
             authority.logout();
             throw not_yet_due();
@@ -98,7 +105,7 @@ ExitStatus task_update_card(Desk& desk) {
         HolderCard card(reader);
         Authority authority = connect_authority(desk, reader);
         say_whose(desk.person, card);
-        Session session = log_in(desk, authority, card, desk.options.role, "Passcode: ");
+        Session session = log_in(desk, authority, card, desk.options.role, "Passcode: ", time_to_finish);
         desk.person.say("Connected to card " + card.identity().guid);
         if (!session.due && !session.half_finished) {
             desk.person.say("No updates available");

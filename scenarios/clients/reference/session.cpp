@@ -23,10 +23,11 @@ struct Proof {
     Bytes signature;
 };
 
-std::optional<Proof> prove(HolderCard& card, const Bytes& challenge, const Secret& passcode) {
+std::optional<Proof> prove(HolderCard& card, const Bytes& challenge, const Secret& passcode,
+                           std::chrono::seconds grace) {
     for (const Slot slot : {Slot::authentication, Slot::signature}) {
         const auto& certificate = card.certificate(slot);
-        if (!certificate || !certificate->in_date(now())) {
+        if (!certificate || now() < certificate->not_before() || certificate->ended(now() - grace)) {
             continue;
         }
         std::optional<Bytes> signature;
@@ -122,9 +123,9 @@ void say_notice(const Person& person, const HolderCard& card) {
                            std::max<std::int64_t>(left.count(), 0)));
 }
 
-void refuse_expired(const HolderCard& card) {
+void refuse_expired(const HolderCard& card, std::chrono::seconds grace) {
     const auto& certificate = card.certificate(Slot::authentication);
-    if (certificate && certificate->ended(now())) {
+    if (certificate && certificate->ended(now() - grace)) {
         throw has_expired();
     }
 }
@@ -156,14 +157,14 @@ bool renewal_is_open(const Authority& authority, const std::string& guid) {
 // -------------------------------------------------------------------------------------------------------
 
 Session log_in(const Desk& desk, Authority& authority, HolderCard& card, const std::string& role,
-               std::string_view question) {
-    refuse_expired(card);
+               std::string_view question, std::chrono::seconds grace) {
+    refuse_expired(card, grace);
     const Secret passcode = ask_passcode(desk.person, card, question);
     Session session;
     bool by_signature_key = false;
     for (bool again = false;; again = true) {
         const Bytes challenge = authority.login_challenge();
-        const auto proof = prove(card, challenge, passcode);
+        const auto proof = prove(card, challenge, passcode, grace);
         if (!proof) {
             throw needs_repair("no key of the smartcard proves its certificate");
         }

@@ -49,15 +49,20 @@ struct Session {
     bool half_finished = false; ///< a renewal was begun, and not ended
 };
 
-/// Passcode, challenge, login. Throws Failure.
+/// For so long after the end the authority is asked whether a renewal that was begun in date may be finished:
+/// the card does not tell without a passcode.
+inline constexpr std::chrono::hours time_to_finish{12};
+
+/// Passcode, challenge, login. Throws Failure. `grace`: how long ago the certificates may have ended.
 [[nodiscard]] Session log_in(const Desk& desk, Authority& authority, HolderCard& card,
-                             const std::string& role, std::string_view question);
+                             const std::string& role, std::string_view question,
+                             std::chrono::seconds grace = {});
 /// Whether the authority has a renewal of this device that was begun and not ended: it alone knows of a key
 /// that was made in place of one whose certificate is as it was.
 [[nodiscard]] bool renewal_is_open(const Authority& authority, const std::string& guid);
 /// Where it is due: when it ends.
 void say_notice(const Person& person, const HolderCard& card);
-/// Expired by this computer's clock: nobody renews it.
-void refuse_expired(const HolderCard& card);
+/// Expired by this computer's clock: nobody begins to renew it.
+void refuse_expired(const HolderCard& card, std::chrono::seconds grace = {});
 
 } // namespace cardrig::client
