@@ -384,4 +384,37 @@ BOOST_AUTO_TEST_CASE(folders_are_searched_but_for_clients_and_profiles) {
                       RequestError);
 }
 
+BOOST_AUTO_TEST_CASE(what_says_nothing_or_contradicts_itself_is_refused) {
+    const auto expecting = [](const std::string& expect) {
+        return refusal(
+            "title: t\nshows: s\ncards: {holder: {profile: piv-staff}, agent: {profile: piv-staff}}\n"
+            "client: {task: renew}\nexpect: {exit: 0, " +
+            expect + "}\n");
+    };
+    for (const char* const nothing :
+         {"output: []", "never: []", "says: []", "never-says: []", "trace: {}", "trace: {holds: []}",
+          "trace: {before: {}}", "trace: {before: {verify: []}}", "authority: {}", "invariants: {}",
+          "card: {}", "cards: {}", "cards: {agent: {}}", "card: {signature: {}}",
+          "card: {signature: {certificate: []}}", "card: {signature: {key: []}}", "card: {invariants: {}}"}) {
+        BOOST_TEST(expecting(nothing).find("says nothing") != std::string::npos, nothing);
+        BOOST_TEST(expecting(nothing).starts_with("s.yaml:5:"), nothing);
+    }
+    for (const char* const opposite :
+         {"card: {signature: {certificate: [renewed, unchanged]}}",
+          "card: {signature: {certificate: [absent, renewed]}}",
+          "card: {signature: {certificate: [damaged, absent]}}",
+          "card: {signature: {key: [matches, differs]}}", "card: {signature: {key: [renewed, unchanged]}}"}) {
+        BOOST_TEST(expecting(opposite).find("never both true") != std::string::npos, opposite);
+    }
+    BOOST_TEST(
+        expecting("card: {signature: {certificate: absent, key: matches}}").find("without a certificate") !=
+        std::string::npos);
+    BOOST_TEST(expecting("trace: {before: {verify: put-data, put-data: verify}}").find("one of the two") !=
+               std::string::npos);
+    BOOST_TEST(expecting("trace: {holds: [verify card agent], never: [verify]}").find("one of the two") !=
+               std::string::npos);
+    BOOST_TEST(expecting("card: {signature: {certificate: [absent, unchanged]}}") == "");
+    BOOST_TEST(expecting("trace: {holds: [verify], never: [verify card agent]}") == "");
+}
+
 BOOST_AUTO_TEST_SUITE_END()
