@@ -27,10 +27,7 @@ std::string PlainText::add(std::string_view chunk) {
 }
 
 std::string PlainText::finish() {
-    std::string text;
-    if (state_ == State::carriage_return) {
-        text = "\r";
-    }
+    std::string text(state_ == State::carriage_return ? 1 : 0, '\r');
     break_off(text);
     return text;
 }
