@@ -136,8 +136,7 @@ void read_identity(YamlMapping& mapping, Profile& profile) {
     profile.card_expires = expires ? expires->duration() : 5 * year;
 }
 
-/// What the card can do.
-/// Whether it says how long the card's work takes.
+/// What the card can do. Returns whether it says how long the card's work takes.
 bool read_capabilities(YamlMapping& mapping, emulator::CardConfig& config) {
     if (const auto algorithms = mapping.take("algorithms")) {
         config.piv.algorithms = read_algorithms(*algorithms);
