@@ -121,6 +121,7 @@ struct Rig::Parts {
     void throw_card_errors() const;
     [[nodiscard]] std::map<std::string, std::string> environment() const;
     Launch launch_for(const ClientCommand& command);
+    [[nodiscard]] std::map<std::string, std::string> own_folders();
 
     const std::vector<RigReaderPlan> plans;
     const RigOptions options;
@@ -257,6 +258,25 @@ std::map<std::string, std::string> Rig::Parts::environment() const {
     return variables;
 }
 
+/// Of a client that is about to start. What it keeps is there for those that come after it, as at home; only
+/// what is temporary is its own.
+std::map<std::string, std::string> Rig::Parts::own_folders() {
+    const std::string home = folder + "/home";
+    std::map<std::string, std::string> folders{{"HOME", home},
+                                               {"XDG_CACHE_HOME", home + "/cache"},
+                                               {"XDG_CONFIG_HOME", home + "/config"},
+                                               {"XDG_DATA_HOME", home + "/data"},
+                                               {"XDG_STATE_HOME", home + "/state"},
+                                               {"XDG_RUNTIME_DIR", home + "/run"}};
+    for (const auto& [name, path] : folders) {
+        std::error_code error; // an earlier client may have left something in its place
+        std::filesystem::create_directories(path, error);
+    }
+    folders["TMPDIR"] = fmt::format("{}/tmp-{}", folder, ++clients);
+    make_folder(folders["TMPDIR"]);
+    return folders;
+}
+
 Launch Rig::Parts::launch_for(const ClientCommand& command) {
     std::map<std::string, std::string> variables = own_environment();
     std::erase_if(variables, [&command](const auto& variable) {
@@ -265,18 +285,8 @@ Launch Rig::Parts::launch_for(const ClientCommand& command) {
                (!command.attached && (name.starts_with("PCSCLITE_") || name.starts_with("OPENSC_")));
     });
     if (!command.attached) {
-        const std::string home = fmt::format("{}/client-{}", folder, ++clients);
-        make_folder(home);
-        variables["HOME"] = home;
-        for (const auto& [name, part] :
-             std::vector<std::pair<std::string, std::string>>{{"TMPDIR", "tmp"},
-                                                              {"XDG_CACHE_HOME", "cache"},
-                                                              {"XDG_CONFIG_HOME", "config"},
-                                                              {"XDG_DATA_HOME", "data"},
-                                                              {"XDG_STATE_HOME", "state"},
-                                                              {"XDG_RUNTIME_DIR", "run"}}) {
-            variables[name] = home + "/" + part;
-            make_folder(variables[name]);
+        for (const auto& [name, path] : own_folders()) {
+            variables[name] = path;
         }
     }
     for (const auto& extra : {environment(), command.environment}) {
@@ -383,6 +393,10 @@ bool Rig::client_waits() const {
 
 void Rig::kill_client() {
     parts_->keeper->kill_client();
+}
+
+void Rig::wait_for_client_end() {
+    parts_->keeper->wait_for_client_end();
 }
 
 void Rig::remove_at_end(const std::string& socket) {

@@ -43,8 +43,9 @@ enum class ClientTalk : std::uint8_t {
 struct ClientCommand {
     std::vector<std::string> argv;
     std::map<std::string, std::string> environment; ///< on top of the rig's own
-    /// true: standard streams and terminal are the rig's own (exec). false: its own HOME, XDG folders, TMPDIR
-    /// and process group; output comes to `on_output`.
+    /// true: standard streams and terminal are the rig's own (exec). false: HOME and XDG folders of
+    /// the rig's, empty for its first client and left to the next ones; TMPDIR and process group of its own;
+    /// output comes to `on_output`.
     bool attached = false;
     ClientTalk talk = ClientTalk::none;
     std::string input; ///< ClientTalk::none
@@ -101,6 +102,8 @@ public:
     [[nodiscard]] ClientResult run(const ClientCommand& command);
     /// SIGKILL for the client that runs, if one does, and for all below it. From any thread.
     void kill_client();
+    /// On any other thread than the one that runs it: until it has ended, or for two seconds.
+    void wait_for_client_end();
     /// Hands all that the client which runs has printed until now to its `on_output`, before it returns: what
     /// it has written (with a write() that has returned) before it sent a command is there when the card gets
     /// that. From any thread. Nothing happens where no client runs, or an attached one.
@@ -108,7 +111,8 @@ public:
     /// Types a line, with its end, for the client that runs and has a ClientTalk. Waits while its input is
     /// full. From any thread; nothing happens where there is none.
     void type_to_client(std::string_view line);
-    /// Whether the client that runs does nothing at this moment but wait. From any thread.
+    /// Whether the client that runs reads from its terminal at this moment, or does nothing but wait, and has
+    /// done so for a while. By one thread at a time.
     [[nodiscard]] bool client_waits() const;
     /// Throws HostError where the daemon is gone, what a card threw, and Interrupted where a signal came (but
     /// while a client runs: run() has them then).

@@ -152,7 +152,9 @@ bool RiggedCard::lost_power() const {
 }
 
 Answer RiggedCard::transmit(ByteView command) {
-    parts_->announce();
+    if (!parts_->announce()) { // nobody sees this
+        return Bytes{apdu::sw::no_precise_diagnosis.sw1(), apdu::sw::no_precise_diagnosis.sw2()};
+    }
     Entry entry(*parts_);
     entry.alone();
     return parts_->transmit(command);

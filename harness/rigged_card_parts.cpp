@@ -435,11 +435,9 @@ void RiggedCard::Parts::trace_exchange(const Exchange& exchange, double millisec
     trace_event("apdu", std::move(event));
 }
 
-void RiggedCard::Parts::announce() {
+bool RiggedCard::Parts::announce() {
     const std::scoped_lock lock(callbacks_mutex);
-    if (world != nullptr) {
-        world->arrives(self);
-    }
+    return world == nullptr || world->arrives(self);
 }
 
 Answer RiggedCard::Parts::transmit(ByteView command) {

@@ -88,7 +88,7 @@ struct RiggedCard::Parts {
     void fail_power();
 
     // Without the mutex.
-    void announce();
+    [[nodiscard]] bool announce();
 
 private:
     [[nodiscard]] bool take_power(By by);

@@ -22,7 +22,9 @@ struct ScenarioCard {
     std::string name;    ///< by which places, effects and expectations mean it; "card" where it has none
     std::string profile; ///< a shipped profile's name, or an absolute path
     ProfileOverrides set;
-    std::string place; ///< file:line:column
+    std::map<std::string, std::string> set_places; ///< by key: file:line:column of its value
+    std::string profile_place;                     ///< file:line:column
+    std::string place;                             ///< file:line:column
 };
 
 struct ScenarioReader {
@@ -194,6 +196,7 @@ struct Scenario {
     std::string shows;
     std::vector<ScenarioCard> cards;     ///< at least one; each name once
     std::vector<ScenarioReader> readers; ///< at least one; no card twice
+    std::string readers_place;           ///< file:line:column, or the file where it says nothing of them
     std::vector<Act> acts;
 
     /// Every passcode that may be the card's at some time: the answers that could be one, and the expected

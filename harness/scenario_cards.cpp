@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <string_view>
 
 #include <sys/stat.h>
 
@@ -27,6 +28,14 @@ std::string difference(const emulator::CardImage& from, const emulator::CardImag
     }
     const std::vector<std::string> lines = card_differences(*before, *after);
     return lines.empty() ? "none" : fmt::format("{}", fmt::join(lines, "\n"));
+}
+
+/// Where what is wrong with a card stands: an override is named by its key, anything else is the profile's.
+std::string place_of_mistake(const ScenarioCard& card, std::string_view message) {
+    const auto meant = std::ranges::find_if(card.set_places, [&](const auto& change) {
+        return message.starts_with(fmt::format("override {}:", change.first));
+    });
+    return meant == card.set_places.end() ? card.profile_place : meant->second;
 }
 
 /// Two cards with one seed would draw the same keys.
@@ -50,12 +59,7 @@ std::vector<MadeCard> make_scenario_cards(const Scenario& scenario, std::chrono:
         try {
             made.push_back(make_card(card.profile, options));
         } catch (const RequestError& error) {
-            // Overrides have no line of their own there.
-            const std::string message = error.what();
-            const std::string which = scenario.cards.size() == 1 ? "card" : "card " + card.name;
-            throw RequestError(message.starts_with("override ")
-                                   ? fmt::format("{}: {}", scenario.file, message)
-                                   : fmt::format("{}: {}: {}", scenario.file, which, message));
+            throw RequestError(fmt::format("{}: {}", place_of_mistake(card, error.what()), error.what()));
         }
     }
     return made;
@@ -67,7 +71,7 @@ void check_scenario_readers(const Scenario& scenario, ReaderKind kind) {
     try {
         check_readers(names, kind);
     } catch (const RequestError& error) {
-        throw RequestError(fmt::format("{}: readers: {}", scenario.file, error.what()));
+        throw RequestError(fmt::format("{}: readers: {}", scenario.readers_place, error.what()));
     }
 }
 

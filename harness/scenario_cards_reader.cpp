@@ -21,11 +21,15 @@ ScenarioCard read_card(const YamlValue& value, std::string name) {
     card.name = std::move(name);
     card.place = value.place();
     YamlMapping mapping = value.mapping();
-    card.profile = written(mapping.require("profile"));
+    const YamlValue profile = mapping.require("profile");
+    card.profile = written(profile);
+    card.profile_place = profile.place();
     if (const auto set = mapping.take("set")) {
         YamlMapping changes = set->mapping();
         for (const std::string& key : changes.keys()) {
-            card.set[key] = changes.require(key).text();
+            const YamlValue change = changes.require(key);
+            card.set[key] = change.text();
+            card.set_places[key] = change.place();
         }
     }
     mapping.finish();
@@ -140,7 +144,9 @@ void read_cards_and_readers(YamlMapping& mapping, Scenario& scenario) {
     }
     if (const auto readers = mapping.take("readers")) {
         read_readers(*readers, scenario);
+        scenario.readers_place = readers->place();
     } else {
+        scenario.readers_place = scenario.file;
         scenario.readers.push_back({"", 0});
     }
 }

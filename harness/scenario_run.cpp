@@ -20,6 +20,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <exception>
 #include <filesystem>
 #include <functional>
 #include <iterator>
@@ -105,20 +106,26 @@ public:
     }
 
 private:
+    class Telling;
+
     [[nodiscard]] HandOptions hand_options();
     void open_control();
     void end_with(Verdict verdict, std::string message);
 
     void surround();
     void act_out();
-    [[nodiscard]] std::set<std::uint64_t> plan(const ScenarioRun& run);
+    [[nodiscard]] std::set<std::uint64_t> prepare(const ScenarioRun& run);
+    [[nodiscard]] std::set<std::uint64_t> plan(const ScenarioRun& run, bool at_card_time);
+    [[nodiscard]] RunOutcome outcome_of(const ClientResult& result,
+                                        const ClientConversation& conversation) const;
     [[nodiscard]] std::vector<Fault> not_happened(const std::set<std::uint64_t>& planned);
     [[nodiscard]] std::vector<std::string> undone(const std::set<std::uint64_t>& planned) const;
     /// What became of it, told to `judge`.
     void run_client(const ScenarioRun& run, const std::function<void(const FinishedRun&)>& judge);
     void converge(const Convergence& convergence);
     void set_clock();
-    void take_command();
+    void kill_client();
+    [[nodiscard]] bool take_command();
     void add_notice(const std::string& notice);
 
     void finish(std::chrono::duration<double> took);
@@ -139,8 +146,9 @@ private:
     ScenarioMoves moves_;
     ClientSurroundings surroundings_;
     std::string output_;
-    std::size_t runs_ = 0;
-    std::atomic<std::uint32_t> commands_ = 0; ///< of the run's client
+    std::atomic<std::size_t> runs_ = 0;
+    std::atomic<std::size_t> last_killed_ = 0; ///< of the runs
+    std::atomic<std::uint32_t> commands_ = 0;  ///< of the run's client
     std::atomic<std::uint32_t> most_commands_ = most_apdus_of_a_run;
     std::atomic<bool> flooded_ = false; ///< it was killed because of them
 };
@@ -152,19 +160,32 @@ HandOptions ScenarioRunner::hand_options() {
     }
     options.cards = cards_.for_hand();
     options.kind = options_.kind;
-    options.kill_client = [this] { rig_.kill_client(); };
+    options.kill_client = [this] { kill_client(); };
     options.keep_waiting = [this] { rig_.check_host(); };
     options.hears_client = true;
-    options.on_command = [this] { take_command(); };
+    options.on_command = [this] { return take_command(); };
     return options;
 }
 
-/// On the thread of the card that it is for.
-void ScenarioRunner::take_command() {
+/// From any thread; the hand's has forsaken the cards before.
+void ScenarioRunner::kill_client() {
+    last_killed_ = runs_.load();
+    rig_.kill_client();
+}
+
+/// On the thread of the card that it is for; false where it comes from a client that has been killed. That
+/// one is dead when the answer comes: it can do nothing about it.
+bool ScenarioRunner::take_command() {
+    const std::size_t run = runs_;
     rig_.drain_client();
     if (++commands_ > most_commands_ && !flooded_.exchange(true)) {
-        rig_.kill_client();
+        kill_client();
     }
+    const bool killed = last_killed_ >= run && run > 0;
+    if (killed) {
+        rig_.wait_for_client_end();
+    }
+    return !killed;
 }
 
 /// Its address is told to those clients alone that may use it.
@@ -227,11 +248,14 @@ void ScenarioRunner::converge(const Convergence& convergence) {
 
 // --- the client --------------------------------------------------------------------------------------------
 
-/// Of the hand's faults, the ids.
-std::set<std::uint64_t> ScenarioRunner::plan(const ScenarioRun& run) {
+/// Those at places of card time, or all others. Of the hand's faults, the ids.
+std::set<std::uint64_t> ScenarioRunner::plan(const ScenarioRun& run, bool at_card_time) {
     std::set<std::uint64_t> ids;
     std::vector<Fault> of_authority;
     for (const Fault& fault : run.faults) {
+        if ((fault.place.where == Where::card_time) != at_card_time) {
+            continue;
+        }
         if (fault.place.where == Where::authority) {
             of_authority.push_back(fault);
             continue;
@@ -239,7 +263,9 @@ std::set<std::uint64_t> ScenarioRunner::plan(const ScenarioRun& run) {
         ids.insert(hand_.plan(fault));
         add_notice(relax(fault, options_.kind).notice);
     }
-    authority_.plan(std::move(of_authority));
+    if (!at_card_time) {
+        authority_.plan(std::move(of_authority));
+    }
     return ids;
 }
 
@@ -263,57 +289,107 @@ std::vector<std::string> ScenarioRunner::undone(const std::set<std::uint64_t>& p
     return failures;
 }
 
+/// What the client printed is kept, also where its run ends by an exception: that is what explains it.
+class ScenarioRunner::Telling {
+public:
+    Telling(ScenarioRunner& runner, ClientConversation& conversation, std::string act)
+        : runner_(runner), conversation_(conversation), act_(std::move(act)) {}
+    Telling(const Telling&) = delete;
+    Telling& operator=(const Telling&) = delete;
+    ~Telling() {
+        if (!told_) {
+            end();
+        }
+    }
+    void tell(const std::string& ending) {
+        told_ = true;
+        conversation_.finish();
+        const ClientOutput& output = conversation_.output();
+        runner_.report_.last_output = output.last_lines();
+        runner_.output_ += fmt::format("--- {}: {}\n{}\n", act_, ending, output.text());
+    }
+
+private:
+    void end() noexcept {
+        try {
+            runner_.cards_.set_forsaken(true);
+            tell("ended with the scenario");
+        } catch (const std::exception&) {
+            return; // what ended it is told, and worth more
+        }
+    }
+
+    ScenarioRunner& runner_;
+    ClientConversation& conversation_;
+    const std::string act_;
+    bool told_ = false;
+};
+
 void ScenarioRunner::run_client(const ScenarioRun& run,
                                 const std::function<void(const FinishedRun&)>& judge) {
     const std::size_t number = ++runs_;
     const std::vector<emulator::CardImage> before = cards_.images();
     const std::size_t first_event = trace_.events().size();
-    const std::set<std::uint64_t> planned = plan(run);
-    moves_.prepare(run);
+    const std::set<std::uint64_t> planned = prepare(run);
     ClientCommand command = client_command(run, surroundings_);
     ClientConversation conversation(run, surroundings_.values, secrets(), rig_, hand_, trace_);
     conversation.attach(command);
     clock_.add_to(command.environment);
-    commands_ = 0;
-    most_commands_ = flood_limit(run.expect);
-    flooded_ = false;
-    cards_.set_forsaken(false);
+    const std::string act = fmt::format("run {} ({})", number, run.place);
+    Telling telling(*this, conversation, act);
     const auto started = std::chrono::steady_clock::now();
     const ClientResult result = rig_.run(command);
     const auto took = std::chrono::steady_clock::now() - started;
     cards_.set_forsaken(true);
     remove_clock_leftovers(result.process);
-    conversation.finish();
-    const ClientOutput& output = conversation.output();
-    const std::string act = fmt::format("run {} ({})", number, run.place);
-    report_.last_output = output.last_lines();
     if (result.stopped_by != 0) {
-        output_ += fmt::format("--- {}: ended with the scenario\n{}\n", act, output.text());
         throw Interrupted(result.stopped_by);
     }
+    const std::string ending = describe_end(result, command.argv.front(), run.client.limit);
+    telling.tell(ending);
 
-    RunOutcome outcome;
+    RunOutcome outcome = outcome_of(result, conversation);
+    outcome.ending = ending;
+    outcome.took = std::chrono::duration_cast<std::chrono::milliseconds>(took);
     outcome.pending = not_happened(planned); // ends what the client has left unanswered
     std::vector<TraceEvent> events = trace_.events();
     events.erase(events.begin(), events.begin() + static_cast<std::ptrdiff_t>(first_event));
     outcome.undone = undone(planned);
     std::ranges::copy(conversation.undone(), std::back_inserter(outcome.undone));
-    outcome.unused_acts = conversation.unused_acts();
     std::ranges::for_each(conversation.notices(), [this](const std::string& notice) { add_notice(notice); });
     std::ranges::for_each(authority_.notices(), [this](const std::string& notice) { add_notice(notice); });
+    judge({run, number, act, outcome, before, std::move(events), clock_.now(),
+           authority_.authority().issued()});
+}
+
+/// Until the client can start. Returns the ids of what is planned.
+std::set<std::uint64_t> ScenarioRunner::prepare(const ScenarioRun& run) {
+    // A memory write by its number may be one of the recovery when the card is put in. The card's time in a
+    // run begins behind that.
+    std::set<std::uint64_t> planned = plan(run, false);
+    moves_.prepare(run);
+    planned.merge(plan(run, true));
+    commands_ = 0;
+    most_commands_ = flood_limit(run.expect);
+    flooded_ = false;
+    cards_.set_forsaken(false);
+    return planned;
+}
+
+/// How the client ended, and what it printed.
+RunOutcome ScenarioRunner::outcome_of(const ClientResult& result,
+                                      const ClientConversation& conversation) const {
+    RunOutcome outcome;
     outcome.exit_status = result.timed_out ? std::nullopt : result.exit_status;
     outcome.killed = result.signal != 0 && !result.timed_out;
     outcome.signal = result.signal;
-    outcome.ending = describe_end(result, command.argv.front(), run.client.limit);
-    outcome.output = output.text();
-    outcome.output_cut = output.cut();
     outcome.timed_out = result.timed_out;
     outcome.flooded = flooded_;
     outcome.left_processes = result.left_processes;
-    outcome.took = std::chrono::duration_cast<std::chrono::milliseconds>(took);
-    output_ += fmt::format("--- {}: {}\n{}\n", act, outcome.ending, output.text());
-    judge({run, number, act, outcome, before, std::move(events), clock_.now(),
-           authority_.authority().issued()});
+    outcome.output = conversation.output().text();
+    outcome.output_cut = conversation.output().cut();
+    outcome.unused_acts = conversation.unused_acts();
+    return outcome;
 }
 
 // --- the end -----------------------------------------------------------------------------------------------

@@ -18,7 +18,9 @@ public:
     /// A command for `card` has arrived, and nothing has happened to it yet. Called on the thread on which it
     /// will run, which has none of the card's locks: cards may be moved, and faults planned, which then count
     /// this command. What runs a command of a card may not be waited for.
-    virtual void arrives(RiggedCard& /*card*/) {}
+    ///
+    /// False where whoever sent it is gone: then nothing of it reaches the card, nor its faults or the trace.
+    [[nodiscard]] virtual bool arrives(RiggedCard& /*card*/) { return true; }
 
     /// A fault at one of `card`'s places is due. What moves (moves()) is done here, by the readers'
     /// functions, which never wait; likewise `cut-power` that names a reader, where `card` is in another one

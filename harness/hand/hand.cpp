@@ -28,6 +28,8 @@ constexpr auto slice = 50ms;
 /// Those that are over are remembered for whoever asks later, as long as there is room.
 constexpr std::size_t most_planned = 4096;
 
+constexpr const char* nobody_to_kill = "there is no client of this rig's to kill";
+
 enum class Course : std::uint8_t { planned, happened, failed, forgotten };
 
 struct Planned {
@@ -46,11 +48,12 @@ struct Hand::Parts final : public World {
     Parts(HandOptions given, Trace& events)
         : options(std::move(given)), trace(events), moves(options, events) {}
 
-    void arrives(RiggedCard& card) override;
+    bool arrives(RiggedCard& card) override;
     bool happen(RiggedCard& card, const Fault& fault) override;
     [[nodiscard]] bool happen_to(std::size_t card, const Fault& fault);
     void happen_at_output(const Fault& fault);
     void do_at_output(const Fault& fault);
+    [[nodiscard]] bool may_kill(const Fault& fault);
     void not_done(const Fault& fault, const RequestError& error);
     void settle(std::uint64_t id, Course course, std::string failure = {});
 
@@ -80,13 +83,17 @@ struct Hand::Parts final : public World {
 
 // --- what cards turn to --------------------------------------------------------------------------
 
-void Hand::Parts::arrives(RiggedCard& /*card*/) {
-    if (options.on_command) {
-        options.on_command();
-    }
+bool Hand::Parts::arrives(RiggedCard& /*card*/) {
+    return !options.on_command || options.on_command();
 }
 
 bool Hand::Parts::happen(RiggedCard& card, const Fault& fault) {
+    if (fault.effect.verb == Verb::kill_client) {
+        if (may_kill(fault)) {
+            kill_client();
+        }
+        return false;
+    }
     const std::scoped_lock lock(state);
     const auto index = moves.index_of(&card);
     if (!index) {
@@ -110,13 +117,21 @@ void Hand::Parts::not_done(const Fault& fault, const RequestError& error) {
     settle(fault.id, Course::failed, failure);
 }
 
+/// Noted as happened before it is done, by kill_client(): that waits for the client's end, and whoever runs
+/// the client may have to come here first, with what it printed.
+bool Hand::Parts::may_kill(const Fault& fault) {
+    const std::scoped_lock lock(state);
+    if (options.kill_client) {
+        settle(fault.id, Course::happened);
+    } else {
+        not_done(fault, RequestError(nobody_to_kill));
+    }
+    return static_cast<bool>(options.kill_client);
+}
+
 /// Whether it befell the card itself.
 bool Hand::Parts::happen_to(std::size_t card, const Fault& fault) {
     const Effect& effect = fault.effect;
-    if (effect.verb == Verb::kill_client) {
-        kill_client();
-        return false;
-    }
     const auto where = moves.reader_with(card);
     if (effect.verb == Verb::cut_power) {
         const std::size_t victim = moves.card_meant(effect, card);
@@ -139,6 +154,9 @@ void Hand::Parts::happen_at_output(const Fault& fault) {
 }
 
 void Hand::Parts::do_at_output(const Fault& fault) {
+    if (fault.effect.verb == Verb::kill_client && !options.kill_client) {
+        throw RequestError(nobody_to_kill);
+    }
     const Effect effect = relax(fault.effect, options.kind).effect;
     const std::size_t first = moves.card_named(fault.place.card);
     const bool befalls_card = target(effect.verb) == Target::card && effect.verb != Verb::cut_power;
@@ -152,9 +170,7 @@ void Hand::Parts::do_at_output(const Fault& fault) {
         return;
     }
     trace.add("fault", -1, {{"place", fault.place.text()}, {"effect", fault.effect.text()}});
-    if (effect.verb == Verb::kill_client) {
-        kill_client();
-    } else if (effect.verb == Verb::cut_power) {
+    if (effect.verb == Verb::cut_power) {
         options.readers[moves.reader_meant(effect, first)].reader->cut_power();
     } else if (target(effect.verb) == Target::reader) {
         static_cast<void>(moves.move(effect, first));
@@ -216,9 +232,10 @@ void Hand::Parts::move_now(const Effect& effect, Clock::time_point until, const 
     }
 }
 
+/// Without the lock. What the client has sent, and no card has got yet, none gets any more.
 void Hand::Parts::kill_client() const {
-    if (!options.kill_client) {
-        throw RequestError("there is no client of this rig's to kill");
+    for (const HandCard& card : options.cards) {
+        card.card->set_forsaken(true);
     }
     options.kill_client();
 }
@@ -238,6 +255,9 @@ void Hand::Parts::when_idle(const Effect& effect, Clock::time_point until, const
 /// What no client waits for, and no other move is in the way of.
 void Hand::Parts::do_now(const Effect& effect, Clock::time_point until, const KeepWaiting& keep_waiting) {
     if (effect.verb == Verb::kill_client) {
+        if (!options.kill_client) {
+            throw RequestError(nobody_to_kill);
+        }
         kill_client();
         return;
     }
@@ -350,9 +370,16 @@ std::uint64_t Hand::plan_next(const Effect& effect) {
 }
 
 void Hand::hear(std::string_view text) {
-    const std::scoped_lock lock(parts_->state);
-    for (const Fault& fault : parts_->output.hear(text)) {
-        parts_->happen_at_output(fault);
+    bool kill = false;
+    {
+        const std::scoped_lock lock(parts_->state);
+        for (const Fault& fault : parts_->output.hear(text)) {
+            kill = kill || fault.effect.verb == Verb::kill_client;
+            parts_->happen_at_output(fault);
+        }
+    }
+    if (kill && parts_->options.kill_client) { // else it was told
+        parts_->kill_client();
     }
 }
 

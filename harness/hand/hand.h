@@ -36,14 +36,16 @@ struct HandOptions {
     std::vector<HandReader> readers; ///< numbered from 1 in effects; they outlive the hand
     std::vector<HandCard> cards;     ///< they outlive the hand
     ReaderKind kind = ReaderKind::rig;
-    /// Ends the client that runs, from any thread, and never waits for a card; none where there is none to
-    /// end.
+    /// Ends the client that runs, from any thread, holding none of the hand's locks, and never waits for a
+    /// card; none where there is none to end. The cards are forsaken by then (RiggedCard::set_forsaken), so
+    /// that no further command is delivered to them; whoever runs the next client makes that undone.
     std::function<void()> kill_client;
     /// Called now and then while waiting; throws to stop it.
     std::function<void()> keep_waiting;
     /// Called for each command that arrives for a card, before anything happens to it, on the thread on which
-    /// it will run: what is done there is done when the card gets the command. It waits for nobody.
-    std::function<void()> on_command;
+    /// it will run: what is done there is done when the card gets the command. It waits for no card. False
+    /// where whoever sent it is gone: then the card does not get it.
+    std::function<bool()> on_command;
     /// Whether somebody calls hear(): else there are no places of a client's output.
     bool hears_client = false;
     /// Whether what it moves is said in the trace (`reader`: inserted, removed, unplugged, plugged); else

@@ -22,6 +22,8 @@ namespace cardrig::harness {
 namespace {
 
 constexpr int typing_slice = 50; ///< ms
+/// Who connects to something, or starts a helper, sleeps for a moment, too.
+constexpr std::chrono::milliseconds sound_sleep{100};
 
 /// A file rather than a pipe: nobody has to write while the client reads, or has closed it.
 UniqueFd input_file(const std::string& input) {
@@ -69,6 +71,7 @@ ClientStreams::ClientStreams(const ClientCommand& command) : command_(command) {
     if (command.talk == ClientTalk::terminal) {
         Terminal terminal = open_terminal();
         output_ = std::move(terminal.person);
+        terminal_ = std::move(terminal.path);
         for_client_.push_back(std::move(terminal.client));
     } else {
         open_pipes();
@@ -96,8 +99,12 @@ std::vector<int> ClientStreams::for_client() const {
     return {input, output, output};
 }
 
+/// A terminal stays open, as a user's does: it would be gone from the session with the last who has it, and a
+/// client may have none of its streams there while it asks by /dev/tty.
 void ClientStreams::close_for_client() {
-    for_client_.clear();
+    if (terminal_.empty()) {
+        for_client_.clear();
+    }
 }
 
 int ClientStreams::descriptor() const {
@@ -121,11 +128,12 @@ void ClientStreams::read_all() {
     while (!over_) {
         const ssize_t count = read(output_.get(), buffer.data(), buffer.size());
         if (count > 0) {
+            printed_ = true;
             if (command_.on_output) {
                 command_.on_output(std::string_view(buffer.data(), static_cast<std::size_t>(count)));
             }
         } else if (count == 0 || (errno != EINTR && errno != EAGAIN)) {
-            over_ = true; // of a terminal that nobody has open any more: EIO
+            over_ = true;
         } else if (errno == EAGAIN) {
             return;
         }
@@ -159,9 +167,24 @@ void ClientStreams::type(std::string_view line) {
     }
 }
 
-bool ClientStreams::client_waits() const {
+bool ClientStreams::client_waits() {
     const pid_t process = process_;
-    return process > 0 && all_asleep(process);
+    if (printed_.exchange(false)) {
+        asleep_since_.reset();
+    }
+    if (process <= 0) {
+        return false;
+    }
+    if (!terminal_.empty() && reads_terminal(process, terminal_)) {
+        return true;
+    }
+    if (!all_asleep(process)) {
+        asleep_since_.reset();
+        return false;
+    }
+    const auto now = std::chrono::steady_clock::now();
+    asleep_since_ = asleep_since_.value_or(now);
+    return now - *asleep_since_ >= sound_sleep;
 }
 
 } // namespace cardrig::harness

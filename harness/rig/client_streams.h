@@ -5,7 +5,10 @@
 #include "harness/rig/unique_fd.h"
 
 #include <atomic>
+#include <chrono>
 #include <mutex>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <sys/types.h>
 #include <vector>
@@ -20,12 +23,13 @@ public:
     ClientStreams(const ClientStreams&) = delete;
     ClientStreams& operator=(const ClientStreams&) = delete;
 
-    /// Its standard input, output and error, until they are closed here: it then has them.
+    /// Its standard input, output and error, until they are closed here: it then has them. Of a terminal one
+    /// stays open.
     [[nodiscard]] std::vector<int> for_client() const;
     void close_for_client();
 
     /// Readable when the client has printed something, or closed its output; -1 when there is nothing to
-    /// come.
+    /// come. A terminal's is never closed.
     [[nodiscard]] int descriptor() const;
     /// Hands all that the client has printed until now to ClientCommand::on_output, before it returns. When a
     /// client's write() to its output has returned, that is there: Linux does what a terminal still has to do
@@ -43,8 +47,9 @@ public:
     void close();
 
     void set_process(pid_t process) { process_ = process; }
-    /// Whether the client waits for something: each of its threads sleeps, and of all processes below it.
-    [[nodiscard]] bool client_waits() const;
+    /// Whether the client waits for a line: it reads from its terminal, or all its threads, and those of all
+    /// processes below it, have slept for a while, since it has printed something. By one thread at a time.
+    [[nodiscard]] bool client_waits();
 
 private:
     void open_pipes();
@@ -59,6 +64,9 @@ private:
     std::mutex typing_;
     std::atomic<bool> ended_ = false;
     std::atomic<pid_t> process_ = -1;
+    std::string terminal_;              ///< its path; empty where it has none
+    std::atomic<bool> printed_ = false; ///< since client_waits() looked last
+    std::optional<std::chrono::steady_clock::time_point> asleep_since_;
 };
 
 } // namespace cardrig::harness

@@ -197,6 +197,10 @@ void Keeper::stop_client(int signal) {
 
 void Keeper::kill_client() {
     send_message(line_.get(), {MessageKind::kill_client, 0, 0, {}, {}});
+    wait_for_client_end();
+}
+
+void Keeper::wait_for_client_end() {
     // Whoever runs the client is told of its end by itself, and cannot wait for it here.
     std::unique_lock lock(line_mutex_);
     if (client_thread_ != std::this_thread::get_id()) {

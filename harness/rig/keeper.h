@@ -57,6 +57,8 @@ public:
     /// one that runs the client it returns when none of them is left, or after two seconds: what it would
     /// have done next it does not.
     void kill_client();
+    /// Waits as that does, but kills nobody.
+    void wait_for_client_end();
 
     /// A socket outside the rig's folder that is removed when everything has ended, if it is still the same.
     void remove_at_end(const std::string& socket);

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <map>
 #include <string>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 namespace cardrig::harness {
@@ -58,23 +59,49 @@ std::vector<pid_t> below(pid_t process, pid_t except) {
     return found;
 }
 
-/// 'S': it sleeps, and can be woken.
-bool threads_sleep(pid_t process) {
+/// Of a process, as folders in /proc; none where there is no such process.
+std::vector<fs::path> threads_of(pid_t process) {
+    std::vector<fs::path> threads;
     std::error_code error;
-    std::size_t threads = 0;
-    for (const auto& entry :
-         fs::directory_iterator(fs::path("/proc") / std::to_string(process) / "task", error)) {
-        std::ifstream file(entry.path() / "stat");
-        std::string stat;
-        std::getline(file, stat);
-        const std::size_t end_of_name = stat.rfind(')');
-        if (end_of_name == std::string::npos || end_of_name + 2 >= stat.size() ||
-            stat[end_of_name + 2] != 'S') {
+    for (fs::directory_iterator entry(fs::path("/proc") / std::to_string(process) / "task", error), end;
+         !error && entry != end; entry.increment(error)) {
+        threads.push_back(entry->path());
+    }
+    return threads;
+}
+
+/// 'R', 'S', 'Z' and so on; 0 where it is not there any more.
+char state_of(const fs::path& thread) {
+    std::ifstream file(thread / "stat");
+    std::string stat;
+    std::getline(file, stat);
+    const std::size_t end_of_name = stat.rfind(')');
+    return end_of_name == std::string::npos || end_of_name + 2 >= stat.size() ? '\0' : stat[end_of_name + 2];
+}
+
+/// 'S': it sleeps, and can be woken. 'Z': it has ended, and its parent has not looked yet.
+bool threads_sleep(pid_t process) {
+    const std::vector<fs::path> threads = threads_of(process);
+    return !threads.empty() && std::ranges::all_of(threads, [](const fs::path& thread) {
+        const char state = state_of(thread);
+        return state == 'S' || state == 'Z';
+    });
+}
+
+bool reads(pid_t process, const std::string& terminal) {
+    return std::ranges::any_of(threads_of(process), [&](const fs::path& thread) {
+        // "number argument argument ...", or "running": proc(5).
+        std::ifstream file(thread / "syscall");
+        long number = -1;
+        std::string descriptor;
+        if (!(file >> number >> descriptor) || number != SYS_read) {
             return false;
         }
-        ++threads;
-    }
-    return threads > 0;
+        std::error_code error;
+        const long fd = std::strtol(descriptor.c_str(), nullptr, 16);
+        const std::string target = fs::read_symlink(thread / "fd" / std::to_string(fd), error).string();
+        return target == terminal || target == "/dev/tty";
+    });
 }
 
 } // namespace
@@ -85,6 +112,12 @@ std::vector<pid_t> descendants(pid_t except) {
 
 bool all_asleep(pid_t process) {
     return threads_sleep(process) && std::ranges::all_of(below(process, -1), threads_sleep);
+}
+
+bool reads_terminal(pid_t process, const std::string& terminal) {
+    const std::vector<pid_t> others = below(process, -1);
+    return reads(process, terminal) ||
+           std::ranges::any_of(others, [&](pid_t other) { return reads(other, terminal); });
 }
 
 std::string name_of(pid_t process) {

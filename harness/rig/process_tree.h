@@ -11,9 +11,13 @@ namespace cardrig::harness {
 /// that is being born or dies meanwhile may be missed: ask again after each death.
 [[nodiscard]] std::vector<pid_t> descendants(pid_t except);
 
-/// Whether every thread of a process, and of all that are below it, sleeps and waits for something. False
-/// where there is no such process.
+/// Whether every thread of a process, and of all that are below it, sleeps and waits for something; those
+/// that have ended are left aside. False where there is no such process.
 [[nodiscard]] bool all_asleep(pid_t process);
+
+/// Whether a thread of a process, or of one that is below it, is in read() from a terminal: from `terminal`,
+/// or from /dev/tty. Also false where the host does not tell.
+[[nodiscard]] bool reads_terminal(pid_t process, const std::string& terminal);
 
 /// A process's own name for itself, 15 characters at most; empty if there is no such process.
 [[nodiscard]] std::string name_of(pid_t process);

@@ -49,6 +49,7 @@ Terminal open_terminal() {
     if (!terminal.client) {
         fail(errno);
     }
+    terminal.path = name.data();
     set_up(terminal.client.get());
     fcntl(terminal.person.get(), F_SETFL, O_RDWR | O_NONBLOCK);
     return terminal;

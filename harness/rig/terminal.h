@@ -3,11 +3,14 @@
 
 #include "harness/rig/unique_fd.h"
 
+#include <string>
+
 namespace cardrig::harness {
 
 struct Terminal {
-    UniqueFd person; ///< where what the client prints is read, and lines are typed; never waits
-    UniqueFd client; ///< its standard streams
+    UniqueFd person;  ///< where what the client prints is read, and lines are typed; never waits
+    UniqueFd client;  ///< its standard streams
+    std::string path; ///< of the client's end
 };
 
 /// With 24 lines of 80 columns, as a terminal is at a login, but that what is typed is not echoed, only its

@@ -232,6 +232,36 @@ def test_a_killed_client_is_told_from_one_that_ends(tmp_path):
     assert not mentioning(str(tmp_path))
 
 
+@pytest.mark.parametrize("place", ["verify passcode before", 'output "now"'])
+def test_what_a_killed_client_had_sent_reaches_no_card(tmp_path, place):
+    client = f"yubico-piv-tool -r \"$CARDRIG_READER\" -a version; echo now; {VERIFY}; echo survived"
+    path = write(tmp_path, "killed", client=client, answer="999999", fault=f"fault: {{at: '{place}', do: kill-client}}",
+                 exit="killed", output="now", tries=3)
+    for _ in range(3):
+        result = run(path)
+        assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_a_home_lasts_for_a_scenario_and_no_longer(tmp_path):
+    client = "ls -A $HOME $XDG_CACHE_HOME $TMPDIR; touch $HOME/mine $XDG_CACHE_HOME/mine $TMPDIR/temporary"
+    again = "then: [{run: {expect: {exit: success, output: ['^mine$'], never: [temporary]}}}]"
+    first = write(tmp_path, "first", client=client, output="cache", then=again)
+    second = write(tmp_path, "second", client=client, output="cache", then=again)
+    for path in (first, second):
+        path.write_text(path.read_text().replace("  output: 'cache'\n", "  never: [mine]\n"))
+    result = run(first, second)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_what_is_wrong_with_a_card_is_told_with_its_place(tmp_path):
+    path = write(tmp_path, "wrong")
+    path.write_text(re.sub(r"profile: piv-staff", "profile: piv-staff, set: {certificates.9A.expiers: 30 days}",
+                           path.read_text()))
+    result = run(path)
+    assert result.returncode == 2
+    assert re.search(rf"{path}:\d+:\d+: override certificates.9A.expiers: ", result.stderr), result.stderr
+
+
 def test_what_vpcd_cannot_show_is_relaxed_and_said(tmp_path):
     path = write(tmp_path, "cut", fault="fault: {at: verify passcode before, do: cut-power}", exit="failure",
                  output="[Ff]ailed|[Ee]rror",
@@ -260,7 +290,7 @@ def test_more_readers_than_there_can_be_are_refused_before_anything_runs(tmp_pat
         assert result.returncode == 0, result.stdout + result.stderr
         return
     assert result.returncode == 2
-    assert f"{path}: readers: 3 readers" in result.stderr and result.stdout == ""
+    assert re.search(rf"{path}:\d+:\d+: readers: 3 readers", result.stderr) and result.stdout == ""
 
 
 def test_a_command_that_is_held_up_ends_with_its_client(tmp_path):
@@ -445,7 +475,8 @@ def test_mistakes_in_files_are_told_before_anything_runs(tmp_path):
     result = run(tmp_path)
     assert result.returncode == 2
     assert f"{bad}:8:9" in result.stderr and "'success'" in result.stderr
-    assert str(worse) in result.stderr and "piv-stuff" in result.stderr
+    line = next(n for n, text in enumerate(worse.read_text().splitlines(), 1) if "piv-stuff" in text)
+    assert re.search(rf"{worse}:{line}:\d+: .*piv-stuff", result.stderr)
     assert not marker.exists()
 
 

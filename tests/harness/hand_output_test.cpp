@@ -5,6 +5,8 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
+#include <future>
 #include <memory>
 #include <string>
 #include <vector>
@@ -40,6 +42,8 @@ struct Fixture {
     PlainReader reader;
     std::unique_ptr<Hand> hand;
     int killed = 0;
+    std::function<void()> while_killing;
+    bool gone = false; ///< whoever sends commands
 
     explicit Fixture(bool hears = true) {
         reader.insert(card);
@@ -48,7 +52,13 @@ struct Fixture {
         options.readers = {{"First", &reader}};
         options.cards = {{"1", &card}};
         options.hears_client = hears;
-        options.kill_client = [this] { ++killed; };
+        options.kill_client = [this] {
+            ++killed;
+            if (while_killing) {
+                while_killing();
+            }
+        };
+        options.on_command = [this] { return !gone; };
         hand = std::make_unique<Hand>(std::move(options), trace);
     }
     std::uint64_t plan(const char* effect, const char* place) const {
@@ -114,6 +124,41 @@ BOOST_FIXTURE_TEST_CASE(power_is_cut_and_the_client_killed, Fixture) {
     BOOST_TEST(!card.powered());
     hand->hear("two\n");
     BOOST_TEST(killed == 1);
+}
+
+BOOST_FIXTURE_TEST_CASE(what_a_killed_client_had_sent_reaches_no_card, Fixture) {
+    plan("kill-client", "output \"one\"");
+    hand->hear("one\n");
+    BOOST_TEST((card.transmit(cardrig::test::hex("0020008008313233343536FFFF")).value() ==
+                cardrig::test::hex("6F00")));
+    card.set_forsaken(false);
+    BOOST_TEST((card.transmit(cardrig::test::hex("00200080")).value() == cardrig::test::hex("63C3")));
+}
+
+/// Whoever runs the client comes with what it has printed last, before it can be told that the client is
+/// dead.
+BOOST_FIXTURE_TEST_CASE(the_client_is_heard_while_it_is_killed, Fixture) {
+    while_killing = [this] {
+        auto heard = std::async(std::launch::async, [this] { hand->hear("last words\n"); });
+        BOOST_TEST((heard.wait_for(10s) == std::future_status::ready));
+    };
+    const auto first = plan("kill-client", "output \"one\"");
+    const auto second = plan("kill-client", "verify before");
+    hand->hear("one\n");
+    card.set_forsaken(false);
+    static_cast<void>(card.transmit(cardrig::test::hex("00200080")));
+    BOOST_TEST(killed == 2);
+    BOOST_TEST(happened(first));
+    BOOST_TEST(happened(second));
+}
+
+BOOST_FIXTURE_TEST_CASE(what_comes_from_somebody_who_is_gone_is_not_even_traced, Fixture) {
+    const auto fault = plan("remove", "any before");
+    const std::size_t events = trace.events().size();
+    gone = true;
+    BOOST_TEST((card.transmit(cardrig::test::hex("00200080")).value() == cardrig::test::hex("6F00")));
+    BOOST_TEST(trace.events().size() == events);
+    BOOST_TEST(!happened(fault));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -278,6 +278,16 @@ BOOST_AUTO_TEST_CASE(a_client_is_killed_at_a_place) {
     BOOST_TEST(rig.killed == 1);
 }
 
+BOOST_AUTO_TEST_CASE(no_card_gets_a_command_of_a_client_that_was_killed) {
+    Fixture rig;
+    rig.plan("kill-client", "verify passcode before");
+    BOOST_TEST(rig.status(wrong_passcode) == "6F00"); // to nobody
+    BOOST_TEST(rig.killed == 1);
+    BOOST_TEST(rig.status(wrong_passcode) == "6F00");
+    rig.cards[0].set_forsaken(false); // as for the next client
+    BOOST_TEST(rig.status("00200080") == "63C3");
+}
+
 BOOST_AUTO_TEST_CASE(a_fault_that_finds_nothing_to_move_is_noted_and_the_command_goes_on) {
     Fixture rig;
     const std::uint64_t id = rig.plan("remove reader 2", "verify passcode before");

@@ -142,6 +142,40 @@ BOOST_AUTO_TEST_CASE(a_client_that_nobody_answers_is_ended_by_its_limit) {
     BOOST_TEST(ended.timed_out);
 }
 
+BOOST_AUTO_TEST_CASE(a_client_without_its_streams_still_has_its_terminal) {
+    run(ClientTalk::terminal,
+        {"/bin/bash", "-c",
+         "exec >/dev/null 2>&1 </dev/null; sleep 0.2; exec 3<>/dev/tty; printf 'Passcode: ' >&3; read code "
+         "<&3; "
+         "echo \"got $code\" >&3"},
+        {{"Passcode: ", "123456"}});
+    BOOST_TEST(printed("got 123456"));
+    BOOST_TEST((result.exit_status == 0));
+}
+
+/// One that sleeps for a moment before it reads, and throws away what was typed until then.
+BOOST_AUTO_TEST_CASE(a_client_that_sleeps_does_not_read_yet) {
+    run(ClientTalk::terminal,
+        {"/usr/bin/python3", "-c",
+         "import sys, termios, time\n"
+         "print('Passcode: ', end='', flush=True)\n"
+         "time.sleep(0.05)\n"
+         "termios.tcflush(0, termios.TCIFLUSH)\n"
+         "print('got', sys.stdin.readline())"},
+        {{"Passcode: ", "123456"}});
+    BOOST_TEST(printed("got 123456"));
+}
+
+BOOST_AUTO_TEST_CASE(a_client_that_reads_is_seen_to_beside_what_else_it_does) {
+    const auto begin = std::chrono::steady_clock::now();
+    run(ClientTalk::terminal,
+        {"/bin/bash", "-c",
+         "(while :; do :; done) & printf 'Passcode: '; read code; kill $!; echo \"got $code\""},
+        {{"Passcode: ", "123456"}});
+    BOOST_TEST(printed("got 123456"));
+    BOOST_CHECK(std::chrono::steady_clock::now() - begin < 9s); // what the test would wait for it to sleep
+}
+
 BOOST_AUTO_TEST_CASE(what_is_typed_to_nobody_is_gone) {
     run(ClientTalk::pipe, {"/bin/sh", "-c", "exec <&-; echo closed; read line 2>/dev/null; echo went on"},
         {{"closed", "line"}});
