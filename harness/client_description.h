@@ -28,8 +28,8 @@ struct ClientDescription {
 [[nodiscard]] const std::vector<std::string>& client_meanings();
 /// What a client may be able to: authority (speaks with it over HTTPS), management-key-service (needs no
 /// management key of its own), terminal (asks on one), two-readers, check-certificates (before writing them),
-/// finish (a half-done renewal), retry-authority (asks again when an answer was lost, or it is to come back
-/// later), notice.
+/// finish (a half-done renewal), test-login (log in again with the card put in again, in the same run),
+/// retry-authority (asks again when an answer was lost, or it is to come back later), notice.
 [[nodiscard]] const std::vector<std::string>& client_abilities();
 
 /// Whether `--client` means a description's file by this: it ends with .yaml or .yml.

@@ -213,6 +213,7 @@ BOOST_AUTO_TEST_CASE(no_attempt_may_crash_lie_or_waste_tries) {
     BOOST_TEST(lying.fell_short("I8"));
     Stage wasting("30 days");
     wasting.outcome.exit_status = 1;
+    wasting.run.answers = {"yes"}; // no passcode
     wasting.events = {command("verify passcode", "63C2", "")};
     BOOST_TEST(!wasting.attempt(false));
     BOOST_TEST(wasting.fell_short("I11"));

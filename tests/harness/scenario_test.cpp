@@ -333,7 +333,7 @@ BOOST_AUTO_TEST_CASE(each_mistake_about_cards_and_readers_has_its_place_and_word
     BOOST_TEST(refusal(with("- reinsert", "- swap")).find("another card") != std::string::npos);
     BOOST_TEST(refusal("title: t\nshows: s\ncard: {profile: piv-staff}\nclient: {command: [c]}\nfault: []\n"
                        "expect: {exit: 0}\n")
-                   .starts_with("s.yaml:5:8: 'fault' is"));
+                   .starts_with("s.yaml:5:8: an empty list"));
 }
 
 BOOST_AUTO_TEST_CASE(a_window_is_closed_on_the_card_on_which_it_is) {
