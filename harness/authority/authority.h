@@ -61,6 +61,18 @@ struct IssueRecord {
     bool on_making = false; ///< issued when a card was made, before anything ran
 };
 
+/// All that an authority knows at some moment, but its keys and rules, which do not change. Opaque; copies
+/// share.
+class AuthorityState {
+public:
+    AuthorityState() = default;
+
+private:
+    friend class Authority;
+    struct Kept;
+    std::shared_ptr<const Kept> kept_;
+};
+
 /// Thread-safe. Root and issuing CA are made at once; the root's certificate is name-constrained to
 /// `localhost` and 127.0.0.1 and to no mail or DNS name elsewhere, so that nobody who trusts it by accident
 /// is harmed.
@@ -96,6 +108,12 @@ public:
     [[nodiscard]] emulator::Bytes revocations();
     [[nodiscard]] std::vector<IssueRecord> issued() const;
     [[nodiscard]] std::vector<DeviceRecord> devices() const;
+
+    /// As it is now, between two requests; and back to what it was then, also from another moment of this
+    /// authority alone. Sessions and unlock codes come back with it; random numbers are drawn on from where
+    /// they are.
+    [[nodiscard]] AuthorityState state() const;
+    void restore(const AuthorityState& state);
 
     // --- what clients ask for: README.md has each request's fields. `body` is the request's JSON object,
     // `session` what stood in its header of that name; an answer is a JSON object. Malformed fields are

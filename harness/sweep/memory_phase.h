@@ -1,0 +1,56 @@
+// The memory phase: every crash image of a recorded run, and of the recoveries from them, without the client.
+//
+// README.md in this folder tells how images are made, merged and judged.
+#pragma once
+
+#include "harness/sweep/card_maker.h"
+#include "harness/sweep/recording.h"
+#include "harness/sweep/sweep_outcome.h"
+#include "harness/sweep/sweep_selection.h"
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace cardrig::harness {
+
+struct MemoryPhaseOptions {
+    SweepSelection selection; ///< which writes and models of the first cut; recoveries are cut in every way
+    bool merge = true; ///< states by their content, verdicts by key and certificate; false: for measuring
+    CardMaker maker;
+    /// Looked at between two images; true: it ends there, and `complete` is false.
+    std::function<bool()> enough;
+    /// Of each place of a first cut, as it is done.
+    std::function<void(const PlaceOutcome&)> on_place;
+};
+
+/// A state that differs from every other, by what its cards hold and how far the authority was.
+struct DistinctState {
+    std::string id;
+    SweepPlace first; ///< the earliest write, and there the simplest model, that leave it; a `recovery` place
+    std::uint32_t position = 0;
+    std::string client_phase;
+    std::string card_state;
+    std::vector<BrokenPromise> broken; ///< I2, I4: what a recovery has to mend
+};
+
+struct MemoryPhaseResult {
+    /// One for each write and model of a first cut, in order; then those of cuts in recoveries that broke
+    /// something which their first cut had not.
+    std::vector<PlaceOutcome> places;
+    std::vector<DistinctState> states;
+    std::uint64_t images = 0;        ///< made: first cuts, and cuts in recoveries
+    std::uint64_t recovery_cuts = 0; ///< of them the latter
+    std::uint64_t merged = 0;        ///< of them those that were like one looked at before
+    std::uint32_t depth = 0;         ///< most cuts in a row after which something new came
+    double seconds = 0;
+    bool complete = true;
+};
+
+/// Checks I1, I2, I4, I5 and I6 on each image.
+[[nodiscard]] MemoryPhaseResult run_memory_phase(const Recording& recording,
+                                                 const MemoryPhaseOptions& options);
+
+} // namespace cardrig::harness
