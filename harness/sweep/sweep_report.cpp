@@ -249,6 +249,7 @@ SweepReport SweepReport::from_json(const nlohmann::json& json) {
     report.depth = fields.number<std::uint32_t>("depth");
     report.seconds = fields.seconds("seconds");
     report.notices = fields.texts("notices");
+    report.replay = fields.text("replay");
     for (const nlohmann::json& group : fields.list("groups")) {
         report.groups.push_back(group_from(group));
     }

@@ -5,7 +5,6 @@
 #include "harness/sweep/sweep_outcome.h"
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -80,6 +79,7 @@ struct SweepReport {
     std::uint32_t depth = 0;
     double seconds = 0;
     std::vector<std::string> notices;
+    std::string replay; ///< a command that wants a place behind it: "cardrig sweep a.yaml --seed 1 --replay"
     std::vector<FindingGroup> groups;
 
     /// The shards that it holds: one, or those that were merged.
@@ -97,8 +97,12 @@ struct SweepReport {
 [[nodiscard]] SweepReport load_sweep_report(const std::string& file);
 
 /// The outcomes of memory places that were open, as the recovery of the state that they left came out; groups
-/// anew. `reproduce` gives the command for a place.
-void conclude(SweepReport& report, const std::function<std::string(const SweepPlace&)>& reproduce);
+/// anew, violations first. What was found out about the first place of a group (trace, folder, reproduced)
+/// stays.
+void conclude(SweepReport& report);
+
+/// The command that tries this one place again: SweepReport::replay and the place, quoted for a shell.
+[[nodiscard]] std::string reproduce_command(const SweepReport& report, const SweepPlace& place);
 
 /// One report of all shards of one sweep. Throws RequestError where they are not of the same sweep, or one is
 /// there twice; missing ones are `not reached` shards, which the text and status say.
