@@ -63,8 +63,7 @@ struct FindingGroup {
 
 /// What was planned and not tried.
 struct UnreachedPlace {
-    // NOLINTNEXTLINE(google-explicit-constructor): a place is what is not reached
-    UnreachedPlace(SweepPlace which, std::uint32_t along = 0) : place(std::move(which)), position(along) {}
+    UnreachedPlace(SweepPlace which, std::uint32_t along) : place(std::move(which)), position(along) {}
     SweepPlace place;
     std::uint32_t position; ///< as PlaceOutcome has it
     friend bool operator==(const UnreachedPlace&, const UnreachedPlace&) = default;
