@@ -1,6 +1,6 @@
 // A worker's process, and what is said between it and the coordinator: a line of JSON each, over a socket.
 //
-//     {"do": "record", "times": 2}                        {"recorded": {...}}
+//     {"do": "record", "times": 2, "digest": ""}          {"recorded": {...}}
 //     {"do": "memory"}                                    {"place": {...}} ... {"memory": {...}}
 //     {"do": "try", "place": "live: ...", "keep": "..."}  {"outcome": {...}}
 //
@@ -22,7 +22,8 @@ namespace cardrig::harness {
 struct SweepTask {
     enum class Kind : std::uint8_t { record, memory, place };
     Kind kind = Kind::place;
-    unsigned times = 1; ///< record
+    unsigned times = 1;   ///< record
+    std::string digest{}; ///< record: of the run that it is to be; empty: any
     SweepPlace place;
     std::string keep; ///< folder; empty: nothing is kept
 
