@@ -68,6 +68,9 @@ struct SweepReport {
     /// Which part of it this is, and of how many; 1 of 1 where it is all.
     std::uint32_t shard = 1;
     std::uint32_t shards = 1;
+    std::vector<std::uint32_t>
+        merged_shards;                   ///< of a merged report: all that it holds, ascending; else empty
+    double budget = 0;                   ///< seconds that it was given; 0: as long as it takes
     std::vector<PlaceOutcome> places;    ///< those tried
     std::vector<SweepPlace> not_reached; ///< of what is this shard's
     std::uint64_t images = 0;            ///< of the memory phase, with the next four
@@ -79,7 +82,12 @@ struct SweepReport {
     std::vector<std::string> notices;
     std::vector<FindingGroup> groups;
 
-    [[nodiscard]] bool complete() const { return not_reached.empty(); }
+    /// The shards that it holds: one, or those that were merged.
+    [[nodiscard]] std::vector<std::uint32_t> parts() const;
+    /// Of a merged report: those that are not there.
+    [[nodiscard]] std::vector<std::uint32_t> missing_shards() const;
+    /// Whether all that this report is to hold was tried: of a shard its own part.
+    [[nodiscard]] bool complete() const { return not_reached.empty() && missing_shards().empty(); }
     [[nodiscard]] nlohmann::json to_json() const;
     /// Throws RequestError that names the offending key, and for another version of the format.
     [[nodiscard]] static SweepReport from_json(const nlohmann::json& json);
