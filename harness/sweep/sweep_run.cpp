@@ -85,7 +85,15 @@ std::string or_nothing(const std::string& word) {
 
 } // namespace
 
-SweepRun::SweepRun(SweepPool& pool, SweepRunOptions options) : pool_(pool), options_(std::move(options)) {}
+SweepRun::SweepRun(SweepPool& pool, SweepRunOptions options) : pool_(pool), options_(std::move(options)) {
+    if (options_.previous) {
+        for (const PlaceOutcome& outcome : options_.previous->places) {
+            if (outcome.outcome != Outcome::failed) {
+                before_.emplace(outcome.place.text(), outcome);
+            }
+        }
+    }
+}
 
 // --- the course --------------------------------------------------------------------------------------------
 
@@ -165,6 +173,7 @@ std::optional<SweepTask> SweepRun::next_place() {
     }
     task.place = std::move(left.front());
     left.pop_front();
+    first_place_ = first_place_.value_or(Clock::now());
     return task;
 }
 
@@ -234,6 +243,7 @@ void SweepRun::tried(const SweepTask& task, PlaceOutcome outcome) {
         outcome.client_phase = planned->second.client_phase;
     }
     outcomes_[text] = std::move(outcome);
+    ++tried_;
 }
 
 // --- what there is to do -----------------------------------------------------------------------------------
@@ -276,20 +286,10 @@ void SweepRun::check_previous() const {
 
 void SweepRun::plan_live() {
     live_ = every_nth(record_->live, options_.shard);
-    std::map<std::string, PlaceOutcome> before;
-    if (options_.previous) {
-        for (const PlaceOutcome& outcome : options_.previous->places) {
-            if (outcome.outcome != Outcome::failed) {
-                before.emplace(outcome.place.text(), outcome);
-            }
-        }
-    }
     for (const PlannedPlace& place : live_) {
         const std::string text = place.place.text();
         planned_.emplace(text, place);
-        if (const auto known = before.find(text); known != before.end()) {
-            outcomes_.emplace(text, known->second);
-        } else {
+        if (!take_over(text)) {
             live_left_.push_back(place.place);
         }
     }
@@ -312,23 +312,20 @@ void SweepRun::memory_done(MemoryPhaseResult result) {
     for (const PlannedPlace& place : recovery_) {
         const std::string text = place.place.text();
         planned_.emplace(text, place);
-        const PlaceOutcome* before = known(place.place);
-        if (before != nullptr) {
-            outcomes_.emplace(text, *before);
-        } else {
+        if (!take_over(text)) {
             recovery_left_.push_back(place.place);
         }
     }
 }
 
-/// What the sweep that this one goes on from knows of it.
-const PlaceOutcome* SweepRun::known(const SweepPlace& place) const {
-    if (!options_.previous) {
-        return nullptr;
+/// Whether the sweep that this one goes on from knows what came of it.
+bool SweepRun::take_over(const std::string& place) {
+    const auto found = before_.find(place);
+    if (found == before_.end()) {
+        return false;
     }
-    const auto& places = options_.previous->places;
-    const auto found = std::ranges::find(places, place, &PlaceOutcome::place);
-    return found == places.end() || found->outcome == Outcome::failed ? nullptr : &*found;
+    outcomes_.emplace(place, found->second);
+    return true;
 }
 
 // --- what came of it ---------------------------------------------------------------------------------------
@@ -452,6 +449,17 @@ void SweepRun::look() {
     }
 }
 
+/// As those that were tried took, the others will; none while too few were.
+std::optional<std::chrono::seconds> SweepRun::time_left() const {
+    constexpr std::size_t enough = 10;
+    if (tried_ < enough || !first_place_) {
+        return std::nullopt;
+    }
+    const std::size_t left = recovery_left_.size() + live_left_.size();
+    const double each = seconds_since(*first_place_) / static_cast<double>(tried_);
+    return std::chrono::seconds(static_cast<std::int64_t>(each * static_cast<double>(left)));
+}
+
 void SweepRun::tell() {
     if (!told_) {
         return;
@@ -472,6 +480,7 @@ void SweepRun::tell() {
                                                       : "live";
         progress.planned = recovery_.size() + live_.size() + record_->memory.size();
         progress.done = outcomes_.size() + std::min(memory_result_.places.size(), record_->memory.size());
+        progress.left = time_left();
     }
     told_(progress);
 }

@@ -80,12 +80,13 @@ private:
     void memory_done(MemoryPhaseResult result);
     void tried(const SweepTask& task, PlaceOutcome outcome);
     void failed(const SweepTask& task, const std::string& why);
-    [[nodiscard]] const PlaceOutcome* known(const SweepPlace& place) const;
+    [[nodiscard]] bool take_over(const std::string& place);
     [[nodiscard]] SweepReport report() const;
     void add_memory_places(SweepReport& report) const;
     void add_places(SweepReport& report, const std::vector<PlannedPlace>& planned) const;
     [[nodiscard]] bool is_ours(const PlaceOutcome& outcome, std::size_t index) const;
     [[nodiscard]] int shrink(SweepReport& report);
+    [[nodiscard]] std::optional<std::chrono::seconds> time_left() const;
     void tell();
 
     SweepPool& pool_;
@@ -94,6 +95,7 @@ private:
     std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
     std::chrono::steady_clock::time_point saved_ = begin_;
 
+    std::map<std::string, PlaceOutcome> before_; ///< of `previous`, but what failed: by the place's text
     bool recording_ = false;
     bool listing_ = false;
     std::optional<SweepRecord> record_;
@@ -109,6 +111,8 @@ private:
     std::deque<SweepPlace> live_left_;
     std::map<std::string, PlaceOutcome> outcomes_; ///< of both, by the place's text
     std::set<std::string> notices_;
+    std::optional<std::chrono::steady_clock::time_point> first_place_; ///< when one was handed out
+    std::size_t tried_ = 0;                                            ///< since then
 
     bool shrinking_ = false;
     std::deque<SweepTask> again_;

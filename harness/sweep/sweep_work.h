@@ -41,7 +41,7 @@ public:
     /// The undisturbed run, so many times; the last is what the rest is about. Throws RequestError where it
     /// fails.
     [[nodiscard]] virtual SweepRecord record(unsigned times) = 0;
-    /// `on_place` is called with each place of a first cut. Its states are in the result, its places not.
+    /// `on_place` is called with each place of a first cut.
     [[nodiscard]] virtual MemoryPhaseResult
     memory(const std::function<void(const PlaceOutcome&)>& on_place) = 0;
     /// A place of any phase. `keep`: a folder for all that there is to see, which is made.

@@ -133,9 +133,7 @@ private:
         case SweepTask::Kind::record:
             return {{"recorded", recorded(task).to_json()}};
         case SweepTask::Kind::memory:
-            return {{"memory", to_json(work_->memory([this](const PlaceOutcome& outcome) {
-                         line_.write({{"place", outcome.to_json()}});
-                     }))}};
+            return memory();
         case SweepTask::Kind::place:
             break;
         }
@@ -149,6 +147,20 @@ private:
         }
         const auto keep = task.keep.empty() ? std::nullopt : std::optional(PlaceKeep{task.keep});
         return {{"outcome", work_->try_place(task.place, keep).to_json()}};
+    }
+
+    json memory() {
+        const auto tell = [this](const PlaceOutcome& outcome) {
+            line_.write({{"place", outcome.to_json()}});
+        };
+        const MemoryPhaseResult result = work_->memory(tell);
+        // Those of cuts in recoveries are known in the end alone.
+        for (const PlaceOutcome& outcome : result.places) {
+            if (!outcome.place.further.empty()) {
+                tell(outcome);
+            }
+        }
+        return {{"memory", to_json(result)}};
     }
 
     SweepRecord recorded(const SweepTask& task) {
