@@ -118,6 +118,29 @@ void ScenarioMoves::settle(const std::string& place) {
     }
 }
 
+void ScenarioMoves::clear() {
+    for (std::size_t i = 0; i < rig_.size(); ++i) {
+        rig_.reader(i).remove();
+        rig_.reader(i).plug();
+    }
+    relaxed_removal_ = 0;
+}
+
+void ScenarioMoves::set_out() {
+    const bool first_is_out = scenario_.acts.front().run->card_in == CardIn::no;
+    for (std::size_t i = 0; i < rig_.size(); ++i) {
+        const std::optional<std::size_t> card = scenario_.readers[i].card;
+        if (!card || (first_is_out && *card == 0)) {
+            continue;
+        }
+        Effect effect;
+        effect.verb = Verb::insert;
+        effect.card = cards_.name(*card);
+        effect.reader = static_cast<std::uint32_t>(i + 1);
+        move(effect, scenario_.file);
+    }
+}
+
 void ScenarioMoves::prepare(const ScenarioRun& run) {
     settle(run.place);
     switch (run.card_in) {

@@ -26,6 +26,11 @@ public:
     void move(const Effect& effect, const std::string& place);
     /// Takes the first card out, where it is in, and puts it back.
     void reinsert(const std::string& place);
+    /// Takes every card out and plugs every reader in, without waiting for anybody and without a word in the
+    /// trace: for cards that are rewound. What was moved before is forgotten.
+    void clear();
+    /// Puts the cards in that are in when the scenario begins. Then no card is in another reader.
+    void set_out();
     /// Waits until clients can have seen all that was moved before, and moves the first card as the run says.
     void prepare(const ScenarioRun& run);
 

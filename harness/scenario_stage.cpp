@@ -59,6 +59,22 @@ void ScenarioStage::move_clock(std::chrono::seconds time) {
     set_clock();
 }
 
+void ScenarioStage::rewind(const StageState& state) {
+    static_cast<void>(hand_.forget());
+    static_cast<void>(authority_.forget());
+    cards_.set_forsaken(true);
+    moves_.clear();
+    cards_.rewind(state.cards, state.seed);
+    authority_.authority().restore(state.authority);
+    rig_.empty_home();
+    trace_.begin_anew();
+    output_.clear();
+    last_output_.clear();
+    runs_ = 0;
+    last_killed_ = 0;
+    moves_.set_out();
+}
+
 void ScenarioStage::add_notice(const std::string& notice) const {
     if (options_.on_notice) {
         options_.on_notice(notice);
@@ -204,7 +220,7 @@ private:
 FinishedRun ScenarioStage::play(const ScenarioRun& run) {
     const std::size_t number = ++runs_;
     std::vector<emulator::CardImage> before = cards_.images();
-    const std::size_t first_event = trace_.events().size();
+    const std::size_t first_event = trace_.size();
     const std::set<std::uint64_t> planned = prepare(run);
     ClientCommand command = client_command(run, surroundings_);
     ClientConversation conversation(run, surroundings_.values, secrets(), rig_, hand_, trace_);
@@ -227,8 +243,7 @@ FinishedRun ScenarioStage::play(const ScenarioRun& run) {
     outcome.ending = ending;
     outcome.took = std::chrono::duration_cast<std::chrono::milliseconds>(took);
     outcome.pending = not_happened(planned); // ends what the client has left unanswered
-    std::vector<TraceEvent> events = trace_.events();
-    events.erase(events.begin(), events.begin() + static_cast<std::ptrdiff_t>(first_event));
+    std::vector<TraceEvent> events = trace_.events_from(first_event);
     outcome.undone = undone(planned);
     std::ranges::copy(conversation.undone(), std::back_inserter(outcome.undone));
     std::ranges::for_each(conversation.notices(), [this](const std::string& notice) { add_notice(notice); });

@@ -39,6 +39,13 @@ struct ScenarioStageOptions {
     std::function<void(const std::string&)> on_notice;
 };
 
+/// What a stage can be rewound to.
+struct StageState {
+    std::vector<emulator::CardImage> cards; ///< by place in the scenario
+    AuthorityState authority;
+    std::uint64_t seed = 1; ///< of the first card; the others' follow
+};
+
 class ScenarioStage final {
 public:
     /// Makes a Rig: once in a process, while it has one thread. Cards are in their readers then. The scenario
@@ -63,6 +70,10 @@ public:
     /// Interrupted.
     [[nodiscard]] FinishedRun play(const ScenarioRun& run);
     void move_clock(std::chrono::seconds time);
+    /// Everything is as if the scenario began, with the cards and the authority in this state: nothing
+    /// planned, the home folder empty, the trace and what clients printed begun anew, the cards where they
+    /// are when the scenario begins. Daemon and server go on. Only for a stage with a seed.
+    void rewind(const StageState& state);
 
     /// What clients have printed, each with a heading; and the last lines of the last one, without secrets.
     [[nodiscard]] const std::string& output() const { return output_; }
