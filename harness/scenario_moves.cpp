@@ -133,11 +133,36 @@ void ScenarioMoves::set_out() {
         if (!card || (first_is_out && *card == 0)) {
             continue;
         }
-        Effect effect;
-        effect.verb = Verb::insert;
-        effect.card = cards_.name(*card);
-        effect.reader = static_cast<std::uint32_t>(i + 1);
-        move(effect, scenario_.file);
+        move_other(Verb::insert, i, *card);
+    }
+}
+
+void ScenarioMoves::move_other(Verb verb, std::size_t reader, std::size_t card) {
+    Effect effect;
+    effect.verb = verb;
+    effect.card = verb == Verb::insert ? cards_.name(card) : std::string();
+    effect.reader = static_cast<std::uint32_t>(reader + 1);
+    move(effect, scenario_.file);
+}
+
+void ScenarioMoves::set_right() {
+    for (std::size_t i = 0; i < rig_.size(); ++i) {
+        if (!rig_.reader(i).plugged()) {
+            move_other(Verb::plug, i, 0);
+        }
+        const ReaderCard* const in = rig_.reader(i).card();
+        const std::optional<std::size_t> home = scenario_.readers[i].card;
+        const bool belongs = home && in == &cards_.card(*home) && !cards_.card(*home).lost_power();
+        const bool first_elsewhere = in == &cards_.card(0) && !home;
+        if (in != nullptr && !belongs && !first_elsewhere) {
+            move_other(Verb::remove, i, 0);
+        }
+    }
+    for (std::size_t i = 0; i < rig_.size(); ++i) {
+        const std::optional<std::size_t> home = scenario_.readers[i].card;
+        if (home && *home != 0 && rig_.reader(i).card() == nullptr) {
+            move_other(Verb::insert, i, *home);
+        }
     }
 }
 
