@@ -22,6 +22,10 @@ void FaultyNvm::set_observer(Observer observer) {
     observer_ = std::move(observer);
 }
 
+void FaultyNvm::set_sync_observer(std::function<void()> observer) {
+    sync_observer_ = std::move(observer);
+}
+
 void FaultyNvm::cut_now(Tearing tearing) {
     cut_write_ = writes_;
     cut_tearing_ = tearing;
@@ -32,6 +36,11 @@ void FaultyNvm::power_on() {
     failing_ = false;
     cut_write_.reset();
     since_sync_.clear();
+}
+
+void FaultyNvm::begin_anew() {
+    writes_ = 0;
+    power_on();
 }
 
 void FaultyNvm::restore(const Remains& remains) {
@@ -69,6 +78,9 @@ void FaultyNvm::write(std::uint32_t offset, ByteView bytes) {
 
 void FaultyNvm::sync() {
     check_alive();
+    if (!quiet_ && sync_observer_) {
+        sync_observer_();
+    }
     if (failing_) {
         dead_ = true;
         throw PowerCut{writes_};

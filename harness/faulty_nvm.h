@@ -45,11 +45,15 @@ public:
     /// and the memory is dead) or plan a cut at this write by cut_now().
     using Observer = std::function<void(std::uint64_t write, std::uint32_t offset, ByteView bytes)>;
     void set_observer(Observer observer);
+    /// Called before each sync; likewise not while quiet.
+    void set_sync_observer(std::function<void()> observer);
     /// From an observer: this very write is cut.
     void cut_now(Tearing tearing);
     /// A new power-on over the same memory: the dead memory answers again (weak bits stay weak until
     /// programmed). What was written without a sync stays; a planned cut does not.
     void power_on();
+    /// The same, and writes are counted from 1 again: its memory is another one now.
+    void begin_anew();
 
     /// Bits that read at random, by the offset of their byte.
     using WeakBits = std::map<std::uint32_t, std::uint8_t>;
@@ -84,6 +88,7 @@ private:
     Tearing cut_tearing_;
     bool dead_ = false;
     Observer observer_;
+    std::function<void()> sync_observer_;
     UnsyncedWrites since_sync_;
 };
 
