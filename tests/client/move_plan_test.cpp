@@ -128,8 +128,8 @@ std::vector<Action> actions_from(PairState state) {
 /// What one row can be found as: any of its keys and certificates, and of the attic's, anywhere.
 std::vector<PairRow> rows(const std::string& name) {
     const std::vector<std::string> keys{"", name + " old", name + " new", name + " stray"};
-    const std::vector<Certificate> certificates{std::nullopt, of(name + " old", false), of(name + " new", true),
-                                                of(name + " stray", false)};
+    const std::vector<Certificate> certificates{std::nullopt, of(name + " old", false),
+                                                of(name + " new", true), of(name + " stray", false)};
     std::vector<PairRow> all;
     for (const auto& key : keys) {
         for (const auto& certificate : certificates) {
@@ -137,8 +137,8 @@ std::vector<PairRow> rows(const std::string& name) {
                 for (const auto& aside_certificate : certificates) {
                     // No key is in two slots, and the new one's certificate is one that was issued.
                     if (key.empty() || key != aside) {
-                        all.push_back({place(key, certificate), place(aside, aside_certificate),
-                                       name + " new", true});
+                        all.push_back(
+                            {place(key, certificate), place(aside, aside_certificate), name + " new", true});
                     }
                 }
             }
@@ -165,9 +165,8 @@ void for_every_state(const Look& look) {
 bool key_twice(const PairState& state) {
     const auto all = places(state);
     return std::ranges::any_of(all, [&](const KeyPlace* one) {
-        return !one->key.empty() && std::ranges::count_if(all, [&](const KeyPlace* other) {
-                                        return other->key == one->key;
-                                    }) > 1;
+        return !one->key.empty() &&
+               std::ranges::count_if(all, [&](const KeyPlace* other) { return other->key == one->key; }) > 1;
     });
 }
 
@@ -182,12 +181,24 @@ std::ostream& operator<<(std::ostream& out, Action action) { // for Boost.Test
 BOOST_AUTO_TEST_SUITE(move_plan)
 
 BOOST_AUTO_TEST_CASE(undisturbed_it_makes_both_before_it_moves_one) {
-    const std::vector<Action> expected{
-        Action::note,           Action::generate,          Action::certify,        Action::write_in_workshop,
-        Action::generate,       Action::certify,           Action::write_in_workshop,
-        Action::stow,           Action::move_in,           Action::write,          Action::write,
-        Action::delete_in_slot, Action::move_in,           Action::erase_in_workshop,
-        Action::erase_in_workshop, Action::delete_in_attic, Action::erase_note,    Action::nothing};
+    const std::vector<Action> expected{Action::note,
+                                       Action::generate,
+                                       Action::certify,
+                                       Action::write_in_workshop,
+                                       Action::generate,
+                                       Action::certify,
+                                       Action::write_in_workshop,
+                                       Action::stow,
+                                       Action::move_in,
+                                       Action::write,
+                                       Action::write,
+                                       Action::delete_in_slot,
+                                       Action::move_in,
+                                       Action::erase_in_workshop,
+                                       Action::erase_in_workshop,
+                                       Action::delete_in_attic,
+                                       Action::erase_note,
+                                       Action::nothing};
     const auto actions = actions_from(start());
     BOOST_CHECK_EQUAL_COLLECTIONS(actions.begin(), actions.end(), expected.begin(), expected.end());
     const PairState end = way_from(start()).back();
@@ -298,8 +309,8 @@ BOOST_AUTO_TEST_CASE(from_every_state_it_comes_to_an_end_and_breaks_nothing_that
         ++states;
         const auto way = way_from(state);
         const bool possible = client::next_step(way.back()).action == Action::nothing;
-        const bool ends = way.size() <= most_steps && (!possible || (client::all_finished(way.back()) &&
-                                                                     tidy(way.back())));
+        const bool ends =
+            way.size() <= most_steps && (!possible || (client::all_finished(way.back()) && tidy(way.back())));
         // What can vouch, or be moved to where it can, is there in each state that a login is possible from.
         const bool may_be_stuck = !some_slot_works(state);
         stuck += possible ? 0 : 1;

@@ -6,11 +6,11 @@
 // The attic is one more, for the old key of the slot that is renewed first. The order of the moves:
 //
 //     both successors are in their workshops, with their certificates
-//     9A -> attic, workshop -> 9A          9C works meanwhile; the old certificate of 9A has its key in the attic
-//     certificate into 9A                  9A works again; the two certificates are of different renewals
-//     certificate into 9C                  and are of one again: the next command; 9C's new key is in its workshop
-//     old key of 9C deleted, workshop -> 9C
-//     certificates in the workshops erased, attic emptied
+//     9A -> attic, workshop -> 9A          9C works meanwhile; the old certificate of 9A has its key in the
+//     attic certificate into 9A                  9A works again; the two certificates are of different
+//     renewals certificate into 9C                  and are of one again: the next command; 9C's new key is
+//     in its workshop old key of 9C deleted, workshop -> 9C certificates in the workshops erased, attic
+//     emptied
 //
 // At each moment one of the two slots works with its own certificate, and no certificate is without its key
 // on the card.
