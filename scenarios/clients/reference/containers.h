@@ -30,7 +30,7 @@ struct WorkNote {
     friend bool operator==(const WorkNote&, const WorkNote&) = default;
 };
 /// Among those that a token's maker leaves to whoever has a use for them.
-inline constexpr apdu::Tag work_note_object = 0x5FFFC0;
+inline constexpr apdu::Tag work_note_object = 0x5FFF60;
 [[nodiscard]] apdu::Bytes work_note_container(const WorkNote& note);
 /// None where it is none, or names slots that are not for retired keys, or one of them twice.
 [[nodiscard]] std::optional<WorkNote> work_note_in(apdu::ByteView content);
