@@ -183,6 +183,7 @@ BOOST_AUTO_TEST_CASE(a_client_that_waits_before_it_reads_is_seen_to) {
           "select.select([9, 0], [], [])", "select.select([9, 0], [], [], 30)",
           "e = select.epoll(); e.register(9, select.EPOLLIN); e.register(0, select.EPOLLIN); e.poll()"}) {
         BOOST_TEST_INFO_SCOPE(wait);
+        output.clear();
         const auto begin = std::chrono::steady_clock::now();
         run(ClientTalk::terminal,
             script(("import os, select, sys, threading\n"
