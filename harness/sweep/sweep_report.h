@@ -103,6 +103,8 @@ struct SweepReport {
 
 /// Of a file that --json wrote. Throws RequestError with the file's name.
 [[nodiscard]] SweepReport load_sweep_report(const std::string& file);
+/// Writes such a file. Throws RequestError with its name.
+void save_sweep_report(const std::string& file, const SweepReport& report);
 
 /// The outcomes of memory places that were open, as the recovery of the state that they left came out; groups
 /// anew, violations first. What was found out about the first place of a group (trace, folder, reproduced)

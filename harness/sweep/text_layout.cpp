@@ -5,6 +5,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
+
+#include <unistd.h>
 
 #include <fmt/format.h>
 
@@ -62,6 +65,11 @@ std::string duration_text(double seconds) {
 std::string coloured(std::string_view text, std::string_view parameters, bool colour) {
     return colour && !text.empty() && !parameters.empty() ? fmt::format("\x1B[{}m{}\x1B[0m", parameters, text)
                                                           : std::string(text);
+}
+
+bool colour_wanted(int descriptor) {
+    const char* const refused = std::getenv("NO_COLOR");
+    return ::isatty(descriptor) == 1 && (refused == nullptr || *refused == '\0');
 }
 
 } // namespace cardrig::harness

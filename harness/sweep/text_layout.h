@@ -22,5 +22,8 @@ namespace cardrig::harness {
 
 /// SGR parameters of ECMA-48, as in "1;31"; the text as it is where no colour is wanted or there is no text.
 [[nodiscard]] std::string coloured(std::string_view text, std::string_view parameters, bool colour);
+/// Whether this stream is a terminal whose user has not refused colour (NO_COLOR is set and not empty,
+/// no-color.org).
+[[nodiscard]] bool colour_wanted(int descriptor);
 
 } // namespace cardrig::harness
