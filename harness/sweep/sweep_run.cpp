@@ -111,7 +111,7 @@ SweepRun::Result SweepRun::run() {
     Result result;
     result.signal = pool_.run(*this);
     result.report = report();
-    conclude(result.report, options_.reproduce);
+    conclude(result.report);
     if (result.signal == 0 && !over()) {
         result.signal = shrink(result.report);
     }
@@ -333,6 +333,7 @@ bool SweepRun::take_over(const std::string& place) {
 SweepReport SweepRun::report() const {
     SweepReport report;
     report.subject = options_.subject;
+    report.replay = options_.replay;
     report.shard = static_cast<std::uint32_t>(options_.shard.number);
     report.shards = static_cast<std::uint32_t>(options_.shard.of);
     if (options_.until) {
@@ -382,7 +383,7 @@ void SweepRun::add_memory_places(SweepReport& report) const {
             continue;
         }
         if (memory_trouble_.empty()) {
-            report.not_reached.push_back(planned[i].place);
+            report.not_reached.emplace_back(planned[i].place, planned[i].position);
         } else {
             PlaceOutcome outcome;
             outcome.place = planned[i].place;
@@ -399,7 +400,7 @@ void SweepRun::add_places(SweepReport& report, const std::vector<PlannedPlace>& 
     for (const PlannedPlace& place : planned) {
         const auto found = outcomes_.find(place.place.text());
         if (found == outcomes_.end()) {
-            report.not_reached.push_back(place.place);
+            report.not_reached.emplace_back(place.place, place.position);
         } else {
             report.places.push_back(found->second);
         }
@@ -443,7 +444,7 @@ void SweepRun::look() {
     if (record_ && !shrinking_ && options_.checkpoint &&
         Clock::now() - saved_ >= options_.checkpoint_interval) {
         SweepReport so_far = report();
-        conclude(so_far, options_.reproduce);
+        conclude(so_far);
         options_.checkpoint(so_far);
         saved_ = Clock::now();
     }

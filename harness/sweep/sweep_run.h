@@ -27,7 +27,7 @@ struct SweepRunOptions {
     std::optional<std::chrono::steady_clock::time_point> until;
     std::string keep; ///< folder for each finding's images, trace and output; empty: they are not kept
     std::optional<SweepReport> previous; ///< what it goes on from
-    std::function<std::string(const SweepPlace&)> reproduce;
+    std::string replay;                  ///< SweepReport::replay
     /// Called with all that there is so far, every few seconds.
     std::function<void(const SweepReport&)> checkpoint;
     std::chrono::milliseconds checkpoint_interval{std::chrono::seconds(5)};
