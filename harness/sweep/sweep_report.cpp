@@ -138,12 +138,13 @@ FindingGroup group_from(const nlohmann::json& json) {
     return group;
 }
 
-nlohmann::json texts_of(const std::vector<SweepPlace>& places) {
-    nlohmann::json list = nlohmann::json::array();
-    for (const SweepPlace& place : places) {
-        list.push_back(place.text());
-    }
-    return list;
+nlohmann::json json_of(const UnreachedPlace& unreached) {
+    return {{"place", unreached.place.text()}, {"position", unreached.position}};
+}
+
+UnreachedPlace unreached_from(const nlohmann::json& json) {
+    const JsonFields fields(json, "place not reached");
+    return {fields.place("place"), fields.number<std::uint32_t>("position")};
 }
 
 template <class Value>
@@ -177,18 +178,6 @@ std::vector<std::uint32_t> merged_shards_from(const JsonFields& fields, std::uin
     return merged;
 }
 
-std::vector<SweepPlace> places_from(const JsonFields& fields, const char* key) {
-    std::vector<SweepPlace> places;
-    for (const std::string& text : fields.texts(key)) {
-        auto place = SweepPlace::parse(text);
-        if (!place) {
-            fields.refuse(key, place.error().message);
-        }
-        places.push_back(std::move(*place));
-    }
-    return places;
-}
-
 } // namespace
 
 std::vector<std::uint32_t> SweepReport::parts() const {
@@ -215,7 +204,7 @@ nlohmann::json SweepReport::to_json() const {
         {"merged_shards", merged_shards},
         {"budget", budget},
         {"places", list_of<PlaceOutcome>(places, [](const PlaceOutcome& place) { return place.to_json(); })},
-        {"not_reached", texts_of(not_reached)},
+        {"not_reached", list_of<UnreachedPlace>(not_reached, json_of)},
         {"images", images},
         {"recovery_cuts", recovery_cuts},
         {"merged", merged},
@@ -241,7 +230,9 @@ SweepReport SweepReport::from_json(const nlohmann::json& json) {
     for (const nlohmann::json& place : fields.list("places")) {
         report.places.push_back(PlaceOutcome::from_json(place));
     }
-    report.not_reached = places_from(fields, "not_reached");
+    for (const nlohmann::json& place : fields.list("not_reached")) {
+        report.not_reached.push_back(unreached_from(place));
+    }
     report.images = fields.number<std::uint64_t>("images");
     report.recovery_cuts = fields.number<std::uint64_t>("recovery_cuts");
     report.merged = fields.number<std::uint64_t>("merged");

@@ -61,6 +61,14 @@ struct FindingGroup {
     std::string folder;             ///< where images and trace are; empty: nowhere
 };
 
+/// What was planned and not tried.
+struct UnreachedPlace {
+    UnreachedPlace(SweepPlace which, std::uint32_t along) : place(std::move(which)), position(along) {}
+    SweepPlace place;
+    std::uint32_t position; ///< as PlaceOutcome has it
+    friend bool operator==(const UnreachedPlace&, const UnreachedPlace&) = default;
+};
+
 struct SweepReport {
     SweepSubject subject;
     RecordedRun recorded;
@@ -68,11 +76,11 @@ struct SweepReport {
     std::uint32_t shard = 1;
     std::uint32_t shards = 1;
     std::vector<std::uint32_t>
-        merged_shards;                   ///< of a merged report: all that it holds, ascending; else empty
-    double budget = 0;                   ///< seconds that it was given; 0: as long as it takes
-    std::vector<PlaceOutcome> places;    ///< those tried
-    std::vector<SweepPlace> not_reached; ///< of what is this shard's
-    std::uint64_t images = 0;            ///< of the memory phase, with the next four
+        merged_shards;                       ///< of a merged report: all that it holds, ascending; else empty
+    double budget = 0;                       ///< seconds that it was given; 0: as long as it takes
+    std::vector<PlaceOutcome> places;        ///< those tried
+    std::vector<UnreachedPlace> not_reached; ///< of what is this shard's
+    std::uint64_t images = 0;                ///< of the memory phase, with the next four
     std::uint64_t recovery_cuts = 0;
     std::uint64_t merged = 0;
     std::uint64_t states = 0;
