@@ -33,10 +33,84 @@ std::string digest_of(ByteView bytes) {
     return apdu::to_hex(sha256(bytes));
 }
 
+/// A key object, read.
+struct KeyFinding {
+    std::optional<PrivateKey> key;
+    piv::StoredKey stored; ///< as far as it can be read, without the key itself
+    std::string key_sha256;
+    std::optional<std::string> damage;
+};
+
+/// A certificate object, read: one of both.
+struct CertificateFinding {
+    std::optional<CertificateState> certificate;
+    std::optional<std::string> damage;
+};
+
+KeyFinding read_key(CryptoContext& context, ByteView content) {
+    KeyFinding finding;
+    auto stored = piv::StoredKey::decode(content);
+    if (!stored) {
+        finding.damage = stored.error().message;
+        return finding;
+    }
+    auto key = PrivateKey::from_der(context, stored->pkcs8);
+    if (!key) {
+        finding.damage = key.error().message;
+        return finding;
+    }
+    if (key->algorithm() != stored->algorithm) {
+        finding.damage =
+            fmt::format("it is {} and marked {}", name(key->algorithm()), name(stored->algorithm));
+        return finding;
+    }
+    finding.key_sha256 = digest_of(key->subject_public_key_info());
+    finding.stored = {stored->algorithm, stored->origin, stored->passcode_policy, {}};
+    finding.key = std::move(*key);
+    return finding;
+}
+
+CertificateFinding read_certificate_object(CryptoContext& context, ByteView content) {
+    const auto der = piv::certificate_in(content);
+    if (!der) {
+        return {{}, "there is no certificate in the object, neither plain nor compressed with gzip"};
+    }
+    const auto facts = read_certificate(context, *der);
+    if (!facts) {
+        return {{}, facts.error().message};
+    }
+    if (!facts->algorithm) {
+        return {{}, "its public key is of a kind that no card has"};
+    }
+    return {CertificateState{facts->subject, facts->issuer, facts->serial, facts->not_before,
+                             facts->not_after, *facts->algorithm, *der, digest_of(*der), false},
+            {}};
+}
+
+} // namespace
+
+struct InspectionMemo::Parts {
+    CryptoContext context;
+    std::map<std::string, KeyFinding> keys;                     ///< by the digest of the object
+    std::map<std::string, CertificateFinding> certificates;     ///< likewise
+    std::map<std::pair<std::string, std::string>, bool> proven; ///< by both
+    std::uint64_t signatures = 0;
+};
+
+InspectionMemo::InspectionMemo() : parts_(std::make_unique<Parts>()) {}
+InspectionMemo::~InspectionMemo() = default;
+
+std::uint64_t InspectionMemo::signatures() const {
+    return parts_->signatures;
+}
+
+namespace {
+
 /// One look at one card's memory.
 class Inspector final {
 public:
-    Inspector(const CardConfig& config, const ObjectStore& store) : config_(config), store_(store) {}
+    Inspector(const CardConfig& config, const ObjectStore& store, InspectionMemo::Parts& memo)
+        : config_(config), store_(store), memo_(memo) {}
 
     [[nodiscard]] CardState look() {
         CardState state;
@@ -106,7 +180,7 @@ private:
     [[nodiscard]] SlotState look_at(piv::KeyReference reference) {
         SlotState slot;
         slot.reference = reference;
-        const std::optional<PrivateKey> key = read_key(slot);
+        const KeyFinding* const key = look_at_key(slot);
         const apdu::Tag tag = *piv::slot_certificate_tag(reference);
         const auto content = store_.read(piv::data_object(tag));
         if (!content) {
@@ -120,57 +194,49 @@ private:
         if (content->empty()) {
             return slot;
         }
-        const auto der = piv::certificate_in(*content);
-        if (!der) {
-            slot.certificate_damage =
-                "there is no certificate in the object, neither plain nor compressed with gzip";
-            return slot;
+        const auto [at, is_new] = memo_.certificates.try_emplace(slot.stored_certificate_sha256);
+        if (is_new) {
+            at->second = read_certificate_object(memo_.context, *content);
         }
-        const auto facts = read_certificate(context_, *der);
-        if (!facts) {
-            slot.certificate_damage = facts.error().message;
-        } else if (!facts->algorithm) {
-            slot.certificate_damage = "its public key is of a kind that no card has";
-        } else {
-            slot.certificate = CertificateState{facts->subject,
-                                                facts->issuer,
-                                                facts->serial,
-                                                facts->not_before,
-                                                facts->not_after,
-                                                *facts->algorithm,
-                                                *der,
-                                                digest_of(*der),
-                                                key && signature_proves(*key, *der)};
+        slot.certificate = at->second.certificate;
+        slot.certificate_damage = at->second.damage;
+        if (slot.certificate && key != nullptr) {
+            slot.certificate->matches_key = proves(slot, *key->key);
         }
         return slot;
     }
 
-    [[nodiscard]] std::optional<PrivateKey> read_key(SlotState& slot) {
+    /// Nothing where there is no key, or one that cannot be read.
+    [[nodiscard]] const KeyFinding* look_at_key(SlotState& slot) {
         const auto content = store_.read(piv::key_object(slot.reference));
         if (!content) {
-            return std::nullopt;
+            return nullptr;
         }
         slot.stored_key_sha256 = digest_of(*content);
-        const auto stored = piv::StoredKey::decode(*content);
-        if (!stored) {
-            slot.key_damage = stored.error().message;
-            return std::nullopt;
+        const auto [at, is_new] = memo_.keys.try_emplace(slot.stored_key_sha256);
+        if (is_new) {
+            at->second = read_key(memo_.context, *content);
         }
-        const auto key = PrivateKey::from_der(context_, stored->pkcs8);
-        if (!key) {
-            slot.key_damage = key.error().message;
-            return std::nullopt;
+        const KeyFinding& finding = at->second;
+        slot.key_damage = finding.damage;
+        if (!finding.key) {
+            return nullptr;
         }
-        if (key->algorithm() != stored->algorithm) {
-            slot.key_damage =
-                fmt::format("it is {} and marked {}", name(key->algorithm()), name(stored->algorithm));
-            return std::nullopt;
+        slot.key = finding.key->algorithm();
+        slot.origin = finding.stored.origin;
+        slot.passcode_policy = finding.stored.passcode_policy;
+        slot.key_sha256 = finding.key_sha256;
+        return &finding;
+    }
+
+    [[nodiscard]] bool proves(const SlotState& slot, const PrivateKey& key) {
+        const auto [at, is_new] =
+            memo_.proven.try_emplace({slot.stored_key_sha256, slot.stored_certificate_sha256});
+        if (is_new) {
+            ++memo_.signatures;
+            at->second = signature_proves(key, slot.certificate->der);
         }
-        slot.key = key->algorithm();
-        slot.origin = stored->origin;
-        slot.passcode_policy = stored->passcode_policy;
-        slot.key_sha256 = digest_of(key->subject_public_key_info());
-        return *key;
+        return at->second;
     }
 
     void add_objects(CardState& state) const {
@@ -193,8 +259,14 @@ private:
 
     const CardConfig& config_;
     const ObjectStore& store_;
-    CryptoContext context_;
+    InspectionMemo::Parts& memo_;
 };
+
+/// Whether what lies there is this code.
+bool is_digest_of(const std::string& stored_sha256, std::string_view code) {
+    const Bytes padded = piv::padded_code(code);
+    return !piv::is_blank_code(padded) && stored_sha256 == digest_of(padded);
+}
 
 Result<bool> code_is(const CardImage& image, ObjectId object, std::string_view code, const char* if_none) {
     MemoryNvm copy(image.config.geometry, image.memory, image.weak);
@@ -224,7 +296,12 @@ Result<CardState> inspect(const CardImage& image) {
     if (!store) {
         return tl::make_unexpected(store.error());
     }
-    return Inspector(image.config, **store).look();
+    InspectionMemo memo;
+    return inspect(image.config, **store, memo);
+}
+
+CardState inspect(const CardConfig& config, const ObjectStore& store, InspectionMemo& memo) {
+    return Inspector(config, store, memo.parts()).look();
 }
 
 Result<bool> passcode_is(const CardImage& image, std::string_view passcode) {
@@ -233,6 +310,14 @@ Result<bool> passcode_is(const CardImage& image, std::string_view passcode) {
 
 Result<bool> global_passcode_is(const CardImage& image, std::string_view passcode) {
     return code_is(image, piv::global_passcode_object, passcode, "the card has no global passcode");
+}
+
+bool passcode_is(const CardState& state, std::string_view passcode) {
+    return is_digest_of(state.passcode_digest, passcode);
+}
+
+bool global_passcode_is(const CardState& state, std::string_view passcode) {
+    return is_digest_of(state.global_passcode_digest, passcode);
 }
 
 } // namespace cardrig::emulator

@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -87,10 +88,35 @@ struct CardState {
 /// damaged on one that is, is told in the state.
 [[nodiscard]] Result<CardState> inspect(const CardImage& image);
 
+/// What was found out about keys and certificates, by their bytes: for looks at many states of one card,
+/// which sign again only where a key meets a certificate that it has not met before. Not thread-safe.
+class InspectionMemo final {
+public:
+    InspectionMemo();
+    InspectionMemo(const InspectionMemo&) = delete;
+    InspectionMemo& operator=(const InspectionMemo&) = delete;
+    ~InspectionMemo();
+    /// Made and verified so far.
+    [[nodiscard]] std::uint64_t signatures() const;
+
+    struct Parts;
+    [[nodiscard]] Parts& parts() { return *parts_; }
+
+private:
+    std::unique_ptr<Parts> parts_;
+};
+
+/// Of a card that has power: the store is its own.
+[[nodiscard]] CardState inspect(const CardConfig& config, const ObjectStore& store, InspectionMemo& memo);
+
 /// Whether this is the card's passcode; costs no try. Whether the passcode is blocked makes no difference.
 [[nodiscard]] Result<bool> passcode_is(const CardImage& image, std::string_view passcode);
 
 /// The same of the global passcode; fails on a card that has none.
 [[nodiscard]] Result<bool> global_passcode_is(const CardImage& image, std::string_view passcode);
+
+/// The same of a state that was looked at; false where it has none.
+[[nodiscard]] bool passcode_is(const CardState& state, std::string_view passcode);
+[[nodiscard]] bool global_passcode_is(const CardState& state, std::string_view passcode);
 
 } // namespace cardrig::emulator

@@ -127,6 +127,7 @@ int run_command_line(int argc, char** argv) {
         "Examples:\n"
         "  cardrig exec --card piv-staff -- opensc-tool -n\n"
         "  cardrig run scenarios\n"
+        "  cardrig sweep scenarios/self-renewal/in-window.yaml\n"
         "  cardrig card new piv-staff -o a.card --set certificates.9A.expires='10 days'\n"
         "  cardrig card show a.card\n"
         "  cardrig serve --card a.card --image a.card\n"
@@ -134,7 +135,8 @@ int run_command_line(int argc, char** argv) {
         "  cardrig doctor\n"
         "Each command has a --help of its own.\n\n"
         "Exit status: 0 all held; 1 something did not; 2 the request was wrong; 3 this host cannot do\n"
-        "it; 4 it did not come to an end (a time-out, a crash of the rig itself). exec gives its command's\n"
+        "it; 4 it did not come to an end (a time-out, a budget, a crash of the rig itself). exec gives its "
+        "command's\n"
         "own status, and 125 to 127 for its own troubles.");
     int status = 0;
     add_exec_command(app, status);
@@ -142,6 +144,7 @@ int run_command_line(int argc, char** argv) {
         check_control_words({argv + 1, argv + argc});
     });
     add_run_command(app, status);
+    add_sweep_command(app, status);
     add_card_command(app, status);
     add_trace_command(app, status);
     add_serve_command(app, status);

@@ -4,15 +4,13 @@
 
 #include "apdu/result.h"
 #include "emulator/nvm.h"
+#include "harness/tearing.h"
 
 #include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
-#include <string>
-#include <string_view>
-#include <vector>
 
 namespace cardrig::harness {
 
@@ -24,33 +22,6 @@ using apdu::ByteView;
 struct PowerCut {
     std::uint64_t write = 0; ///< the memory write at which it went, from 1; 0 elsewhere
 };
-
-/// What a cut write leaves behind. Words: lost-writes, atomic-page, prefix, erased-page, erase-block,
-/// weak-bits.
-enum class TearingModel : std::uint8_t {
-    lost_writes, ///< everything since the last sync is gone
-    atomic_page, ///< writes before the cut are there, the cut one is not
-    prefix,      ///< the first bytes of the cut write
-    erased_page, ///< the cut page is erased and not programmed
-    erase_block, ///< the whole erase block of the cut page is erased
-    weak_bits,   ///< bits that the cut write would have changed read differently each time
-};
-
-enum class Prefix : std::uint8_t { none, one, half, all_but_one };
-
-struct Tearing {
-    TearingModel model = TearingModel::prefix;
-    Prefix prefix = Prefix::half; ///< for `prefix` alone
-    std::uint64_t seed = 1;       ///< for `weak_bits` alone
-
-    /// "prefix half", "erase-block", "weak-bits", "weak-bits 7" (the seed, where it is not 1)
-    [[nodiscard]] static apdu::Result<Tearing> parse(std::string_view text);
-    [[nodiscard]] std::string text() const;
-    friend bool operator==(const Tearing&, const Tearing&) = default;
-};
-
-/// Every model with every variant: what an exhaustive test goes through.
-[[nodiscard]] const std::vector<Tearing>& all_tearings();
 
 class FaultyNvm final : public emulator::Nvm {
 public:
@@ -74,11 +45,15 @@ public:
     /// and the memory is dead) or plan a cut at this write by cut_now().
     using Observer = std::function<void(std::uint64_t write, std::uint32_t offset, ByteView bytes)>;
     void set_observer(Observer observer);
+    /// Called before each sync; likewise not while quiet.
+    void set_sync_observer(std::function<void()> observer);
     /// From an observer: this very write is cut.
     void cut_now(Tearing tearing);
     /// A new power-on over the same memory: the dead memory answers again (weak bits stay weak until
     /// programmed). What was written without a sync stays; a planned cut does not.
     void power_on();
+    /// The same, and writes are counted from 1 again: its memory is another one now.
+    void begin_anew();
 
     /// Bits that read at random, by the offset of their byte.
     using WeakBits = std::map<std::uint32_t, std::uint8_t>;
@@ -102,23 +77,8 @@ public:
     void sync() override;
 
 private:
-    struct Undo {
-        std::uint32_t offset;
-        Bytes before;
-        WeakBits weak; ///< of these bytes
-    };
-    struct Range {
-        std::uint32_t offset;
-        std::uint32_t size;
-    };
     void check_alive() const;
     void observe(std::uint32_t offset, ByteView bytes);
-    void program(std::uint32_t offset, ByteView bytes);
-    void erase(Range range);
-    void weaken(std::uint32_t offset, ByteView bytes, std::uint64_t seed);
-    void undo_since_sync();
-    [[nodiscard]] WeakBits weak_in(Range range) const;
-    void tear(std::uint32_t offset, ByteView bytes, const Tearing& tearing);
 
     emulator::MemoryNvm& memory_;
     std::atomic<std::uint64_t> writes_ = 0;
@@ -128,7 +88,8 @@ private:
     Tearing cut_tearing_;
     bool dead_ = false;
     Observer observer_;
-    std::vector<Undo> since_sync_;
+    std::function<void()> sync_observer_;
+    UnsyncedWrites since_sync_;
 };
 
 } // namespace cardrig::harness

@@ -76,17 +76,7 @@ std::optional<std::string> dead_after_power_on(emulator::Nvm& memory, const emul
     if (!card) {
         return "the card stays mute: " + card.error().message;
     }
-    if (!std::ranges::equal((*card)->atr(), config.atr) || config.atr.empty()) {
-        return fmt::format("the ATR is '{}'", apdu::to_hex((*card)->atr()));
-    }
-    if (auto trouble = unreadable(**card)) {
-        return trouble;
-    }
-    (*card)->reset();
-    if (auto trouble = unreadable(**card)) {
-        return "after a reset " + *trouble;
-    }
-    return std::nullopt;
+    return unusable(**card, config);
 }
 
 bool alive(const SlotState& slot, std::chrono::sys_seconds now) {
@@ -133,17 +123,7 @@ std::string why_not_alive(const SlotState& slot, std::chrono::sys_seconds now) {
     return slot.key ? "its key does not fit its certificate" : "its certificate has no key";
 }
 
-/// What a run may have done to codes and counters, after what the card did in it.
-struct Excused {
-    bool passcode_tries = false; ///< may be full again
-    bool unblocking_tries = false;
-    bool global_tries = false;
-    bool global_change = false; ///< the global passcode may be another
-    bool factory_codes = false; ///< of the application; never the global passcode
-};
-
-/// A command whose answer was lost is judged by the card's own; one that the card was executing when it lost
-/// power has none, and may have got as far as its counters.
+/// See Excused::see().
 bool may_have_succeeded(const TraceEvent& event) {
     if (event.kind != "apdu" || !event.fields.value("delivered", true)) {
         return false;
@@ -153,25 +133,10 @@ bool may_have_succeeded(const TraceEvent& event) {
     return detail != "query" && detail != "reset" && (status.empty() || status == "9000");
 }
 
-/// SP 800-73-4 part 2, 3.2.1 to 3.2.3: a code that was right fills its own counter; the unblocking code,
-/// shown to set a new passcode, both. A key token's own commands that bring the factory's codes back fill
-/// both, too. None of these touches the global passcode.
 Excused excused_in(const std::vector<TraceEvent>& trace) {
     Excused excused;
     for (const TraceEvent& event : trace) {
-        if (!may_have_succeeded(event)) {
-            continue;
-        }
-        const std::string text = event.fields.value("text", "");
-        const bool to_factory = text.starts_with("reset-piv") || text.starts_with("set-pin-retries");
-        const bool both = to_factory || text.starts_with("reset-retry-counter passcode");
-        const bool global_change = text.starts_with("change-reference-data global-passcode");
-        excused.passcode_tries |=
-            both || text.starts_with("verify passcode") || text.starts_with("change-reference-data passcode");
-        excused.unblocking_tries |= both || text.starts_with("change-reference-data unblocking-code");
-        excused.global_tries |= global_change || text.starts_with("verify global-passcode");
-        excused.global_change |= global_change;
-        excused.factory_codes |= to_factory;
+        excused.see(event);
     }
     return excused;
 }
@@ -197,30 +162,25 @@ std::optional<std::string> damaged_secret(const CardState& state) {
     return std::nullopt;
 }
 
-bool works(const CardImage& image, const std::string& passcode) {
-    return emulator::passcode_is(image, passcode).value_or(false);
-}
-
-bool works_globally(const CardImage& image, const std::string& passcode) {
-    return emulator::global_passcode_is(image, passcode).value_or(false);
-}
-
-std::optional<std::string> not_one_passcode(const Evidence& evidence, const Excused& excused) {
+std::optional<std::string> not_one_passcode(const StateEvidence& evidence) {
+    const Excused& excused = evidence.excused;
     std::vector<std::string> candidates = evidence.passcodes;
     if (excused.factory_codes && !candidates.empty()) {
         candidates.emplace_back(factory_passcodes.front()); // 123456 is what tokens go back to
     }
     std::ranges::sort(candidates);
     candidates.erase(std::unique(candidates.begin(), candidates.end()), candidates.end());
-    const auto count = std::ranges::count_if(
-        candidates, [&](const std::string& passcode) { return works(evidence.after_run, passcode); });
+    const auto count = std::ranges::count_if(candidates, [&](const std::string& passcode) {
+        return emulator::passcode_is(evidence.after_run, passcode);
+    });
     if (!candidates.empty() && count != 1) {
         return fmt::format("{} of the {} passcodes that the scenario knows work, and it must be one", count,
                            candidates.size());
     }
     for (const char* const factory : factory_passcodes) {
-        if (!excused.factory_codes && works(evidence.after_run, factory) &&
-            !works(evidence.before_run, factory)) {
+        const bool before =
+            evidence.before_run != nullptr && emulator::passcode_is(*evidence.before_run, factory);
+        if (!excused.factory_codes && !before && emulator::passcode_is(evidence.after_run, factory)) {
             return "the passcode is a factory value, and was not before";
         }
     }
@@ -229,8 +189,8 @@ std::optional<std::string> not_one_passcode(const Evidence& evidence, const Excu
 
 /// Nobody tells what the global passcode may be now: so it is the one from before, unless the card may have
 /// accepted another one in this run, and then no factory value. (One that is erased is a damage.)
-std::optional<std::string> other_global_passcode(const Evidence& evidence, const CardState& before,
-                                                 const CardState& after, const Excused& excused) {
+std::optional<std::string> other_global_passcode(const CardState& before, const CardState& after,
+                                                 const Excused& excused) {
     if (before.global_passcode_digest == after.global_passcode_digest) {
         return std::nullopt;
     }
@@ -238,7 +198,7 @@ std::optional<std::string> other_global_passcode(const Evidence& evidence, const
         return "the global passcode is another, and no command that the card accepted in this run changes it";
     }
     for (const char* const factory : factory_passcodes) {
-        if (works_globally(evidence.after_run, factory)) {
+        if (emulator::global_passcode_is(after, factory)) {
             return "the global passcode is a factory value, and was not before";
         }
     }
@@ -284,27 +244,67 @@ std::optional<std::string> bricked(const CardImage& image) {
     return std::nullopt;
 }
 
-std::optional<std::string> discontinued(const Evidence& evidence) {
-    const auto could_prove = [&](const CardImage& image) {
-        const auto state = emulator::inspect(image);
-        return state && can_prove_its_holder(*state, evidence.now);
+/// SP 800-73-4 part 2, 3.2.1 to 3.2.3: a code that was right fills its own counter; the unblocking code,
+/// shown to set a new passcode, both. A key token's own commands that bring the factory's codes back fill
+/// both, too. None of these touches the global passcode.
+void Excused::see(const TraceEvent& event) {
+    if (!may_have_succeeded(event)) {
+        return;
+    }
+    const std::string text = event.fields.value("text", "");
+    const bool to_factory = text.starts_with("reset-piv") || text.starts_with("set-pin-retries");
+    const bool both = to_factory || text.starts_with("reset-retry-counter passcode");
+    const bool changes_global = text.starts_with("change-reference-data global-passcode");
+    passcode_tries |=
+        both || text.starts_with("verify passcode") || text.starts_with("change-reference-data passcode");
+    unblocking_tries |= both || text.starts_with("change-reference-data unblocking-code");
+    global_tries |= changes_global || text.starts_with("verify global-passcode");
+    global_change |= changes_global;
+    factory_codes |= to_factory;
+}
+
+std::optional<std::string> unusable(emulator::Card& card, const emulator::CardConfig& config) {
+    if (!std::ranges::equal(card.atr(), config.atr) || config.atr.empty()) {
+        return fmt::format("the ATR is '{}'", apdu::to_hex(card.atr()));
+    }
+    if (auto trouble = unreadable(card)) {
+        return trouble;
+    }
+    card.reset();
+    if (auto trouble = unreadable(card)) {
+        return "after a reset " + *trouble;
+    }
+    return std::nullopt;
+}
+
+std::optional<std::string> discontinued(const StateEvidence& evidence) {
+    const auto could_prove = [&](const CardState* state) {
+        return state != nullptr && can_prove_its_holder(*state, evidence.now);
     };
     // What was not there cannot be lost: an expired card stays expired.
-    if (!could_prove(evidence.start) && !could_prove(evidence.before_run)) {
-        return std::nullopt;
-    }
-    const auto after = emulator::inspect(evidence.after_run);
-    if (!after) {
-        return "the card cannot be read: " + after.error().message;
-    }
-    if (can_prove_its_holder(*after, evidence.now)) {
+    if ((!could_prove(evidence.start) && !could_prove(evidence.before_run)) ||
+        can_prove_its_holder(evidence.after_run, evidence.now)) {
         return std::nullopt;
     }
     std::string text = "no certificate on the card is in date and works with its key";
-    for (const SlotState& slot : after->slots) {
+    for (const SlotState& slot : evidence.after_run.slots) {
         text += fmt::format("; {:02X}: {}", slot.reference, why_not_alive(slot, evidence.now));
     }
     return text;
+}
+
+std::optional<std::string> discontinued(const Evidence& evidence) {
+    const auto start = emulator::inspect(evidence.start);
+    const auto before = emulator::inspect(evidence.before_run);
+    const auto after = emulator::inspect(evidence.after_run);
+    if (after) {
+        const Excused excused = excused_in(evidence.trace);
+        return discontinued(StateEvidence{start ? &*start : nullptr, before ? &*before : nullptr, *after,
+                                          excused, evidence.passcodes, evidence.now});
+    }
+    const bool could_prove = (start && can_prove_its_holder(*start, evidence.now)) ||
+                             (before && can_prove_its_holder(*before, evidence.now));
+    return could_prove ? std::optional("the card cannot be read: " + after.error().message) : std::nullopt;
 }
 
 std::optional<std::string> orphaned_certificate(const CardImage& image) {
@@ -312,12 +312,16 @@ std::optional<std::string> orphaned_certificate(const CardImage& image) {
     if (!state) {
         return "the card cannot be read: " + state.error().message;
     }
-    for (const SlotState& slot : state->slots) {
+    return orphaned_certificate(*state);
+}
+
+std::optional<std::string> orphaned_certificate(const CardState& state) {
+    for (const SlotState& slot : state.slots) {
         if (!slot.certificate || slot.certificate->matches_key) {
             continue;
         }
         const std::string digest = public_key_digest(slot.certificate->der);
-        const bool elsewhere = std::ranges::any_of(state->slots, [&](const SlotState& other) {
+        const bool elsewhere = std::ranges::any_of(state.slots, [&](const SlotState& other) {
             return !digest.empty() && other.key_sha256 == digest && other.reference != slot.reference;
         });
         if (!elsewhere) {
@@ -328,25 +332,31 @@ std::optional<std::string> orphaned_certificate(const CardImage& image) {
     return std::nullopt;
 }
 
+std::optional<std::string> passcode_broken(const StateEvidence& evidence) {
+    if (auto damage = damaged_secret(evidence.after_run)) {
+        return damage;
+    }
+    if (evidence.before_run != nullptr) {
+        const CardState& before = *evidence.before_run;
+        if (auto trouble = tries_from_nowhere(before, evidence.after_run, evidence.excused)) {
+            return trouble;
+        }
+        if (auto trouble = other_global_passcode(before, evidence.after_run, evidence.excused)) {
+            return trouble;
+        }
+    }
+    return not_one_passcode(evidence);
+}
+
 std::optional<std::string> passcode_broken(const Evidence& evidence) {
     const auto before = emulator::inspect(evidence.before_run);
     const auto after = emulator::inspect(evidence.after_run);
-    if (auto damage = after ? damaged_secret(*after) : std::nullopt) {
-        return damage;
-    }
     if (!after) {
         return "the card cannot be read: " + after.error().message;
     }
     const Excused excused = excused_in(evidence.trace);
-    if (before) {
-        if (auto trouble = tries_from_nowhere(*before, *after, excused)) {
-            return trouble;
-        }
-        if (auto trouble = other_global_passcode(evidence, *before, *after, excused)) {
-            return trouble;
-        }
-    }
-    return not_one_passcode(evidence, excused);
+    return passcode_broken(StateEvidence{nullptr, before ? &*before : nullptr, *after, excused,
+                                         evidence.passcodes, evidence.now});
 }
 
 std::vector<Promise> check_invariants(const Evidence& evidence) {

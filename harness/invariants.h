@@ -6,7 +6,9 @@
 // what each means.
 #pragma once
 
+#include "emulator/card.h"
 #include "emulator/card_image.h"
+#include "emulator/inspection.h"
 #include "harness/authority/authority.h"
 #include "harness/trace.h"
 
@@ -32,6 +34,30 @@ struct Evidence {
     bool may_lose_tries = true; ///< whether this run may have shown it a wrong passcode
 };
 
+/// What a run may have done to codes and counters, after what the card did in it.
+struct Excused {
+    bool passcode_tries = false; ///< may be full again
+    bool unblocking_tries = false;
+    bool global_tries = false;
+    bool global_change = false; ///< the global passcode may be another
+    bool factory_codes = false; ///< of the application; never the global passcode
+
+    /// One more event of the run, of this card. A command whose answer was lost is judged by the card's own;
+    /// one that the card was executing when it lost power has none, and may have got as far as its counters.
+    void see(const TraceEvent& event);
+    friend bool operator==(const Excused&, const Excused&) = default;
+};
+
+/// Evidence of states that were looked at already (emulator::inspect).
+struct StateEvidence {
+    const emulator::CardState* start; ///< none: that memory was no card's; likewise the next one
+    const emulator::CardState* before_run;
+    const emulator::CardState& after_run;
+    const Excused& excused;
+    const std::vector<std::string>& passcodes; ///< all that may be the card's passcode now
+    std::chrono::sys_seconds now;
+};
+
 struct Promise {
     std::string id;                    ///< "I1"
     std::optional<std::string> broken; ///< how, in one sentence; none where it holds
@@ -54,5 +80,13 @@ struct Promise {
 [[nodiscard]] std::optional<std::string> orphaned_certificate(const emulator::CardImage& image);
 [[nodiscard]] std::optional<std::string> passcode_broken(const Evidence& evidence);
 [[nodiscard]] std::optional<std::string> misdirected(const Evidence& evidence);
+
+/// The same of states.
+[[nodiscard]] std::optional<std::string> discontinued(const StateEvidence& evidence);
+[[nodiscard]] std::optional<std::string> orphaned_certificate(const emulator::CardState& state);
+[[nodiscard]] std::optional<std::string> passcode_broken(const StateEvidence& evidence);
+/// Of I1, what takes no power-on: which of ATR, SELECT and the reads that every terminal makes does not work
+/// on a card that has power, now and after a reset.
+[[nodiscard]] std::optional<std::string> unusable(emulator::Card& card, const emulator::CardConfig& config);
 
 } // namespace cardrig::harness

@@ -1,4 +1,4 @@
-// The command: cardrig exec | run | card | trace | serve | doctor.
+// The command: cardrig exec | run | sweep | card | trace | serve | doctor.
 #include "harness/command_line.h"
 #include "harness/errors.h"
 

@@ -58,6 +58,14 @@ void make_folder(const std::string& path) {
     }
 }
 
+void remove_client_folder(const std::string& path) {
+    remove_folder(path);
+    std::error_code error;
+    if (std::filesystem::exists(std::filesystem::symlink_status(path, error))) {
+        throw HostError(fmt::format("cannot empty the clients' folder {}", path));
+    }
+}
+
 std::string last_lines(const std::string& path, std::size_t count) {
     std::ifstream file(path);
     std::deque<std::string> lines;
@@ -122,6 +130,7 @@ struct Rig::Parts {
     [[nodiscard]] std::map<std::string, std::string> environment() const;
     Launch launch_for(const ClientCommand& command);
     [[nodiscard]] std::map<std::string, std::string> own_folders();
+    void empty_home();
 
     const std::vector<RigReaderPlan> plans;
     const RigOptions options;
@@ -277,6 +286,14 @@ std::map<std::string, std::string> Rig::Parts::own_folders() {
     return folders;
 }
 
+void Rig::Parts::empty_home() {
+    for (unsigned client = 1; client <= clients; ++client) {
+        remove_client_folder(fmt::format("{}/tmp-{}", folder, client));
+    }
+    clients = 0;
+    remove_client_folder(folder + "/home");
+}
+
 Launch Rig::Parts::launch_for(const ClientCommand& command) {
     std::map<std::string, std::string> variables = own_environment();
     std::erase_if(variables, [&command](const auto& variable) {
@@ -409,6 +426,10 @@ void Rig::check() const {
 
 void Rig::check_host() const {
     parts_->check_host();
+}
+
+void Rig::empty_home() {
+    parts_->empty_home();
 }
 
 const std::string& Rig::folder() const {

@@ -122,6 +122,9 @@ public:
 
     /// A socket outside the rig's folder (an absolute path), which is removed with the rig, however it ends.
     void remove_at_end(const std::string& socket);
+    /// The next client finds an empty home folder, as the first one did, and nothing temporary is left of
+    /// earlier ones. While none runs. Throws HostError.
+    void empty_home();
     /// A private folder (0700) that lives as long as the rig.
     [[nodiscard]] const std::string& folder() const;
     /// What a client needs in its environment: PCSCLITE_CSOCK_NAME, CARDRIG_READER and so on.

@@ -58,6 +58,11 @@ void RiggedCard::set_on_fault(std::function<void(const Fault&)> on_fault) {
     parts_->on_fault = std::move(on_fault);
 }
 
+void RiggedCard::set_on_memory(std::function<void(const MemoryAccess&)> on_memory) {
+    const std::scoped_lock lock(parts_->callbacks_mutex);
+    parts_->on_memory = std::move(on_memory);
+}
+
 void RiggedCard::plan(std::vector<Fault> faults) {
     parts_->faults.plan(std::move(faults), parts_->clock.used());
     parts_->clock.look_again();
@@ -181,6 +186,12 @@ void RiggedCard::lose_power() {
     if (lock && parts_->depth == 0) {
         parts_->settle();
     }
+}
+
+void RiggedCard::rewind(emulator::CardImage image, std::uint64_t seed) {
+    Entry entry(*parts_);
+    entry.alone();
+    parts_->rewind(std::move(image), seed);
 }
 
 emulator::CardImage RiggedCard::image() const {

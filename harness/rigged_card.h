@@ -27,6 +27,14 @@ struct Mute {
     std::string reason;      ///< what is wrong with its memory, or that power was cut
 };
 
+/// What a card asks of its memory, before it is done: a write within one page, or a sync.
+struct MemoryAccess {
+    std::uint64_t write = 0; ///< its number, as memory writes are counted; 0: a sync
+    std::uint32_t offset = 0;
+    ByteView bytes;          ///< valid during the call alone
+    bool in_command = false; ///< else while it starts, or is reset
+};
+
 /// Thread-safe: a reader link drives it while somebody else looks at it, plans faults for it or moves it.
 ///
 /// What the faults of its plan do, by the moment (scenarios/README.md has the table of verbs):
@@ -63,6 +71,10 @@ public:
     /// Told of each fault when it has happened, on the card's thread: of one that interrupts when the card is
     /// without power, of one that waits when the wait is over. The same holds for it as for World::happen().
     void set_on_fault(std::function<void(const Fault&)> on_fault);
+
+    /// Told of each memory access, on the card's thread: what the rig itself does to the memory is none. The
+    /// same holds for it.
+    void set_on_memory(std::function<void(const MemoryAccess&)> on_memory);
 
     /// The faults of this card, in place of all that are planned; each happens once, several at one place in
     /// this order. Places count commands from now.
@@ -112,6 +124,10 @@ public:
     /// may have been executed; its answer does not leave.
     void lose_power() override;
 
+    /// As a card that was just made of this image, with this seed: without power, nothing planned, its memory
+    /// writes counted from 1. Only while it is in no reader; what it was about is over at once. Throws
+    /// std::logic_error for another card's image, and where it was made without a seed.
+    void rewind(emulator::CardImage image, std::uint64_t seed);
     /// The card as it is now: configuration and memory.
     [[nodiscard]] emulator::CardImage image() const;
     /// Memory writes since the rig began. From any thread, also while a command runs.

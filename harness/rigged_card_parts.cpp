@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <stdexcept>
 #include <utility>
 
 namespace cardrig::harness {
@@ -74,8 +75,9 @@ RiggedCard::Parts::Parts(RiggedCard& owner, int first_reader, emulator::CardImag
       entropy(crypto), keys(key_source(seed)), trace(events), name(std::move(shown_name)),
       next_reader(first_reader), reader(first_reader) {
     nvm.set_observer([this](std::uint64_t write, std::uint32_t offset, ByteView bytes) {
-        on_write(write, offset, bytes.size());
+        on_write(write, offset, bytes);
     });
+    nvm.set_sync_observer([this] { tell_memory({0, 0, {}, in_command}); });
     clock.set_alarm([this] { return faults.next_time(); },
                     [this](std::chrono::microseconds used) { on_time(used); });
 }
@@ -111,6 +113,7 @@ void RiggedCard::Parts::lose_volatile() {
         trace_event("power", {{"event", "off"}});
     }
     alive = false;
+    in_command = false;
     card.reset();
     mute.reset();
     decoder.reset();
@@ -210,6 +213,25 @@ NoAnswer RiggedCard::Parts::go_out() {
     return why;
 }
 
+void RiggedCard::Parts::rewind(emulator::CardImage image, std::uint64_t seed) {
+    if (image.memory.size() != memory.bytes().size() || image.config.atr != config.atr) {
+        throw std::logic_error("a card is rewound to another card's image");
+    }
+    lose_volatile();
+    crypto.reseed(seed);
+    memory.bytes() = std::move(image.memory);
+    memory.weak() = std::move(image.weak);
+    {
+        const std::scoped_lock lock(power_mutex);
+        nvm.begin_anew();
+        clock.resume();
+    }
+    static_cast<void>(faults.forget());
+    lost = false;
+    fill_later.reset();
+    course = {};
+}
+
 // ---- faults
 
 bool RiggedCard::Parts::befalls_this(const Fault& fault) {
@@ -221,9 +243,17 @@ bool RiggedCard::Parts::befalls_this(const Fault& fault) {
     return interrupts(effect.verb);
 }
 
-void RiggedCard::Parts::on_write(std::uint64_t write, std::uint32_t offset, std::size_t length) {
+void RiggedCard::Parts::tell_memory(const MemoryAccess& access) {
+    const std::scoped_lock lock(callbacks_mutex);
+    if (on_memory) {
+        on_memory(access);
+    }
+}
+
+void RiggedCard::Parts::on_write(std::uint64_t write, std::uint32_t offset, ByteView bytes) {
+    tell_memory({write, offset, bytes, in_command});
     if (trace.wanted()) {
-        trace_event("memory-write", {{"write", write}, {"offset", offset}, {"length", length}});
+        trace_event("memory-write", {{"write", write}, {"offset", offset}, {"length", bytes.size()}});
     }
     if (nvm.failing()) {
         return; // it is this write that the power's failing cuts
@@ -448,7 +478,9 @@ Answer RiggedCard::Parts::transmit(ByteView command) {
     const auto begin = std::chrono::steady_clock::now();
     Exchange exchange{command, decoder.command(command)};
     faults.begin(exchange.decoded);
+    in_command = true;
     pass_on(exchange);
+    in_command = false;
     if (is_out()) {
         exchange.response.reset();
     }

@@ -59,14 +59,16 @@ struct RiggedCard::Parts {
     std::atomic<bool> alive = false;    ///< there is a card: for those without the mutex
     std::atomic<bool> forsaken = false; ///< nobody waits for an answer
     std::optional<Mute> mute;
-    bool lost = false; ///< the power was lost, not switched off: a reset powers it on
+    bool in_command = false; ///< it is executing one
+    bool lost = false;       ///< the power was lost, not switched off: a reset powers it on
     std::optional<std::uint32_t> fill_later;
     Course course;
 
     std::mutex power_mutex;     ///< for the power's failing and the clock's interruption together
-    std::mutex callbacks_mutex; ///< held while one of these two runs
+    std::mutex callbacks_mutex; ///< held while one of these runs
     World* world = nullptr;
     std::function<void(const Fault&)> on_fault;
+    std::function<void(const MemoryAccess&)> on_memory;
 
     Parts(RiggedCard& owner, int first_reader, emulator::CardImage image, std::optional<std::uint64_t> seed,
           Trace& events, std::string shown_name);
@@ -81,6 +83,7 @@ struct RiggedCard::Parts {
     void switch_off();
     [[nodiscard]] Answer transmit(ByteView command);
     void fill(std::uint32_t leaving);
+    void rewind(emulator::CardImage image, std::uint64_t seed);
     /// What the power's failing left to do: the volatile half goes.
     void settle();
 
@@ -94,7 +97,8 @@ private:
     [[nodiscard]] bool take_power(By by);
     [[nodiscard]] bool start_once(By by);
     void lose_volatile();
-    void on_write(std::uint64_t write, std::uint32_t offset, std::size_t length);
+    void on_write(std::uint64_t write, std::uint32_t offset, ByteView bytes);
+    void tell_memory(const MemoryAccess& access);
     void befall_at_write(const Fault& fault);
     void on_time(std::chrono::microseconds used);
     [[nodiscard]] bool befalls_this(const Fault& fault);

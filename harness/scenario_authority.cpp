@@ -6,6 +6,7 @@
 #include "harness/files.h"
 
 #include <algorithm>
+#include <mutex>
 #include <utility>
 
 #include <fmt/format.h>
@@ -44,6 +45,8 @@ struct ScenarioAuthority::Parts {
     AuthorityFaults faults;
     std::map<std::string, std::string> guids; ///< of the cards that it knows, by name
     std::vector<std::string> codes;           ///< that were handed out
+    std::mutex mutex;                         ///< of the next
+    std::function<void()> on_request;
     std::optional<AuthorityServer> server;
     std::string token; ///< known before there is a server
 };
@@ -87,7 +90,18 @@ void ScenarioAuthority::start(Hand& hand) {
     parts_->faults.set_hand(&hand);
     AuthorityServer::Options options;
     options.token = parts_->token;
+    options.on_request = [this] {
+        const std::scoped_lock lock(parts_->mutex);
+        if (parts_->on_request) {
+            parts_->on_request();
+        }
+    };
     parts_->server.emplace(parts_->authority, parts_->faults, parts_->trace, options);
+}
+
+void ScenarioAuthority::set_on_request(std::function<void()> on_request) {
+    const std::scoped_lock lock(parts_->mutex);
+    parts_->on_request = std::move(on_request);
 }
 
 void ScenarioAuthority::stop() {

@@ -8,6 +8,7 @@
 #include "harness/trace.h"
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -36,6 +37,8 @@ public:
     /// Serves from now on, on threads: the rig is there. Faults of its places that move something are done by
     /// `hand`. Throws HostError.
     void start(Hand& hand);
+    /// Told of each request when it is over and in the trace, before its answer leaves. While no client runs.
+    void set_on_request(std::function<void()> on_request);
     /// Before the hand, and the rig, end: no request is under way any more.
     void stop();
     /// {authority-url}, {authority-token}, {authority-ca} (root.crt in `folder`, PEM), and {unlock-code-NAME}

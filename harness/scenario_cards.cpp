@@ -112,6 +112,12 @@ void ScenarioCards::hurry() const {
     }
 }
 
+void ScenarioCards::rewind(const std::vector<emulator::CardImage>& images, std::uint64_t seed) const {
+    for (std::size_t i = 0; i < size(); ++i) {
+        rigged_[i]->rewind(images.at(i), *seed_of(seed, i));
+    }
+}
+
 void ScenarioCards::set_clock_offset(std::chrono::seconds offset) const {
     for (const auto& card : rigged_) {
         card->set_clock_offset(offset);

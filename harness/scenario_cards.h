@@ -46,6 +46,8 @@ public:
     void set_forsaken(bool forsaken) const;
     /// The same for good: the scenario is over.
     void hurry() const;
+    /// Each as it was in these images, with the seed (RiggedCard::rewind()). Only while all are out.
+    void rewind(const std::vector<emulator::CardImage>& images, std::uint64_t seed) const;
     /// So far is their date from the host's.
     void set_clock_offset(std::chrono::seconds offset) const;
 

@@ -11,157 +11,34 @@
 
 namespace cardrig::harness {
 
-namespace {
-
-/// Of one card's commands, wherever it was: where there are several cards, their events bear their names.
-std::vector<TraceEvent> commands_of(const std::vector<TraceEvent>& events, const std::string& card) {
-    std::vector<TraceEvent> found;
-    std::ranges::copy_if(events, std::back_inserter(found), [&card](const TraceEvent& event) {
-        return event.kind == "apdu" && event.fields.value("card", "") == card;
-    });
-    return found;
-}
-
-std::vector<emulator::CardImage> made_images(const ScenarioCards& cards) {
-    std::vector<emulator::CardImage> images;
-    for (std::size_t i = 0; i < cards.size(); ++i) {
-        images.push_back(cards.made(i).image);
-    }
-    return images;
-}
-
-ClientEvidence evidence_of(const FinishedRun& finished, const Scenario& scenario, const MadeCard& made,
-                           const emulator::CardImage& after) {
-    return {finished.run,
-            finished.outcome,
-            finished.run.client.words,
-            made.image,
-            finished.before.front(),
-            after,
-            finished.events,
-            finished.issued,
-            scenario.authority.rules.window,
-            finished.now,
-            made.issuer_certificate_pem};
-}
-
-/// What a card began to take and did not get whole.
-bool left_unfinished(const emulator::CardImage& image) {
-    const auto state = emulator::inspect(image);
-    return !state ||
-           std::ranges::any_of(state->objects, [](const auto& object) { return object.second.unfinished; });
-}
-
-/// What a run that may leave its work half done still must not do.
-bool may_wait(const std::string& id) {
-    return id == "I2" || id == "I3" || id == "I4";
-}
-
-} // namespace
-
 ScenarioJudge::ScenarioJudge(const Scenario& scenario, const ScenarioCards& cards, ScenarioReport& report)
-    : scenario_(scenario), cards_(cards), report_(report), ledger_(made_images(cards)) {}
+    : scenario_(scenario), cards_(cards), report_(report), promises_(scenario, cards) {}
 
 void ScenarioJudge::judge(const FinishedRun& finished) {
-    const Findings findings = look(finished);
-    ledger_.see(findings.after, finished.events);
-    judge(finished, findings);
+    judge(finished, promises_.look(finished));
 }
 
 bool ScenarioJudge::judge_attempt(const FinishedRun& finished, bool last) {
-    Findings findings = look(finished);
-    ledger_.see(findings.after, finished.events);
-    findings.job_unfinished = unfinished(finished, findings);
+    RunFindings findings = promises_.look(finished);
+    findings.job_unfinished = promises_.unfinished(finished, findings);
     if (findings.job_unfinished && !last) {
         judge_unfinished(finished, findings);
         return false;
     }
-    findings.promises.front().push_back(convergence(finished, findings));
+    findings.promises.front().push_back(promises_.convergence(finished, findings));
     judge(finished, findings);
     return true;
 }
 
-// --- looking
-// -------------------------------------------------------------------------------------------------
-
-ScenarioJudge::Findings ScenarioJudge::look(const FinishedRun& finished) const {
-    Findings findings{cards_.images(), {}, std::nullopt};
-    for (std::size_t card = 0; card < cards_.size(); ++card) {
-        findings.promises.push_back(promises_of(finished, card, findings.after[card]));
-    }
-    std::ranges::move(promises_of_run(finished, findings.after.front()),
-                      std::back_inserter(findings.promises.front()));
-    return findings;
-}
-
-std::vector<Promise> ScenarioJudge::promises_of(const FinishedRun& finished, std::size_t card,
-                                                const emulator::CardImage& after) const {
-    const MadeCard& made = cards_.made(card);
-    const CardExpectation& expect = finished.run.expect.cards[card];
-    std::vector<std::string> passcodes = scenario_.passcodes();
-    passcodes.push_back(made.passcode);
-    const std::vector<TraceEvent> events = commands_of(finished.events, cards_.shown_name(card));
-    Evidence evidence{made.image,           finished.before[card], after,          events,
-                      std::move(passcodes), finished.now,          finished.issued};
-    // The first is what runs are about; another one's keys and tries are where its scenario speaks of them.
-    evidence.may_lose_tries = card == 0 || expect.may_lose_tries();
-    evidence.may_be_renewed = card == 0 || expect.may_be_renewed();
-    return check_invariants(evidence);
-}
-
-std::vector<Promise> ScenarioJudge::promises_of_run(const FinishedRun& finished,
-                                                    const emulator::CardImage& after) const {
-    return check_client(evidence_of(finished, scenario_, cards_.made(0), after));
-}
-
-// --- convergence
-// ---------------------------------------------------------------------------------------------
-
-std::optional<std::string> ScenarioJudge::unfinished(const FinishedRun& finished,
-                                                     const Findings& findings) const {
-    if (finished.outcome.exit_status != 0) {
-        return "the client's end was: " + finished.outcome.ending;
-    }
-    const emulator::CardImage& after = findings.after.front();
-    if (auto why = pair_not_renewed(evidence_of(finished, scenario_, cards_.made(0), after))) {
-        return why;
-    }
-    if (left_unfinished(after)) {
-        return "the card holds an object that was not written to its end";
-    }
-    for (const auto& promises : findings.promises) {
-        const auto broken =
-            std::ranges::find_if(promises, [](const Promise& promise) { return promise.broken.has_value(); });
-        if (broken != promises.end()) {
-            return fmt::format("{}: {}", broken->id, *broken->broken);
-        }
-    }
-    return std::nullopt;
-}
-
-/// I9.
-Promise ScenarioJudge::convergence(const FinishedRun& finished, const Findings& findings) const {
-    Promise promise{"I9", std::nullopt};
-    const std::vector<IssueRecord> unused = ledger_.unused(finished.issued);
-    if (findings.job_unfinished) {
-        promise.broken = "the job is not finished after so many runs: " + *findings.job_unfinished;
-    } else if (unused.size() > 1) {
-        promise.broken =
-            fmt::format("{} certificates at the authority were never on a card: {}, {}{}", unused.size(),
-                        issue_text(unused[0]), issue_text(unused[1]), unused.size() > 2 ? ", ..." : "");
-    }
-    return promise;
-}
-
 /// Another run follows: what this one left half done is a window.
-void ScenarioJudge::judge_unfinished(const FinishedRun& finished, Findings& findings) {
+void ScenarioJudge::judge_unfinished(const FinishedRun& finished, RunFindings& findings) {
     Expectation any_end;
     any_end.exit.kind =
         finished.outcome.exit_status == 0 ? ExitExpectation::Kind::success : ExitExpectation::Kind::failure;
     std::vector<Shortfall> found = check_outcome(any_end, finished.outcome);
     for (std::size_t card = 0; card < cards_.size(); ++card) {
         for (Promise& promise : findings.promises[card]) {
-            promise.excused = promise.excused || may_wait(promise.id);
+            promise.excused = promise.excused || may_wait(promise);
         }
         std::vector<Shortfall> of_card = check_promises({}, findings.promises[card]);
         std::ranges::move(
@@ -179,14 +56,15 @@ void ScenarioJudge::judge_unfinished(const FinishedRun& finished, Findings& find
 // --- judging
 // -------------------------------------------------------------------------------------------------
 
-void ScenarioJudge::judge(const FinishedRun& finished, const Findings& findings) {
+void ScenarioJudge::judge(const FinishedRun& finished, const RunFindings& findings) {
     const Expectation& expect = finished.run.expect;
     std::vector<Shortfall> found = check_outcome(expect, finished.outcome);
     std::vector<std::string> notices;
     std::ranges::move(check_sayings(expect, finished.outcome.output, finished.run.client.words, notices),
                       std::back_inserter(found));
     std::ranges::move(check_trace(expect.trace, finished.events, cards_.name(0)), std::back_inserter(found));
-    std::ranges::move(check_authority(expect.authority, ledger_, finished.issued), std::back_inserter(found));
+    std::ranges::move(check_authority(expect.authority, promises_.ledger(), finished.issued),
+                      std::back_inserter(found));
     for (std::size_t card = 0; card < cards_.size(); ++card) {
         for (Shortfall& shortfall : judge_card(finished, card, findings)) {
             shortfall.card = cards_.shown_name(card);
@@ -200,7 +78,7 @@ void ScenarioJudge::judge(const FinishedRun& finished, const Findings& findings)
 }
 
 std::vector<Shortfall> ScenarioJudge::judge_card(const FinishedRun& finished, std::size_t card,
-                                                 const Findings& findings) const {
+                                                 const RunFindings& findings) const {
     const CardExpectation& expect = finished.run.expect.cards[card];
     std::vector<Shortfall> found;
     if (expect.says_something()) {
@@ -240,7 +118,7 @@ void ScenarioJudge::add_notices(const FinishedRun& finished, const std::vector<s
 
 /// A run opens windows as it says, or where nobody has to say it, and closes those of earlier runs whose
 /// promise holds again.
-void ScenarioJudge::watch_windows(const FinishedRun& finished, const Findings& findings) {
+void ScenarioJudge::watch_windows(const FinishedRun& finished, const RunFindings& findings) {
     for (std::size_t card = 0; card < cards_.size(); ++card) {
         const std::string name = cards_.shown_name(card);
         const std::string which = name.empty() ? std::string() : fmt::format("card {}: ", name);

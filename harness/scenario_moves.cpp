@@ -118,6 +118,54 @@ void ScenarioMoves::settle(const std::string& place) {
     }
 }
 
+void ScenarioMoves::clear() {
+    for (std::size_t i = 0; i < rig_.size(); ++i) {
+        rig_.reader(i).remove();
+        rig_.reader(i).plug();
+    }
+    relaxed_removal_ = 0;
+}
+
+void ScenarioMoves::set_out() {
+    const bool first_is_out = scenario_.acts.front().run->card_in == CardIn::no;
+    for (std::size_t i = 0; i < rig_.size(); ++i) {
+        const std::optional<std::size_t> card = scenario_.readers[i].card;
+        if (!card || (first_is_out && *card == 0)) {
+            continue;
+        }
+        move_other(Verb::insert, i, *card);
+    }
+}
+
+void ScenarioMoves::move_other(Verb verb, std::size_t reader, std::size_t card) {
+    Effect effect;
+    effect.verb = verb;
+    effect.card = verb == Verb::insert ? cards_.name(card) : std::string();
+    effect.reader = static_cast<std::uint32_t>(reader + 1);
+    move(effect, scenario_.file);
+}
+
+void ScenarioMoves::set_right() {
+    for (std::size_t i = 0; i < rig_.size(); ++i) {
+        if (!rig_.reader(i).plugged()) {
+            move_other(Verb::plug, i, 0);
+        }
+        const ReaderCard* const in = rig_.reader(i).card();
+        const std::optional<std::size_t> home = scenario_.readers[i].card;
+        const bool belongs = home && in == &cards_.card(*home) && !cards_.card(*home).lost_power();
+        const bool first_elsewhere = in == &cards_.card(0) && !home;
+        if (in != nullptr && !belongs && !first_elsewhere) {
+            move_other(Verb::remove, i, 0);
+        }
+    }
+    for (std::size_t i = 0; i < rig_.size(); ++i) {
+        const std::optional<std::size_t> home = scenario_.readers[i].card;
+        if (home && *home != 0 && rig_.reader(i).card() == nullptr) {
+            move_other(Verb::insert, i, *home);
+        }
+    }
+}
+
 void ScenarioMoves::prepare(const ScenarioRun& run) {
     settle(run.place);
     switch (run.card_in) {

@@ -26,6 +26,14 @@ public:
     void move(const Effect& effect, const std::string& place);
     /// Takes the first card out, where it is in, and puts it back.
     void reinsert(const std::string& place);
+    /// Takes every card out and plugs every reader in, without waiting for anybody and without a word in the
+    /// trace: for cards that are rewound. What was moved before is forgotten.
+    void clear();
+    /// Puts the cards in that are in when the scenario begins. Then no card is in another reader.
+    void set_out();
+    /// After something went wrong: every reader is plugged in, and every card but the first is where it was
+    /// at the beginning, with power. The first is in no reader that is another's; prepare() does the rest.
+    void set_right();
     /// Waits until clients can have seen all that was moved before, and moves the first card as the run says.
     void prepare(const ScenarioRun& run);
 
@@ -38,6 +46,7 @@ private:
     [[nodiscard]] bool left_by_itself();
     void put_in(const std::string& place);
     void take_out(const std::string& place);
+    void move_other(Verb verb, std::size_t reader, std::size_t card);
     void settle(const std::string& place);
 
     const Scenario& scenario_;

@@ -2,6 +2,7 @@
 
 #include "harness/errors.h"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -76,8 +77,24 @@ void Trace::add(std::string kind, int reader, nlohmann::json fields) {
 }
 
 std::vector<TraceEvent> Trace::events() const {
+    return events_from(0);
+}
+
+std::vector<TraceEvent> Trace::events_from(std::size_t first) const {
     const std::scoped_lock lock(mutex_);
-    return events_;
+    return {events_.begin() + static_cast<std::ptrdiff_t>(std::min(first, events_.size())), events_.end()};
+}
+
+std::size_t Trace::size() const {
+    const std::scoped_lock lock(mutex_);
+    return last_number_;
+}
+
+void Trace::begin_anew() {
+    const std::scoped_lock lock(mutex_);
+    begin_ = std::chrono::steady_clock::now();
+    last_number_ = 0;
+    events_.clear();
 }
 
 void Trace::set_listener(std::function<void(const TraceEvent&)> listener) {

@@ -37,6 +37,12 @@ public:
     /// costly to make.
     [[nodiscard]] bool wanted() const;
     void add(std::string kind, int reader, nlohmann::json fields);
+    /// How many were added since it began.
+    [[nodiscard]] std::size_t size() const;
+    /// Without events, as one that begins now. What somebody adds meanwhile is one of either.
+    void begin_anew();
+    /// All events so far but the first ones; none where none are kept.
+    [[nodiscard]] std::vector<TraceEvent> events_from(std::size_t first) const;
     /// All events so far; none where none are kept.
     [[nodiscard]] std::vector<TraceEvent> events() const;
     [[nodiscard]] bool show_secrets() const { return show_secrets_; }

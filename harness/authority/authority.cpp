@@ -14,6 +14,11 @@ namespace cardrig::harness {
 using emulator::Bytes;
 using emulator::ByteView;
 
+struct AuthorityState::Kept {
+    const void* whose = nullptr;
+    AuthorityCore::Kept core;
+};
+
 struct Authority::Parts {
     explicit Parts(AuthorityOptions options) : core(std::move(options)) {}
 
@@ -197,6 +202,22 @@ Granted<Bytes> Authority::simple_enroll(ByteView request, Misissue misissue) {
 Granted<Bytes> Authority::simple_reenroll(ByteView client_certificate, ByteView request, Misissue misissue) {
     return parts_->granted(
         [&](AuthorityCore& core) { return core.simple_reenroll(client_certificate, request, misissue); });
+}
+
+AuthorityState Authority::state() const {
+    return parts_->alone([this](AuthorityCore& core) {
+        AuthorityState state;
+        state.kept_ =
+            std::make_shared<const AuthorityState::Kept>(AuthorityState::Kept{parts_.get(), core.kept()});
+        return state;
+    });
+}
+
+void Authority::restore(const AuthorityState& state) {
+    if (!state.kept_ || state.kept_->whose != parts_.get()) {
+        throw std::invalid_argument("an authority is restored to a state that is not its own");
+    }
+    parts_->alone([&](AuthorityCore& core) { core.restore(state.kept_->core); });
 }
 
 void Authority::note_lost_answer(ByteView certificate) {

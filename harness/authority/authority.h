@@ -109,10 +109,11 @@ public:
     [[nodiscard]] std::vector<IssueRecord> issued() const;
     [[nodiscard]] std::vector<DeviceRecord> devices() const;
 
-    /// As it is now, between two requests; and back to what it was then, also from another moment of this
-    /// authority alone. Sessions and unlock codes come back with it; random numbers are drawn on from where
-    /// they are.
+    /// As it is now, between two requests.
     [[nodiscard]] AuthorityState state() const;
+    /// Back to what it was then. Sessions and unlock codes come back with it, and have as much time left as
+    /// they had; random numbers are drawn on from where they are. Throws std::invalid_argument for a state
+    /// that is empty or another authority's.
     void restore(const AuthorityState& state);
 
     // --- what clients ask for: README.md has each request's fields. `body` is the request's JSON object,

@@ -135,6 +135,15 @@ void CertificateBook::set_delivered(ByteView certificate, bool delivered) {
     }
 }
 
+void CertificateBook::restore(const Kept& kept) {
+    issued_ = kept.issued;
+    lists_ = kept.lists;
+    by_digest_.clear();
+    for (Issued& issued : issued_) {
+        by_digest_[digest_of(issued.record.certificate)] = &issued;
+    }
+}
+
 Bytes CertificateBook::revocation_list(const std::vector<Revocation>& revoked, sys_seconds now) {
     return issuing_.revocation_list(revoked, {now - allowance, now + list_valid}, ++lists_);
 }

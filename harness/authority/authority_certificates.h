@@ -57,6 +57,13 @@ public:
     void set_delivered(emulator::ByteView certificate, bool delivered);
 
     [[nodiscard]] const std::deque<Issued>& all() const { return issued_; }
+    /// All that it issued; its own keys are not part of it.
+    struct Kept {
+        std::deque<Issued> issued;
+        std::uint64_t lists = 0;
+    };
+    [[nodiscard]] Kept kept() const { return {issued_, lists_}; }
+    void restore(const Kept& kept);
     [[nodiscard]] emulator::Bytes revocation_list(const std::vector<Revocation>& revoked,
                                                   std::chrono::sys_seconds now);
 

@@ -40,6 +40,19 @@ AuthorityCore::AuthorityCore(AuthorityOptions options)
       directory_(options_.rules.window), sessions_(context_),
       unlocks_(context_, options_.rules.unlock_code_valid) {}
 
+AuthorityCore::Kept AuthorityCore::kept() const {
+    return {now(), book_.kept(), directory_, sessions_.kept(), unlocks_.kept(), renewals_};
+}
+
+void AuthorityCore::restore(const Kept& kept) {
+    const std::chrono::seconds since = now() - kept.at;
+    book_.restore(kept.book);
+    directory_ = kept.directory;
+    sessions_.restore(kept.sessions, since);
+    unlocks_.restore(kept.unlocks, since);
+    renewals_ = kept.renewals;
+}
+
 std::string AuthorityCore::unblocking_code(ByteView guid) const {
     return secrets_.unblocking_code(guid, unlocks_.generation(apdu::to_hex(guid)));
 }

@@ -29,6 +29,19 @@ public:
     [[nodiscard]] Sessions& sessions() { return sessions_; }
     [[nodiscard]] std::chrono::sys_seconds now() const { return options_.now(); }
 
+    /// All that requests change.
+    struct Kept {
+        std::chrono::sys_seconds at;
+        CertificateBook::Kept book;
+        Directory directory;
+        Sessions::Kept sessions;
+        Unlocks::Kept unlocks;
+        Renewals renewals;
+    };
+    [[nodiscard]] Kept kept() const;
+    /// What ends after a while has as much time left as it had then.
+    void restore(const Kept& kept);
+
     // authority_core.cpp
     [[nodiscard]] std::string unblocking_code(emulator::ByteView guid) const;
     void enrol(const MadeCard& card, const std::string& label, const std::vector<std::string>& roles);

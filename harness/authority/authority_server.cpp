@@ -224,6 +224,7 @@ struct AuthorityServer::Parts {
     void answer(const httplib::Request& request, HttpCall call, httplib::Response& response);
     [[nodiscard]] std::optional<HttpReply> instead(const AuthorityTask& task, const Misbehaviour& made) const;
     void lose(const HttpReply& reply);
+    void note_request(const AuthorityTask& task, int status, const HttpReply& reply);
     void note(const std::exception_ptr& error);
 
     Authority& authority;
@@ -265,11 +266,19 @@ void AuthorityServer::Parts::lose(const HttpReply& reply) {
     }
 }
 
+/// It is over; `status` 0: without an answer.
+void AuthorityServer::Parts::note_request(const AuthorityTask& task, int status, const HttpReply& reply) {
+    trace.add("authority", -1, service.record(task, status, reply));
+    if (options.on_request) {
+        options.on_request();
+    }
+}
+
 void AuthorityServer::Parts::answer(const httplib::Request& request, HttpCall call,
                                     httplib::Response& response) {
     const AuthorityTask task = service.read(call);
     if (task.refused) {
-        trace.add("authority", -1, service.record(task, task.refused->status, *task.refused));
+        note_request(task, task.refused->status, *task.refused);
         write_reply(*task.refused, std::nullopt, response);
         return;
     }
@@ -279,7 +288,7 @@ void AuthorityServer::Parts::answer(const httplib::Request& request, HttpCall ca
         authority.end_sessions();
     }
     const auto close = [&](const HttpReply& reply) {
-        trace.add("authority", -1, service.record(task, 0, reply));
+        note_request(task, 0, reply);
         close_connection(request);
     };
     if (first.closed) {
@@ -287,7 +296,7 @@ void AuthorityServer::Parts::answer(const httplib::Request& request, HttpCall ca
         return;
     }
     if (const auto other = instead(task, first)) {
-        trace.add("authority", -1, service.record(task, other->status, *other));
+        note_request(task, other->status, *other);
         write_reply(*other, std::nullopt, response);
         return;
     }
@@ -307,7 +316,7 @@ void AuthorityServer::Parts::answer(const httplib::Request& request, HttpCall ca
     if (other || missing) {
         lose(reply);
     }
-    trace.add("authority", -1, service.record(task, given.status, given));
+    note_request(task, given.status, given);
     write_reply(given, missing, response);
 }
 

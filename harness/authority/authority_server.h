@@ -5,6 +5,7 @@
 #include "harness/authority/authority_faults.h"
 #include "harness/trace.h"
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -20,6 +21,8 @@ public:
     struct Options {
         int port = 0;      ///< 0: a free one
         std::string token; ///< empty: drawn
+        /// Told of each request when it is over and in the trace, before its answer leaves; on its thread.
+        std::function<void()> on_request;
     };
 
     /// All outlive it. Throws HostError where it cannot listen, naming the port.

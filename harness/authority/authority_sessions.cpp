@@ -31,38 +31,48 @@ emulator::Bytes Sessions::draw(std::size_t size) {
 }
 
 emulator::Bytes Sessions::new_challenge(std::chrono::sys_seconds now) {
-    forget_late(challenges_, now, [](std::chrono::sys_seconds until) { return until; });
+    forget_late(kept_.challenges, now, [](std::chrono::sys_seconds until) { return until; });
     emulator::Bytes challenge = draw(challenge_size);
-    challenges_[apdu::to_hex(challenge)] = now + challenge_valid;
+    kept_.challenges[apdu::to_hex(challenge)] = now + challenge_valid;
     return challenge;
 }
 
 bool Sessions::redeem(emulator::ByteView challenge, std::chrono::sys_seconds now) {
-    const auto found = challenges_.find(apdu::to_hex(challenge));
-    if (found == challenges_.end()) {
+    const auto found = kept_.challenges.find(apdu::to_hex(challenge));
+    if (found == kept_.challenges.end()) {
         return false;
     }
     const bool in_time = now <= found->second;
-    challenges_.erase(found);
+    kept_.challenges.erase(found);
     return in_time;
 }
 
 std::string Sessions::begin(Session session, std::chrono::sys_seconds now) {
-    forget_late(sessions_, now, [](const Session& each) { return each.until; });
+    forget_late(kept_.sessions, now, [](const Session& each) { return each.until; });
     session.until = now + session_valid;
     std::string id = apdu::to_hex(draw(id_size));
-    sessions_[id] = std::move(session);
+    kept_.sessions[id] = std::move(session);
     return id;
 }
 
 const Session* Sessions::find(std::string_view id, std::chrono::sys_seconds now) {
-    const auto found = sessions_.find(id);
-    return found == sessions_.end() || found->second.until < now ? nullptr : &found->second;
+    const auto found = kept_.sessions.find(id);
+    return found == kept_.sessions.end() || found->second.until < now ? nullptr : &found->second;
 }
 
 void Sessions::end(std::string_view id) {
-    if (const auto found = sessions_.find(id); found != sessions_.end()) {
-        sessions_.erase(found);
+    if (const auto found = kept_.sessions.find(id); found != kept_.sessions.end()) {
+        kept_.sessions.erase(found);
+    }
+}
+
+void Sessions::restore(Kept kept, std::chrono::seconds longer) {
+    kept_ = std::move(kept);
+    for (auto& [challenge, until] : kept_.challenges) {
+        until += longer;
+    }
+    for (auto& [id, session] : kept_.sessions) {
+        session.until += longer;
     }
 }
 

@@ -33,14 +33,21 @@ public:
     /// Null where there is none of that id, or no more.
     [[nodiscard]] const Session* find(std::string_view id, std::chrono::sys_seconds now);
     void end(std::string_view id);
-    void end_all() { sessions_.clear(); }
+    void end_all() { kept_.sessions.clear(); }
+
+    struct Kept {
+        std::map<std::string, std::chrono::sys_seconds, std::less<>> challenges; ///< hex, and until when
+        std::map<std::string, Session, std::less<>> sessions;
+    };
+    [[nodiscard]] Kept kept() const { return kept_; }
+    /// They last by so much longer.
+    void restore(Kept kept, std::chrono::seconds longer);
 
 private:
     [[nodiscard]] emulator::Bytes draw(std::size_t size);
 
     emulator::CryptoContext& context_;
-    std::map<std::string, std::chrono::sys_seconds, std::less<>> challenges_; ///< hex, and until when
-    std::map<std::string, Session, std::less<>> sessions_;
+    Kept kept_;
 };
 
 } // namespace cardrig::harness

@@ -73,6 +73,13 @@ void Unlocks::done(std::string_view guid, std::string_view code) {
     }
 }
 
+void Unlocks::restore(Kept kept, std::chrono::seconds longer) {
+    cards_ = std::move(kept);
+    for (auto& [guid, card] : cards_) {
+        card.code.until += longer;
+    }
+}
+
 std::uint32_t Unlocks::generation(std::string_view guid) const {
     const auto found = cards_.find(guid);
     return found == cards_.end() ? 0 : found->second.generation;

@@ -31,7 +31,6 @@ public:
     void done(std::string_view guid, std::string_view code);
     [[nodiscard]] std::uint32_t generation(std::string_view guid) const;
 
-private:
     struct Code {
         std::string digits;
         std::chrono::sys_seconds until;
@@ -44,12 +43,18 @@ private:
         std::uint32_t generation = 0;
         bool change_open = false; ///< granted, and not heard of since
     };
+    using Kept = std::map<std::string, Card, std::less<>>; ///< by GUID
+    [[nodiscard]] const Kept& kept() const { return cards_; }
+    /// Codes are good for so much longer.
+    void restore(Kept kept, std::chrono::seconds longer);
+
+private:
     /// Refuses where that is not the card's code.
     [[nodiscard]] Card& with_code(std::string_view guid, std::string_view code);
 
     emulator::CryptoContext& context_;
     std::chrono::seconds valid_;
-    std::map<std::string, Card, std::less<>> cards_;
+    Kept cards_;
 };
 
 } // namespace cardrig::harness

@@ -18,7 +18,8 @@ namespace cardrig::harness {
 
 struct MemoryPhaseOptions {
     SweepSelection selection; ///< which writes and models of the first cut; recoveries are cut in every way
-    bool merge = true; ///< states by their content, verdicts by key and certificate; false: for measuring
+    bool merge = true; ///< images and states by what they hold; false, for measuring: not from place to place
+    bool memo = true;  ///< a key is tried with a certificate once; false, for measuring: in each state anew
     CardMaker maker;
     /// Looked at between two images; true: it ends there, and `complete` is false.
     std::function<bool()> enough;

@@ -36,6 +36,10 @@ struct BrokenPromise {
     bool mended = false;   ///< whole again afterwards
     std::uint32_t run = 0; ///< after which run of the client it was seen: 0 at the cut itself without a
                            ///< client, 1 the interrupted run, 2 the first one of the recovery
+
+    [[nodiscard]] nlohmann::json to_json() const;
+    /// Throws RequestError with the offending key.
+    [[nodiscard]] static BrokenPromise from_json(const nlohmann::json& json);
     friend bool operator==(const BrokenPromise&, const BrokenPromise&) = default;
 };
 

@@ -1,13 +1,16 @@
 // The places of a sweep, and the one notation for them: the id by which a place is tried again.
 //
-//     live: PLACE: EFFECT                                   live: put-data signature-certificate block 3
-//     before: remove memory: WRITE: TEARING[; recovery N: TEARING ...]     memory: write #57: prefix half;
-//     recovery 3: lost-writes recovery: WRITE: TEARING[; recovery N: TEARING ...]   recovery: write #57:
-//     prefix half
+//     live: PLACE: EFFECT
+//     memory: WRITE: TEARING[; recovery N: TEARING ...]
+//     recovery: WRITE: TEARING[; recovery N: TEARING ...]
 //
-// PLACE and EFFECT are the words of scenarios (harness/place.h, harness/fault.h), WRITE a place of the form
-// `write #n [card NAME]`, TEARING a tearing model (harness/faulty_nvm.h). `recovery N` is the N-th memory
-// write of the recovery at the power-on that follows.
+// "live: put-data signature-certificate block 3 before: remove", "memory: write #57: prefix half; recovery 3:
+// lost-writes", "recovery: write #57 card agent: erased-page".
+//
+// PLACE is a command or an authority's request, and PLACE and EFFECT are the words of scenarios
+// (harness/place.h, harness/fault.h); WRITE is a place of the form `write #n [card NAME]`, TEARING a tearing
+// model (harness/faulty_nvm.h). `recovery N` is the N-th memory write of the recovery at the power-on that
+// follows.
 #pragma once
 
 #include "apdu/result.h"

@@ -5,7 +5,6 @@
 #include "harness/sweep/sweep_outcome.h"
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -62,24 +61,41 @@ struct FindingGroup {
     std::string folder;             ///< where images and trace are; empty: nowhere
 };
 
+/// What was planned and not tried.
+struct UnreachedPlace {
+    UnreachedPlace(SweepPlace which, std::uint32_t along) : place(std::move(which)), position(along) {}
+    SweepPlace place;
+    std::uint32_t position; ///< as PlaceOutcome has it
+    friend bool operator==(const UnreachedPlace&, const UnreachedPlace&) = default;
+};
+
 struct SweepReport {
     SweepSubject subject;
     RecordedRun recorded;
     /// Which part of it this is, and of how many; 1 of 1 where it is all.
     std::uint32_t shard = 1;
     std::uint32_t shards = 1;
-    std::vector<PlaceOutcome> places;    ///< those tried
-    std::vector<SweepPlace> not_reached; ///< of what is this shard's
-    std::uint64_t images = 0;            ///< of the memory phase, with the next four
+    std::vector<std::uint32_t>
+        merged_shards;                       ///< of a merged report: all that it holds, ascending; else empty
+    double budget = 0;                       ///< seconds that it was given; 0: as long as it takes
+    std::vector<PlaceOutcome> places;        ///< those tried
+    std::vector<UnreachedPlace> not_reached; ///< of what is this shard's
+    std::uint64_t images = 0;                ///< of the memory phase, with the next four
     std::uint64_t recovery_cuts = 0;
     std::uint64_t merged = 0;
     std::uint64_t states = 0;
     std::uint32_t depth = 0;
     double seconds = 0;
     std::vector<std::string> notices;
+    std::string replay; ///< a command that wants a place behind it: "cardrig sweep a.yaml --seed 1 --replay"
     std::vector<FindingGroup> groups;
 
-    [[nodiscard]] bool complete() const { return not_reached.empty(); }
+    /// The shards that it holds: one, or those that were merged.
+    [[nodiscard]] std::vector<std::uint32_t> parts() const;
+    /// Of a merged report: those that are not there.
+    [[nodiscard]] std::vector<std::uint32_t> missing_shards() const;
+    /// Whether all that this report is to hold was tried: of a shard its own part.
+    [[nodiscard]] bool complete() const { return not_reached.empty() && missing_shards().empty(); }
     [[nodiscard]] nlohmann::json to_json() const;
     /// Throws RequestError that names the offending key, and for another version of the format.
     [[nodiscard]] static SweepReport from_json(const nlohmann::json& json);
@@ -89,8 +105,12 @@ struct SweepReport {
 [[nodiscard]] SweepReport load_sweep_report(const std::string& file);
 
 /// The outcomes of memory places that were open, as the recovery of the state that they left came out; groups
-/// anew. `reproduce` gives the command for a place.
-void conclude(SweepReport& report, const std::function<std::string(const SweepPlace&)>& reproduce);
+/// anew, violations first. What was found out about the first place of a group (trace, folder, reproduced)
+/// stays.
+void conclude(SweepReport& report);
+
+/// The command that tries this one place again: SweepReport::replay and the place, quoted for a shell.
+[[nodiscard]] std::string reproduce_command(const SweepReport& report, const SweepPlace& place);
 
 /// One report of all shards of one sweep. Throws RequestError where they are not of the same sweep, or one is
 /// there twice; missing ones are `not reached` shards, which the text and status say.

@@ -14,11 +14,11 @@ namespace cardrig::harness {
 
 struct SweepSelection {
     std::set<SweepPhase> phases{all_sweep_phases.begin(), all_sweep_phases.end()};
-    /// Words: a model whole ("prefix half", "cut-power after"), or its first ("prefix", "cut-power"). Empty:
-    /// all.
+    /// A model whole ("prefix half", "cut-power after", "fail 503 before") or its first words ("prefix",
+    /// "cut-power", "fail 503"). Empty: all.
     std::vector<std::string> models;
-    /// Searched in the text of the place, without phase and effect ("put-data signature-certificate #1
-    /// before").
+    /// Searched in the text of the place, without phase and effect ("put-data signature-certificate before";
+    /// of a first occurrence in "put-data signature-certificate #1 before", too).
     std::optional<std::regex> places;
 
     [[nodiscard]] bool takes(const SweepPlace& place) const;

@@ -1,0 +1,315 @@
+#include "harness/sweep/card_search.h"
+
+#include "harness/sweep/digests.h"
+
+#include <algorithm>
+#include <limits>
+
+#include <fmt/format.h>
+
+namespace cardrig::harness {
+
+namespace {
+
+constexpr std::uint32_t nothing_later = std::numeric_limits<std::uint32_t>::max();
+/// A card whose recoveries do not come to an end is given up there, write by write; sound ones need far less.
+constexpr std::uint64_t most_images_of_a_write = 50'000;
+constexpr std::size_t most_cuts_in_a_row = 32;
+
+void do_step(CrashMemory& memory, const MemoryStep& step) {
+    if (step.kind == MemoryStep::Kind::sync) {
+        memory.sync();
+    } else {
+        memory.write(step.offset, step.bytes);
+    }
+}
+
+} // namespace
+
+CardSearch::CardSearch(const Recording& recording, std::size_t card, const MemoryPhaseOptions& options)
+    : recording_(recording), card_(card), options_(options),
+      card_name_(recording.start.size() > 1 ? recording.card_names.at(card) : std::string()),
+      config_(recording.start.at(card).config), power_(options.maker, recording.now),
+      memory_(recording.start[card]), states_(recording, card, committed_, options.merge, options.memo),
+      sights_(memory_, config_, power_, states_), evidence_(recording, card) {
+    learn();
+}
+
+// --- what the undisturbed run commits
+
+/// Each object's values between commands, and which commands that took a passcode had spent a try before.
+void CardSearch::learn() {
+    const CrashMemory::Mark begin = memory_.mark();
+    StoreContents before = contents_of(memory_);
+    committed_.add(before);
+    std::size_t event = recording_.events.size() + 1;
+    for (const MemoryStep& step : recording_.steps) {
+        if (step.card != card_) {
+            continue;
+        }
+        if (step.event != event) {
+            before = contents_of(memory_);
+            committed_.add(before);
+            event = step.event;
+        }
+        do_step(memory_, step);
+        learn_spent_try(event, before);
+    }
+    committed_.add(contents_of(memory_));
+    memory_.back_to(begin);
+    (void)memory_.exchange_unsynced({});
+}
+
+void CardSearch::learn_spent_try(std::size_t event, const StoreContents& before) {
+    if (event >= recording_.events.size() || spending_.contains(event) || !evidence_.takes_passcode(event)) {
+        return;
+    }
+    const auto tries = static_cast<std::size_t>(emulator::piv::passcode_tries);
+    if (contents_of(memory_).counters.at(tries) < before.counters.at(tries)) {
+        spending_.insert(event);
+    }
+}
+
+StoreContents CardSearch::contents_of(CrashMemory& memory) {
+    const CrashMemory::Mark mark = memory.mark();
+    UnsyncedWrites unsynced = memory.exchange_unsynced({});
+    StoreContents contents;
+    {
+        const CardPower::Powered powered = power_.on(memory, config_);
+        if (powered.card) {
+            contents = StoreContents::of((*powered.card)->store());
+        }
+    }
+    memory.back_to(mark);
+    (void)memory.exchange_unsynced(std::move(unsynced));
+    return contents;
+}
+
+// --- along the run
+
+void CardSearch::pass(const MemoryStep& step) {
+    if (step.kind == MemoryStep::Kind::write) {
+        tell_of_tries(step.event); // this was the first write since, whether it was cut or not
+        unspent_.clear();
+    }
+    do_step(memory_, step);
+    memory_.forget_undo();
+}
+
+std::uint32_t CardSearch::state() {
+    bool is_new = false;
+    const Seen seen = sights_.look(is_new);
+    const Sight& sight = sights_.sights(seen.sights).front();
+    return sight.has_state ? sight.state : nothing_later;
+}
+
+bool CardSearch::cut(const MemoryStep& write, const std::vector<std::size_t>& tearings, std::uint64_t where,
+                     const OnImage& on_first, const OnImage& on_recovery) {
+    evidence_now_ = number_of(evidence_.at(write.event));
+    tell_of_tries(write.event);
+    const std::uint64_t moment = digests::mixed(evidence_now_, where);
+    if (options_.merge) {
+        return cut_recoveries(cut_first(write, tearings, moment, on_first), moment, on_recovery);
+    }
+    for (const std::size_t tearing : tearings) {
+        visited_.clear();
+        sights_.forget();
+        if (!cut_recoveries(cut_first(write, {tearing}, moment, on_first), moment, on_recovery)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/// A passcode that was taken by now, and no try was spent before: said at the first write since.
+void CardSearch::tell_of_tries(std::size_t event) {
+    for (; judged_events_ < std::min(event, recording_.events.size()); ++judged_events_) {
+        if (evidence_.takes_passcode(judged_events_) && !spending_.contains(judged_events_)) {
+            unspent_ =
+                "the card compared the passcode before it had spent a try: whoever cuts the power in between "
+                "tries for nothing";
+        }
+    }
+}
+
+std::vector<CardSearch::Open> CardSearch::cut_first(const MemoryStep& write,
+                                                    const std::vector<std::size_t>& tearings,
+                                                    std::uint64_t moment, const OnImage& on_first) {
+    std::vector<Open> open;
+    const CrashMemory::Mark mark = memory_.mark();
+    for (const std::size_t tearing : tearings) {
+        memory_.tear({write.number, write.offset, write.bytes}, all_tearings().at(tearing));
+        ++counts_.images;
+        bool is_new = false;
+        const FoundImage found{tearing, {}, consider(moment, is_new)};
+        on_first(found);
+        if (is_new) {
+            open.push_back({memory_.since(mark), found});
+        }
+        memory_.back_to(mark);
+    }
+    return open;
+}
+
+// --- recoveries
+
+bool CardSearch::cut_recoveries(std::vector<Open> open, std::uint64_t moment, const OnImage& on_recovery) {
+    const std::uint64_t begin = counts_.images;
+    UnsyncedWrites unsynced = memory_.exchange_unsynced({});
+    bool enough = false;
+    while (!open.empty() && !enough) {
+        std::vector<Open> next;
+        for (const Open& from : open) {
+            enough = options_.enough && options_.enough();
+            const bool endless = counts_.images - begin > most_images_of_a_write ||
+                                 from.found.further.size() >= most_cuts_in_a_row;
+            counts_.complete = counts_.complete && !enough && !endless;
+            if (enough || endless) {
+                break;
+            }
+            cut_recovery(from, moment, next, on_recovery);
+        }
+        open = std::move(next);
+    }
+    (void)memory_.exchange_unsynced(std::move(unsynced));
+    return !enough;
+}
+
+/// Each write of it, in every way. What the card does up to there is what it does undisturbed.
+void CardSearch::cut_recovery(const Open& from, std::uint64_t moment, std::vector<Open>& next,
+                              const OnImage& on_recovery) {
+    const CrashMemory::Mark base = memory_.mark();
+    memory_.apply(from.patch);
+    std::uint64_t number = 0;
+    for (const RecoveryStep& step : sights_.recovery()) {
+        memory_.set_weak_state(step.weak_state);
+        if (step.sync) {
+            memory_.sync();
+            continue;
+        }
+        ++number;
+        for (const Tearing& tearing : all_tearings()) {
+            const CrashMemory::Mark before = memory_.mark();
+            memory_.tear({number, step.offset, step.bytes}, tearing);
+            ++counts_.images;
+            ++counts_.recovery_cuts;
+            bool is_new = false;
+            if (const ImageVerdict* const verdict = consider(moment, is_new); is_new) {
+                FoundImage found{from.found.tearing, from.found.further, verdict};
+                found.further.push_back({number, tearing});
+                counts_.depth = std::max(counts_.depth, static_cast<std::uint32_t>(found.further.size() + 1));
+                on_recovery(found);
+                next.push_back({memory_.since(base), std::move(found)});
+            }
+            memory_.back_to(before);
+        }
+        memory_.write(step.offset, step.bytes);
+    }
+    memory_.sync();
+    memory_.back_to(base);
+}
+
+const ImageVerdict* CardSearch::consider(std::uint64_t moment, bool& is_new) {
+    is_new = visited_.insert(digests::mixed(memory_.digest(), moment)).second;
+    bool is_unknown = false;
+    const Seen seen = sights_.look(is_unknown);
+    if (!is_unknown) {
+        ++counts_.merged;
+    }
+    return &judge(seen.sights, later_sights(seen));
+}
+
+/// What a second power-on shows, once the first has repaired what there was to repair.
+std::uint32_t CardSearch::later_sights(const Seen& seen) {
+    if (seen.recovered == memory_.digest()) {
+        return nothing_later;
+    }
+    const CrashMemory::Mark mark = memory_.mark();
+    UnsyncedWrites unsynced = memory_.exchange_unsynced({});
+    if (const auto known = sights_.find(seen.recovered)) {
+        (void)memory_.exchange_unsynced(std::move(unsynced));
+        return known->sights;
+    }
+    for (const RecoveryStep& step : sights_.recovery()) {
+        if (!step.sync) {
+            memory_.write(step.offset, step.bytes);
+        }
+    }
+    bool is_new = false;
+    const Seen later = sights_.look(is_new);
+    memory_.back_to(mark);
+    (void)memory_.exchange_unsynced(std::move(unsynced));
+    return later.sights;
+}
+
+// --- what is wrong
+
+const ImageVerdict& CardSearch::judge(std::uint32_t sights, std::uint32_t later) {
+    const auto [at, is_new] = verdicts_.try_emplace({sights, later, evidence_now_, unspent_});
+    if (!is_new) {
+        return at->second;
+    }
+    ImageVerdict& verdict = at->second;
+    promise(verdict, "I6", unspent_.empty() ? std::nullopt : std::optional(unspent_), "");
+    bool first = true;
+    for (const Sight& sight : sights_.sights(sights)) {
+        add(verdict, sight, first ? "" : "at another power-on, weak bits reading otherwise: ");
+        first = false;
+    }
+    if (later != nothing_later) {
+        for (const Sight& sight : sights_.sights(later)) {
+            add(verdict, sight, "at the second power-on, after recovery: ");
+        }
+    }
+    return verdict;
+}
+
+void CardSearch::add(ImageVerdict& verdict, const Sight& sight, const std::string& when) const {
+    const auto some = [](const std::string& text) {
+        return text.empty() ? std::nullopt : std::optional(text);
+    };
+    promise(verdict, "I1", some(sight.dead), when);
+    promise(verdict, "I5", some(sight.wavering), when);
+    promise(verdict, "I6", some(sight.open), when);
+    if (!sight.has_state) {
+        return;
+    }
+    if (std::ranges::find(verdict.states, sight.state) == verdict.states.end()) {
+        verdict.states.push_back(sight.state);
+    }
+    const StateBook::Entry& state = states_.entry(sight.state);
+    promise(verdict, "I2", state.discontinued, when);
+    promise(verdict, "I4", state.orphaned, when);
+    promise(verdict, "I5", state.torn, when);
+    promise(verdict, "I6", state.open, when);
+    promise(verdict, "I6", states_.passcode_trouble(sight.state, evidences_.at(evidence_now_)), when);
+}
+
+/// Each once: what was said first.
+void CardSearch::promise(ImageVerdict& verdict, const char* invariant, const std::optional<std::string>& how,
+                         const std::string& when) const {
+    const bool said = std::ranges::any_of(
+        verdict.broken, [&](const BrokenPromise& broken) { return broken.invariant == invariant; });
+    if (!how || said) {
+        return;
+    }
+    verdict.broken.push_back({invariant, card_name_, when + *how});
+    std::ranges::sort(verdict.broken, {}, &BrokenPromise::invariant);
+    const bool mendable = std::string_view(invariant) == "I2" || std::string_view(invariant) == "I4";
+    if (!mendable) {
+        verdict.outcome = Outcome::violation;
+    } else if (verdict.outcome == Outcome::clean) {
+        verdict.outcome = Outcome::open;
+    }
+}
+
+std::uint32_t CardSearch::number_of(const CodeEvidence& evidence) {
+    const auto known = std::ranges::find(evidences_, evidence);
+    if (known != evidences_.end()) {
+        return static_cast<std::uint32_t>(known - evidences_.begin());
+    }
+    evidences_.push_back(evidence);
+    return static_cast<std::uint32_t>(evidences_.size() - 1);
+}
+
+} // namespace cardrig::harness

@@ -1,0 +1,112 @@
+// The crash images of one card of a recording, and of the recoveries from them, breadth first.
+#pragma once
+
+#include "harness/sweep/card_sight.h"
+#include "harness/sweep/memory_phase.h"
+#include "harness/sweep/run_evidence.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <tuple>
+#include <unordered_set>
+#include <vector>
+
+namespace cardrig::harness {
+
+/// What is wrong with an image.
+struct ImageVerdict {
+    std::vector<BrokenPromise> broken;
+    Outcome outcome = Outcome::clean;
+    std::vector<std::uint32_t> states; ///< StateBook's numbers: what the card may be in
+};
+
+/// An image, or a row of cuts that leads to one.
+struct FoundImage {
+    std::size_t tearing = 0;               ///< of the first cut, in all_tearings()
+    std::vector<RecoveryCut> further;      ///< then those in recoveries
+    const ImageVerdict* verdict = nullptr; ///< of the search, which keeps it
+};
+
+struct SearchCounts {
+    std::uint64_t images = 0;
+    std::uint64_t recovery_cuts = 0;
+    std::uint64_t merged = 0;
+    std::uint32_t depth = 0;
+    bool complete = true;
+};
+
+/// Goes along the recording, from the card's state at its beginning. What it is given outlives it.
+class CardSearch {
+public:
+    CardSearch(const Recording& recording, std::size_t card, const MemoryPhaseOptions& options);
+    CardSearch(const CardSearch&) = delete;
+    CardSearch& operator=(const CardSearch&) = delete;
+
+    using OnImage = std::function<void(const FoundImage&)>;
+    /// Cuts this write, the next of the card's, in the ways that `tearings` names by their place in
+    /// all_tearings(), and every recovery from that. Tells of each first cut, in that order, and then of the
+    /// images of recoveries that were not there before. `where` tells moments apart whose images are not to
+    /// be merged. False where options.enough() said so.
+    [[nodiscard]] bool cut(const MemoryStep& write, const std::vector<std::size_t>& tearings,
+                           std::uint64_t where, const OnImage& on_first, const OnImage& on_recovery);
+    /// The step is done whole.
+    void pass(const MemoryStep& step);
+    /// The number of the state that a power-on would find now.
+    [[nodiscard]] std::uint32_t state();
+
+    [[nodiscard]] const StateBook& states() const { return states_; }
+    [[nodiscard]] const SearchCounts& counts() const { return counts_; }
+
+private:
+    /// An image whose recovery has yet to be cut.
+    struct Open {
+        CrashMemory::Patch patch;
+        FoundImage found;
+    };
+    void learn();
+    void learn_spent_try(std::size_t event, const StoreContents& before);
+    void tell_of_tries(std::size_t event);
+    [[nodiscard]] std::uint32_t later_sights(const Seen& seen);
+    [[nodiscard]] StoreContents contents_of(CrashMemory& memory);
+    [[nodiscard]] std::vector<Open> cut_first(const MemoryStep& write,
+                                              const std::vector<std::size_t>& tearings, std::uint64_t moment,
+                                              const OnImage& on_first);
+    [[nodiscard]] bool cut_recoveries(std::vector<Open> open, std::uint64_t moment,
+                                      const OnImage& on_recovery);
+    void cut_recovery(const Open& from, std::uint64_t moment, std::vector<Open>& next,
+                      const OnImage& on_recovery);
+    /// The memory as it is; `is_new` where it was not come to at this moment before.
+    const ImageVerdict* consider(std::uint64_t moment, bool& is_new);
+    const ImageVerdict& judge(std::uint32_t sights, std::uint32_t later);
+    void add(ImageVerdict& verdict, const Sight& sight, const std::string& when) const;
+    void promise(ImageVerdict& verdict, const char* invariant, const std::optional<std::string>& how,
+                 const std::string& when) const;
+    [[nodiscard]] std::uint32_t number_of(const CodeEvidence& evidence);
+
+    const Recording& recording_;
+    std::size_t card_;
+    const MemoryPhaseOptions& options_;
+    std::string card_name_; ///< where there are several
+    const emulator::CardConfig& config_;
+    CardPower power_;
+    CommittedValues committed_;
+    std::set<std::size_t> spending_; ///< events that take a passcode and spend a try first
+    CrashMemory memory_;
+    StateBook states_;
+    SightBook sights_;
+    RunEvidence evidence_;
+    std::vector<CodeEvidence> evidences_;
+    std::uint32_t evidence_now_ = 0; ///< the number of the one that holds
+    std::size_t judged_events_ = 0;  ///< before that, whether a try was spent was told
+    std::string unspent_;            ///< about the write that is cut
+    std::map<std::tuple<std::uint32_t, std::uint32_t, std::uint32_t, std::string>, ImageVerdict> verdicts_;
+    std::unordered_set<std::uint64_t> visited_;
+    SearchCounts counts_;
+};
+
+} // namespace cardrig::harness

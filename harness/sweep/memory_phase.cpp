@@ -1,0 +1,193 @@
+#include "harness/sweep/memory_phase.h"
+
+#include "harness/sweep/card_search.h"
+#include "harness/sweep/client_phase.h"
+#include "harness/sweep/digests.h"
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <unordered_map>
+
+#include <fmt/format.h>
+
+namespace cardrig::harness {
+
+namespace {
+
+/// All cards of a recording, along its steps.
+class MemoryPhase final {
+public:
+    MemoryPhase(const Recording& recording, const MemoryPhaseOptions& options)
+        : recording_(recording), options_(options), stale_(recording.start.size(), true),
+          present_(recording.start.size(), 0) {
+        for (std::size_t card = 0; card < recording.start.size(); ++card) {
+            searches_.push_back(std::make_unique<CardSearch>(recording, card, options));
+        }
+    }
+
+    [[nodiscard]] MemoryPhaseResult run() {
+        const auto begin = std::chrono::steady_clock::now();
+        for (const MemoryStep& step : recording_.steps) {
+            if (step.kind == MemoryStep::Kind::write) {
+                if (!cut(step)) {
+                    break;
+                }
+                ++position_;
+            }
+            searches_.at(step.card)->pass(step);
+            stale_.at(step.card) = true;
+        }
+        std::ranges::move(of_recoveries_, std::back_inserter(result_.places));
+        for (const auto& search : searches_) {
+            const SearchCounts& counts = search->counts();
+            result_.images += counts.images;
+            result_.recovery_cuts += counts.recovery_cuts;
+            result_.merged += counts.merged;
+            result_.depth = std::max(result_.depth, counts.depth);
+            result_.complete = result_.complete && counts.complete;
+        }
+        result_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+        return std::move(result_);
+    }
+
+private:
+    [[nodiscard]] bool cut(const MemoryStep& write) {
+        const std::vector<std::size_t> tearings = taken(write);
+        if (tearings.empty()) {
+            return true;
+        }
+        if (options_.enough && options_.enough()) {
+            result_.complete = false;
+            return false;
+        }
+        set_moment(write);
+        const std::size_t first = result_.places.size();
+        const auto on_first = [&](const FoundImage& found) {
+            result_.places.push_back(outcome_of(write, found));
+        };
+        const auto on_recovery = [&](const FoundImage& found) {
+            PlaceOutcome outcome = outcome_of(write, found);
+            const std::size_t nth =
+                static_cast<std::size_t>(std::ranges::find(tearings, found.tearing) - tearings.begin());
+            if (breaks_more(outcome, result_.places.at(first + nth))) {
+                of_recoveries_.push_back(std::move(outcome));
+            }
+        };
+        const bool go_on = searches_[write.card]->cut(write, tearings, where_, on_first, on_recovery);
+        if (options_.on_place) {
+            std::for_each(result_.places.begin() + static_cast<std::ptrdiff_t>(first), result_.places.end(),
+                          options_.on_place);
+        }
+        return go_on;
+    }
+
+    [[nodiscard]] static bool breaks_more(const PlaceOutcome& recovery, const PlaceOutcome& first) {
+        return std::ranges::any_of(recovery.broken, [&](const BrokenPromise& broken) {
+            return std::ranges::none_of(first.broken, [&](const BrokenPromise& there) {
+                return there.invariant == broken.invariant;
+            });
+        });
+    }
+
+    [[nodiscard]] SweepPlace place_of(const MemoryStep& write, std::size_t tearing) const {
+        SweepPlace place;
+        place.phase = SweepPhase::memory;
+        place.place.write = write.number;
+        if (write.card != 0) {
+            place.place.card = recording_.card_names.at(write.card);
+        }
+        place.effect.verb = Verb::cut_power;
+        place.effect.tearing = all_tearings().at(tearing);
+        return place;
+    }
+
+    [[nodiscard]] std::vector<std::size_t> taken(const MemoryStep& write) const {
+        std::vector<std::size_t> taken;
+        for (std::size_t tearing = 0; tearing < all_tearings().size(); ++tearing) {
+            if (options_.selection.takes(place_of(write, tearing))) {
+                taken.push_back(tearing);
+            }
+        }
+        return taken;
+    }
+
+    /// What is not the cut card's, and tells states apart: the authority, and the other cards as they are.
+    void set_moment(const MemoryStep& write) {
+        where_ = digests::mixed(write.requests, write.card);
+        for (std::size_t card = 0; card < searches_.size(); ++card) {
+            if (card == write.card) {
+                continue;
+            }
+            if (stale_[card]) {
+                present_[card] = searches_[card]->state();
+                stale_[card] = false;
+            }
+            where_ = digests::mixed(where_, present_[card]);
+        }
+        if (write.event != event_ || client_phase_.empty()) {
+            event_ = write.event;
+            client_phase_ = client_phase(recording_.events, write.event);
+        }
+    }
+
+    [[nodiscard]] PlaceOutcome outcome_of(const MemoryStep& write, const FoundImage& found) {
+        PlaceOutcome outcome;
+        outcome.place = place_of(write, found.tearing);
+        outcome.place.further = found.further;
+        outcome.outcome = found.verdict->outcome;
+        outcome.broken = found.verdict->broken;
+        outcome.position = position_;
+        outcome.client_phase = client_phase_;
+        if (found.verdict->states.empty()) {
+            outcome.card_state = "cannot be read";
+            return outcome;
+        }
+        const std::uint32_t state = found.verdict->states.front();
+        outcome.card_state = searches_[write.card]->states().entry(state).card_state;
+        outcome.state = state_of(outcome, state);
+        return outcome;
+    }
+
+    /// What that state is called, with all around the card.
+    [[nodiscard]] std::string state_of(const PlaceOutcome& outcome, std::uint32_t state) {
+        const auto [at, is_new] =
+            state_ids_.try_emplace(digests::mixed(where_, state), result_.states.size());
+        if (is_new) {
+            DistinctState distinct;
+            distinct.id = fmt::format("s{}", at->second + 1);
+            distinct.first = outcome.place;
+            distinct.first.phase = SweepPhase::recovery;
+            distinct.position = outcome.position;
+            distinct.client_phase = outcome.client_phase;
+            distinct.card_state = outcome.card_state;
+            std::ranges::copy_if(outcome.broken, std::back_inserter(distinct.broken),
+                                 [](const BrokenPromise& broken) {
+                                     return broken.invariant == "I2" || broken.invariant == "I4";
+                                 });
+            result_.states.push_back(std::move(distinct));
+        }
+        return result_.states[at->second].id;
+    }
+
+    const Recording& recording_;
+    const MemoryPhaseOptions& options_;
+    std::vector<std::unique_ptr<CardSearch>> searches_; ///< by card
+    std::vector<bool> stale_;                           ///< whether present_ is of an earlier moment
+    std::vector<std::uint32_t> present_;                ///< by card: the state that it is in
+    std::uint64_t where_ = 0;
+    std::size_t event_ = 0;
+    std::string client_phase_;
+    std::uint32_t position_ = 0;
+    std::unordered_map<std::uint64_t, std::size_t> state_ids_;
+    std::vector<PlaceOutcome> of_recoveries_;
+    MemoryPhaseResult result_;
+};
+
+} // namespace
+
+MemoryPhaseResult run_memory_phase(const Recording& recording, const MemoryPhaseOptions& options) {
+    return MemoryPhase(recording, options).run();
+}
+
+} // namespace cardrig::harness
