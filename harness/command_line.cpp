@@ -145,6 +145,7 @@ int run_command_line(int argc, char** argv) {
     });
     add_run_command(app, status);
     add_sweep_command(app, status);
+    add_merge_command(app, status);
     add_card_command(app, status);
     add_trace_command(app, status);
     add_serve_command(app, status);

@@ -17,6 +17,7 @@ int run_command_line(int argc, char** argv);
 void add_exec_command(CLI::App& app, int& status);
 void add_run_command(CLI::App& app, int& status);
 void add_sweep_command(CLI::App& app, int& status);
+void add_merge_command(CLI::App& app, int& status);
 void add_card_command(CLI::App& app, int& status);
 void add_trace_command(CLI::App& app, int& status);
 void add_serve_command(CLI::App& app, int& status);

@@ -83,7 +83,8 @@ void conclude_places(std::vector<PlaceOutcome>& places) {
     const std::vector<PlaceOutcome> before = places;
     const Recoveries recoveries(before);
     for (PlaceOutcome& outcome : places) {
-        if (outcome.place.phase == SweepPhase::memory && !outcome.broken.empty()) {
+        const bool judged = outcome.outcome != Outcome::failed && outcome.outcome != Outcome::diverged;
+        if (outcome.place.phase == SweepPhase::memory && judged && !outcome.broken.empty()) {
             if (const PlaceOutcome* const recovery = recoveries.of(outcome)) {
                 conclude_place(outcome, *recovery);
             }

@@ -261,4 +261,10 @@ SweepReport load_sweep_report(const std::string& file) {
     }
 }
 
+void save_sweep_report(const std::string& file, const SweepReport& report) {
+    // A client may print what is no UTF-8.
+    const std::string text = report.to_json().dump(1, ' ', false, nlohmann::json::error_handler_t::replace);
+    write_file(file, text + "\n");
+}
+
 } // namespace cardrig::harness

@@ -63,8 +63,7 @@ struct FindingGroup {
 
 /// What was planned and not tried.
 struct UnreachedPlace {
-    // NOLINTNEXTLINE(google-explicit-constructor): a place is what is not reached
-    UnreachedPlace(SweepPlace which, std::uint32_t along = 0) : place(std::move(which)), position(along) {}
+    UnreachedPlace(SweepPlace which, std::uint32_t along) : place(std::move(which)), position(along) {}
     SweepPlace place;
     std::uint32_t position; ///< as PlaceOutcome has it
     friend bool operator==(const UnreachedPlace&, const UnreachedPlace&) = default;
@@ -104,6 +103,8 @@ struct SweepReport {
 
 /// Of a file that --json wrote. Throws RequestError with the file's name.
 [[nodiscard]] SweepReport load_sweep_report(const std::string& file);
+/// Writes such a file. Throws RequestError with its name.
+void save_sweep_report(const std::string& file, const SweepReport& report);
 
 /// The outcomes of memory places that were open, as the recovery of the state that they left came out; groups
 /// anew, violations first. What was found out about the first place of a group (trace, folder, reproduced)
