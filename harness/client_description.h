@@ -29,7 +29,8 @@ struct ClientDescription {
 /// What a client may be able to: authority (speaks with it over HTTPS), management-key-service (needs no
 /// management key of its own), terminal (asks on one), two-readers, check-certificates (before writing them),
 /// finish (a half-done renewal), test-login (log in again with the card put in again, in the same run),
-/// retry-authority (asks again when an answer was lost, or it is to come back later), notice.
+/// retry-authority (asks again when an answer was lost, or it is to come back later), notice, move-keys
+/// (renews in slots for retired keys with the argument `--way retired-slots`).
 [[nodiscard]] const std::vector<std::string>& client_abilities();
 
 /// Whether `--client` means a description's file by this: it ends with .yaml or .yml.

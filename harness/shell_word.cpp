@@ -23,7 +23,8 @@ std::string shell_word(const std::string& word) {
 std::string shell_words(const std::vector<std::string>& words) {
     std::string line;
     for (const std::string& word : words) {
-        line += (line.empty() ? "" : " ") + shell_word(word);
+        line += line.empty() ? "" : " ";
+        line += shell_word(word);
     }
     return line;
 }

@@ -156,8 +156,8 @@ SweepSubject subject_of(const SweepArguments& arguments, const Scenario& scenari
     return subject;
 }
 
-/// The words of this sweep that matter for one of its places.
-std::vector<std::string> words_again(const SweepArguments& arguments) {
+/// What tries one of its places again, without the place.
+std::string replay_command(const SweepArguments& arguments) {
     std::vector<std::string> words{"cardrig", "sweep", arguments.scenario};
     const auto add = [&words](const char* option, std::string value) {
         words.insert(words.end(), {option, std::move(value)});
@@ -180,7 +180,8 @@ std::vector<std::string> words_again(const SweepArguments& arguments) {
     if (arguments.slowdown != arguments.defaults.slowdown) {
         add("--slowdown", std::to_string(arguments.slowdown));
     }
-    return words;
+    words.emplace_back("--replay");
+    return shell_words(words);
 }
 
 /// Runs mostly wait for each other's processes: more than one a core keeps the cores busy.
@@ -282,11 +283,7 @@ SweepRunOptions run_options(const SweepArguments& arguments, const Scenario& sce
     if (!arguments.previous.empty()) {
         run.previous = load_sweep_report(arguments.previous);
     }
-    run.reproduce = [words = words_again(arguments)](const SweepPlace& place) {
-        std::vector<std::string> line = words;
-        line.insert(line.end(), {"--replay", place.text()});
-        return shell_words(line);
-    };
+    run.replay = replay_command(arguments);
     if (!arguments.json.empty()) {
         run.checkpoint = [path = arguments.json](const SweepReport& report) { write_json(path, report); };
     }
@@ -373,11 +370,8 @@ int replay_one(const SweepArguments& arguments, const Scenario& scenario, const 
     }
     fmt::print("{}", one.text);
     std::fflush(stdout);
-    conclude(one.report, [words = words_again(arguments)](const SweepPlace& at) {
-        std::vector<std::string> line = words;
-        line.insert(line.end(), {"--replay", at.text()});
-        return shell_words(line);
-    });
+    one.report.replay = replay_command(arguments);
+    conclude(one.report);
     write_reports(arguments, one.report);
     return exit_status(one.report);
 }

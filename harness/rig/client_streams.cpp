@@ -3,7 +3,9 @@
 #include "harness/errors.h"
 #include "harness/rig/process_tree.h"
 #include "harness/rig/terminal.h"
+#include "harness/rig/terminal_wait.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -175,7 +177,9 @@ bool ClientStreams::client_waits() {
     if (process <= 0) {
         return false;
     }
-    if (!terminal_.empty() && reads_terminal(process, terminal_)) {
+    if (!terminal_.empty() && std::ranges::any_of(family_of(process), [this](pid_t one) {
+            return waits_for_terminal(one, terminal_);
+        })) {
         return true;
     }
     if (!all_asleep(process)) {

@@ -47,8 +47,8 @@ public:
     void close();
 
     void set_process(pid_t process) { process_ = process; }
-    /// Whether the client waits for a line: it reads from its terminal, or all its threads, and those of all
-    /// processes below it, have slept for a while, since it has printed something. By one thread at a time.
+    /// Whether the client waits for a line: it, or a process below it, waits for its terminal; or all its
+    /// threads, and theirs, have slept for a while, since it has printed something. By one thread at a time.
     [[nodiscard]] bool client_waits();
 
 private:

@@ -59,15 +59,15 @@ std::vector<pid_t> below(pid_t process, pid_t except) {
     return found;
 }
 
-/// Of a process, as folders in /proc; none where there is no such process.
-std::vector<fs::path> threads_of(pid_t process) {
-    std::vector<fs::path> threads;
-    std::error_code error;
-    for (fs::directory_iterator entry(fs::path("/proc") / std::to_string(process) / "task", error), end;
-         !error && entry != end; entry.increment(error)) {
-        threads.push_back(entry->path());
+/// As the kernel lists them; none where it does not (CONFIG_PROC_CHILDREN). Quick, but one may be missed
+/// while another dies.
+std::vector<pid_t> listed_children(const fs::path& thread) {
+    std::ifstream file(thread / "children");
+    std::vector<pid_t> children;
+    for (pid_t child = 0; file >> child;) {
+        children.push_back(child);
     }
-    return threads;
+    return children;
 }
 
 /// 'R', 'S', 'Z' and so on; 0 where it is not there any more.
@@ -88,36 +88,41 @@ bool threads_sleep(pid_t process) {
     });
 }
 
-bool reads(pid_t process, const std::string& terminal) {
-    return std::ranges::any_of(threads_of(process), [&](const fs::path& thread) {
-        // "number argument argument ...", or "running": proc(5).
-        std::ifstream file(thread / "syscall");
-        long number = -1;
-        std::string descriptor;
-        if (!(file >> number >> descriptor) || number != SYS_read) {
-            return false;
-        }
-        std::error_code error;
-        const long fd = std::strtol(descriptor.c_str(), nullptr, 16);
-        const std::string target = fs::read_symlink(thread / "fd" / std::to_string(fd), error).string();
-        return target == terminal || target == "/dev/tty";
-    });
-}
-
 } // namespace
 
 std::vector<pid_t> descendants(pid_t except) {
     return below(getpid(), except);
 }
 
-bool all_asleep(pid_t process) {
-    return threads_sleep(process) && std::ranges::all_of(below(process, -1), threads_sleep);
+std::vector<pid_t> family_of(pid_t process) {
+    static const bool listed = fs::exists(fs::path("/proc/thread-self/children"));
+    std::vector<pid_t> family{process};
+    if (!listed) {
+        const std::vector<pid_t> others = below(process, -1);
+        family.insert(family.end(), others.begin(), others.end());
+        return family;
+    }
+    for (std::size_t i = 0; i < family.size(); ++i) {
+        for (const fs::path& thread : threads_of(family[i])) {
+            const std::vector<pid_t> children = listed_children(thread);
+            family.insert(family.end(), children.begin(), children.end());
+        }
+    }
+    return family;
 }
 
-bool reads_terminal(pid_t process, const std::string& terminal) {
-    const std::vector<pid_t> others = below(process, -1);
-    return reads(process, terminal) ||
-           std::ranges::any_of(others, [&](pid_t other) { return reads(other, terminal); });
+std::vector<fs::path> threads_of(pid_t process) {
+    std::vector<fs::path> threads;
+    std::error_code error;
+    for (fs::directory_iterator entry(fs::path("/proc") / std::to_string(process) / "task", error), end;
+         !error && entry != end; entry.increment(error)) {
+        threads.push_back(entry->path());
+    }
+    return threads;
+}
+
+bool all_asleep(pid_t process) {
+    return std::ranges::all_of(family_of(process), threads_sleep);
 }
 
 std::string name_of(pid_t process) {

@@ -88,6 +88,10 @@ StoreContents CardSearch::contents_of(CrashMemory& memory) {
 // --- along the run
 
 void CardSearch::pass(const MemoryStep& step) {
+    if (step.kind == MemoryStep::Kind::write) {
+        tell_of_tries(step.event); // this was the first write since, whether it was cut or not
+        unspent_.clear();
+    }
     do_step(memory_, step);
     memory_.forget_undo();
 }
@@ -119,7 +123,6 @@ bool CardSearch::cut(const MemoryStep& write, const std::vector<std::size_t>& te
 
 /// A passcode that was taken by now, and no try was spent before: said at the first write since.
 void CardSearch::tell_of_tries(std::size_t event) {
-    unspent_.clear();
     for (; judged_events_ < std::min(event, recording_.events.size()); ++judged_events_) {
         if (evidence_.takes_passcode(judged_events_) && !spending_.contains(judged_events_)) {
             unspent_ =

@@ -111,7 +111,7 @@ SweepRun::Result SweepRun::run() {
     Result result;
     result.signal = pool_.run(*this);
     result.report = report();
-    conclude(result.report, options_.reproduce);
+    conclude(result.report);
     if (result.signal == 0 && !over()) {
         result.signal = shrink(result.report);
     }
@@ -333,6 +333,7 @@ bool SweepRun::take_over(const std::string& place) {
 SweepReport SweepRun::report() const {
     SweepReport report;
     report.subject = options_.subject;
+    report.replay = options_.replay;
     report.shard = static_cast<std::uint32_t>(options_.shard.number);
     report.shards = static_cast<std::uint32_t>(options_.shard.of);
     if (options_.until) {
@@ -352,6 +353,7 @@ SweepReport SweepRun::report() const {
     report.states = memory_result_.states.size();
     report.depth = memory_result_.depth;
     add_memory_places(report);
+    add_unknown_states(report);
     add_places(report, recovery_);
     add_places(report, live_);
     return report;
@@ -382,7 +384,7 @@ void SweepRun::add_memory_places(SweepReport& report) const {
             continue;
         }
         if (memory_trouble_.empty()) {
-            report.not_reached.push_back(planned[i].place);
+            report.not_reached.emplace_back(planned[i].place, planned[i].position);
         } else {
             PlaceOutcome outcome;
             outcome.place = planned[i].place;
@@ -395,11 +397,28 @@ void SweepRun::add_memory_places(SweepReport& report) const {
     }
 }
 
+/// Which states there are is known at the memory phase's end. Until then its last place counts as one that
+/// was not reached, whatever is known of it: nobody takes such a report for the whole.
+void SweepRun::add_unknown_states(SweepReport& report) const {
+    const bool ended = memory_ == Memory::done && (memory_result_.complete || !memory_trouble_.empty());
+    const bool wanted =
+        options_.phases.contains(SweepPhase::memory) || options_.phases.contains(SweepPhase::recovery);
+    if (ended || !wanted || record_->memory.empty() || !report.not_reached.empty()) {
+        return;
+    }
+    const PlannedPlace& last = record_->memory.back();
+    SweepPlace place = last.place;
+    if (std::erase_if(report.places, [&](const PlaceOutcome& one) { return one.place == place; }) == 0) {
+        place.phase = SweepPhase::recovery;
+    }
+    report.not_reached.emplace_back(std::move(place), last.position);
+}
+
 void SweepRun::add_places(SweepReport& report, const std::vector<PlannedPlace>& planned) const {
     for (const PlannedPlace& place : planned) {
         const auto found = outcomes_.find(place.place.text());
         if (found == outcomes_.end()) {
-            report.not_reached.push_back(place.place);
+            report.not_reached.emplace_back(place.place, place.position);
         } else {
             report.places.push_back(found->second);
         }
@@ -443,7 +462,7 @@ void SweepRun::look() {
     if (record_ && !shrinking_ && options_.checkpoint &&
         Clock::now() - saved_ >= options_.checkpoint_interval) {
         SweepReport so_far = report();
-        conclude(so_far, options_.reproduce);
+        conclude(so_far);
         options_.checkpoint(so_far);
         saved_ = Clock::now();
     }

@@ -27,7 +27,7 @@ struct SweepRunOptions {
     std::optional<std::chrono::steady_clock::time_point> until;
     std::string keep; ///< folder for each finding's images, trace and output; empty: they are not kept
     std::optional<SweepReport> previous; ///< what it goes on from
-    std::function<std::string(const SweepPlace&)> reproduce;
+    std::string replay;                  ///< SweepReport::replay
     /// Called with all that there is so far, every few seconds.
     std::function<void(const SweepReport&)> checkpoint;
     std::chrono::milliseconds checkpoint_interval{std::chrono::seconds(5)};
@@ -83,6 +83,7 @@ private:
     [[nodiscard]] bool take_over(const std::string& place);
     [[nodiscard]] SweepReport report() const;
     void add_memory_places(SweepReport& report) const;
+    void add_unknown_states(SweepReport& report) const;
     void add_places(SweepReport& report, const std::vector<PlannedPlace>& planned) const;
     [[nodiscard]] bool is_ours(const PlaceOutcome& outcome, std::size_t index) const;
     [[nodiscard]] int shrink(SweepReport& report);

@@ -2,6 +2,7 @@
 
 #include "apdu/ber_tlv.h"
 
+#include <string>
 #include <string_view>
 
 #include <boost/test/unit_test.hpp>
@@ -81,6 +82,39 @@ BOOST_AUTO_TEST_CASE(the_guid_of_a_chuid_is_sixteen_bytes) {
     BOOST_TEST(client::guid_in(chuid).value() == "F2D0CCE8A9BE4EBF8B24D71D25DE382D");
     BOOST_TEST(!client::guid_in(hex("340FF2D0CCE8A9BE4EBF8B24D71D25DE38")).has_value());
     BOOST_TEST(!client::guid_in(hex("3E00FE00")).has_value());
+}
+
+// What a token with firmware 5.7 answers of a key on P-256, by its maker's description.
+BOOST_AUTO_TEST_CASE(what_a_token_tells_of_a_key_is_read) {
+    const Bytes answer = hex("01 01 11 02 02 03 01 03 01 01 04 05 86 03 04 AA BB");
+    const auto key = client::metadata_in(answer);
+    BOOST_REQUIRE(key.has_value());
+    BOOST_TEST(key->algorithm == 0x11);
+    BOOST_TEST(key->passcode_policy == 3);
+    BOOST_TEST(key->generated);
+    BOOST_TEST(apdu::to_hex(key->public_key) == "7F4905860304AABB");
+    BOOST_TEST(!client::metadata_in(hex("01 01 11 02 02 03 01 03 01 02 04 05 86 03 04 AA BB"))->generated);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_told_of_no_key_pair_is_nothing) {
+    BOOST_TEST(!client::metadata_in(hex("01 01 FF 05 01 00 06 02 03 03")).has_value()); // of the passcode
+    BOOST_TEST(!client::metadata_in(hex("01 00 02 02 03 01 03 01 01 04 00")).has_value());
+    BOOST_TEST(!client::metadata_in(hex("01 01 11 02 02 03")).has_value());
+    BOOST_TEST(!client::metadata_in({}).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_note_is_read_as_it_was_written) {
+    const client::WorkNote note{"renewal-7", {0x82, 0x95, 0x84}};
+    BOOST_TEST((client::work_note_in(client::work_note_container(note)) == note));
+}
+
+BOOST_AUTO_TEST_CASE(a_note_that_names_other_slots_than_three_for_retired_keys_is_none) {
+    for (const char* const slots : {"81 03 82 83 9A", "81 03 81 83 84", "81 03 82 83 96", "81 03 82 83 82",
+                                    "81 02 82 83", "81 04 82 83 84 85", ""}) {
+        BOOST_TEST(!client::work_note_in(hex(std::string("80 01 31") + slots)).has_value(), slots);
+    }
+    BOOST_TEST(!client::work_note_in(hex("81 03 82 83 84")).has_value());
+    BOOST_TEST(client::work_note_in(hex("80 01 31 81 03 82 83 84")).has_value());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

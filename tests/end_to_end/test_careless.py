@@ -116,6 +116,18 @@ expect:
 then:
   - run: {{expect: {{exit: success, says: [finishing, success], card: {{signature: {{certificate: renewed, key: matches}}}}}}}}
 ''', {"exit status", "says", "signature certificate"}),
+    "has-no-way-back": Case("renew", f'''
+card: {{profile: piv-staff}}
+person: {WILLING}
+fault: {{at: generate-key-pair 9A after, do: remove}}
+expect:
+  exit: 1
+  never-says: [success]
+  card: {{authentication: {{certificate: unchanged, key: differs}}, signature: {{certificate: unchanged, key: matches}}}}
+  invariants: {{I4: window}}
+then:
+  - run: {{expect: {{exit: success, says: [finishing, success], card: {{authentication: {{certificate: renewed, key: matches}}}}}}}}
+''', {"exit status", "says", "authentication certificate", "I4"}),
     "verifies-before-knowing-whose-card": Case("renew", f'''
 cards:
   holder: {{profile: piv-staff}}
@@ -190,6 +202,8 @@ OF_THE_LIBRARY = {
     "keeps-a-cache": ("self-renewal/run-again-after-success", {"exit status", "says"}),
     "never-looks-for-half-finished": ("self-renewal/removed-in-second-key-generation",
                                       {"exit status", "says", "signature certificate"}),
+    "has-no-way-back": ("self-renewal/removed-between-key-and-certificate",
+                        {"exit status", "says", "authentication certificate", "I4"}),
     "verifies-before-knowing-whose-card": ("self-renewal/other-card-put-in-at-the-passcode", {"I7"}),
     "takes-any-card": ("assisted-renewal/wrong-holder-in-second-reader", {"exit status", "says", "I7"}),
     "takes-any-device": ("assisted-renewal/old-device-on-record", {"exit status", "authentication certificate"}),

@@ -369,7 +369,7 @@ CLIENT = {
     "commands": {task: ["{bin}/client", task, "{reader-2}"] for task in CLIENT_SCHEMA["properties"]["commands"]["properties"]},
     "environment": {"TOKEN": "{authority-token}"},
     "can": ["authority", "management-key-service", "terminal", "two-readers", "check-certificates", "finish",
-            "retry-authority", "notice", "test-login"],
+            "retry-authority", "notice", "test-login", "move-keys"],
     "words": {word: "x+" for word in WORDS},
 }
 BAD_CLIENTS = [

@@ -21,6 +21,13 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     if (const auto guid = client::guid_in(bytes)) {
         fuzz::require(guid->size() == 32, "a GUID has sixteen bytes");
     }
+    if (const auto note = client::work_note_in(bytes)) {
+        fuzz::require(client::work_note_in(client::work_note_container(*note)) == note,
+                      "a note is read as it is written");
+    }
+    if (const auto metadata = client::metadata_in(bytes)) {
+        fuzz::require(metadata->public_key.size() > 3, "a key's template has its tag and length");
+    }
     for (const std::uint8_t algorithm : std::initializer_list<std::uint8_t>{0x06, 0x07, 0x11, 0x14}) {
         if (const auto key = client::PublicKey::from_template(bytes, algorithm)) {
             fuzz::require(key->algorithm() == algorithm, "a key is of the kind that was asked for");

@@ -176,6 +176,47 @@ BOOST_AUTO_TEST_CASE(a_client_that_reads_is_seen_to_beside_what_else_it_does) {
     BOOST_CHECK(std::chrono::steady_clock::now() - begin < 9s); // what the test would wait for it to sleep
 }
 
+/// With its other thread awake, so that nothing but the call itself shows it.
+BOOST_AUTO_TEST_CASE(a_client_that_waits_before_it_reads_is_seen_to) {
+    for (const std::string wait :
+         {"p = select.poll(); p.register(9, select.POLLIN); p.register(0, select.POLLIN); p.poll()",
+          "select.select([9, 0], [], [])", "select.select([9, 0], [], [], 30)",
+          "e = select.epoll(); e.register(9, select.EPOLLIN); e.register(0, select.EPOLLIN); e.poll()"}) {
+        BOOST_TEST_INFO_SCOPE(wait);
+        output.clear();
+        const auto begin = std::chrono::steady_clock::now();
+        run(ClientTalk::terminal,
+            script(("import os, select, sys, threading\n"
+                    "os.dup2(os.pipe()[0], 9)\n"
+                    "def spin():\n"
+                    "    while True: pass\n"
+                    "threading.Thread(target=spin, daemon=True).start()\n"
+                    "print('Passcode: ', end='', flush=True)\n" +
+                    wait + "\nprint('got', os.read(0, 100), flush=True)\nos._exit(0)")
+                       .c_str()),
+            {{"Passcode: ", "123456"}});
+        BOOST_TEST(printed("got b'123456\\n'"));
+        BOOST_CHECK(std::chrono::steady_clock::now() - begin < 9s);
+    }
+}
+
+/// One that waits for something else, and throws away what was typed until then.
+BOOST_AUTO_TEST_CASE(a_client_that_waits_for_something_else_does_not_read_yet) {
+    run(ClientTalk::terminal,
+        script("import os, select, sys, termios\n"
+               "os.dup2(os.pipe()[0], 9)\n"
+               "print('Passcode: ', end='', flush=True)\n"
+               "p = select.poll()\n"
+               "p.register(9, select.POLLIN)\n"
+               "p.register(0, 0)\n"
+               "p.poll(25)\n"
+               "select.select([9], [], [], 0.025)\n"
+               "termios.tcflush(0, termios.TCIFLUSH)\n"
+               "print('got', sys.stdin.readline())"),
+        {{"Passcode: ", "123456"}});
+    BOOST_TEST(printed("got 123456"));
+}
+
 BOOST_AUTO_TEST_CASE(what_is_typed_to_nobody_is_gone) {
     run(ClientTalk::pipe, {"/bin/sh", "-c", "exec <&-; echo closed; read line 2>/dev/null; echo went on"},
         {{"closed", "line"}});

@@ -156,4 +156,20 @@ BOOST_AUTO_TEST_CASE(a_trace_that_keeps_nothing_numbers_and_tells_all_the_same) 
     BOOST_TEST(keeping.events().size() == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(a_trace_begun_anew_has_nothing_of_before) {
+    Trace trace;
+    for (int i = 0; i < 3; ++i) {
+        trace.add("note", -1, {{"text", "x"}});
+    }
+    BOOST_TEST(trace.size() == 3U);
+    BOOST_TEST(trace.events_from(2).size() == 1U);
+    BOOST_TEST(trace.events_from(2).front().number == 3U);
+    BOOST_TEST(trace.events_from(4).empty());
+    trace.begin_anew();
+    BOOST_TEST(trace.size() == 0U);
+    BOOST_TEST(trace.events().empty());
+    trace.add("note", -1, {{"text", "y"}});
+    BOOST_TEST(trace.events().front().number == 1U);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

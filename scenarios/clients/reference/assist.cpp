@@ -1,8 +1,6 @@
 // Assisted renewal: an agent's card in the first reader all the time, the holder's in the second.
 #include "scenarios/clients/reference/tasks.h"
 
-#include "scenarios/clients/reference/renewal.h"
-
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -141,8 +139,8 @@ void renew_holders_card(Desk& desk, const Authority& authority, const std::strin
     const TrustAnchors trust(desk.options.trust);
     const Secret passcode = ask_passcode(desk.person, card, "Holder's passcode: ");
     desk.person.say("Do not remove the cards");
-    PairRenewal renewal(desk.person, authority, card, trust, passcode);
-    renewal.run();
+    bool half_finished = false;
+    run_renewal(desk, authority, card, trust, passcode, half_finished);
     desk.person.say("Success: certificate renewed for smartcard");
 }
 

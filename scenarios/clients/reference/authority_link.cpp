@@ -126,6 +126,7 @@ AuthorityLink::Reply AuthorityLink::ask(const std::string& method, const std::st
     client.set_read_timeout(address_.patience);
     client.set_write_timeout(address_.patience);
     client.set_follow_location(false);
+    client.set_tcp_nodelay(true); // the library writes a request's head and its body apart
     client.set_keep_alive(false);
 
     httplib::Request& request = talk->request;

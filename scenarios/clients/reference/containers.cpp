@@ -2,6 +2,8 @@
 
 #include "apdu/ber_tlv.h"
 
+#include <algorithm>
+
 #include <zlib.h>
 
 namespace cardrig::client {
@@ -13,6 +15,15 @@ constexpr apdu::Tag info_tag = 0x71;
 constexpr apdu::Tag error_detection_tag = 0xFE;
 constexpr apdu::Tag guid_tag = 0x34;
 constexpr std::size_t guid_size = 16;
+
+constexpr apdu::Tag metadata_algorithm = 0x01;
+constexpr apdu::Tag metadata_policies = 0x02; // of the passcode, of touching
+constexpr apdu::Tag metadata_origin = 0x03;
+constexpr apdu::Tag metadata_public_key = 0x04; // what stands in 7F49
+constexpr apdu::Tag public_key_template = 0x7F49;
+
+constexpr apdu::Tag note_renewal = 0x80;
+constexpr apdu::Tag note_slots = 0x81;
 
 /// Far more than any certificate has: a card is not to fill the memory.
 constexpr std::size_t largest_inflated = 65'536;
@@ -62,6 +73,48 @@ std::optional<std::string> guid_in(apdu::ByteView content) {
     const auto objects = apdu::parse_tlvs(content);
     const auto guid = objects ? apdu::find_tlv(*objects, guid_tag) : std::nullopt;
     return guid && guid->size() == guid_size ? std::optional(apdu::to_hex(*guid)) : std::nullopt;
+}
+
+std::optional<KeyMetadata> metadata_in(apdu::ByteView content) {
+    const auto elements = apdu::parse_tlvs(content);
+    if (!elements) {
+        return std::nullopt;
+    }
+    const auto algorithm = apdu::find_tlv(*elements, metadata_algorithm);
+    const auto policies = apdu::find_tlv(*elements, metadata_policies);
+    const auto origin = apdu::find_tlv(*elements, metadata_origin);
+    const auto key = apdu::find_tlv(*elements, metadata_public_key);
+    if (!algorithm || algorithm->size() != 1 || !policies || policies->empty() || !origin ||
+        origin->size() != 1 || !key) {
+        return std::nullopt;
+    }
+    constexpr std::uint8_t generated = 1;
+    return KeyMetadata{algorithm->front(), policies->front(), origin->front() == generated,
+                       apdu::make_tlv(public_key_template, *key)};
+}
+
+apdu::Bytes work_note_container(const WorkNote& note) {
+    const apdu::Bytes name(note.renewal.begin(), note.renewal.end());
+    apdu::Bytes content = apdu::make_tlv(note_renewal, name);
+    apdu::append_tlv(content, note_slots, note.slots);
+    return content;
+}
+
+std::optional<WorkNote> work_note_in(apdu::ByteView content) {
+    const auto elements = apdu::parse_tlvs(content);
+    const auto renewal = elements ? apdu::find_tlv(*elements, note_renewal) : std::nullopt;
+    const auto slots = elements ? apdu::find_tlv(*elements, note_slots) : std::nullopt;
+    WorkNote note;
+    if (!renewal || !slots || slots->size() != note.slots.size()) {
+        return std::nullopt;
+    }
+    note.renewal.assign(renewal->begin(), renewal->end());
+    std::ranges::copy(*slots, note.slots.begin());
+    const auto [first, second, third] = note.slots;
+    const bool retired = std::ranges::all_of(
+        note.slots, [](KeyReference key) { return key >= first_retired && key <= last_retired; });
+    return retired && first != second && first != third && second != third ? std::optional(note)
+                                                                           : std::nullopt;
 }
 
 } // namespace cardrig::client

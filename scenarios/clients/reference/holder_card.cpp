@@ -210,7 +210,7 @@ void HolderCard::give(const Secret& passcode) {
     }
 }
 
-std::optional<Bytes> HolderCard::sign(Slot slot, const PublicKey& key, ByteView data,
+std::optional<Bytes> HolderCard::sign(KeyReference slot, const PublicKey& key, ByteView data,
                                       const Secret& passcode) {
     const auto algorithm = key.algorithm();
     if (!algorithm) {
@@ -218,8 +218,8 @@ std::optional<Bytes> HolderCard::sign(Slot slot, const PublicKey& key, ByteView 
     }
     const Bytes input = key.signing_input(data);
     // SP 800-73-4 part 1, table 4: the signature key wants the passcode right before each of its uses, the
-    // other once.
-    const bool always = slot == Slot::signature;
+    // other once. In a slot for retired keys it may be either's.
+    const bool always = slot != reference_of(Slot::authentication);
     if (always) {
         give(passcode);
     }
@@ -234,7 +234,7 @@ std::optional<Bytes> HolderCard::sign(Slot slot, const PublicKey& key, ByteView 
     return std::move(answer.data);
 }
 
-bool HolderCard::proves(Slot slot, const Certificate& certificate, const Secret& passcode) {
+bool HolderCard::proves(KeyReference slot, const Certificate& certificate, const Secret& passcode) {
     Bytes text(32);
     if (RAND_bytes(text.data(), static_cast<int>(text.size())) != 1) {
         throw cannot_complete("no random numbers are to be had");

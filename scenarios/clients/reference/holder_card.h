@@ -56,10 +56,17 @@ public:
     [[nodiscard]] apdu::StatusWord change_passcode(const Secret& old_one, const Secret& new_one);
     /// A signature by the key in this slot which `key` verifies; none where it is another key, or there is
     /// none. The passcode is given where the card wants it.
+    [[nodiscard]] std::optional<apdu::Bytes> sign(KeyReference slot, const PublicKey& key,
+                                                  apdu::ByteView data, const Secret& passcode);
     [[nodiscard]] std::optional<apdu::Bytes> sign(Slot slot, const PublicKey& key, apdu::ByteView data,
-                                                  const Secret& passcode);
+                                                  const Secret& passcode) {
+        return sign(reference_of(slot), key, data, passcode);
+    }
     /// Whether the key in this slot is the one of the certificate: a random text is signed and verified.
-    [[nodiscard]] bool proves(Slot slot, const Certificate& certificate, const Secret& passcode);
+    [[nodiscard]] bool proves(KeyReference slot, const Certificate& certificate, const Secret& passcode);
+    [[nodiscard]] bool proves(Slot slot, const Certificate& certificate, const Secret& passcode) {
+        return proves(reference_of(slot), certificate, passcode);
+    }
     /// The management key's challenge is answered by the authority, unless it was since the card has power.
     void authenticate_host(const Authority& authority);
     void forget_host() { host_known_ = false; }

@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <iostream>
+#include <map>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -24,6 +25,8 @@ const std::vector<std::pair<std::string, std::string>> tasks{
     {"change-passcode", "Change the passcode"},
     {"view", "Show whose card it is, its certificates and the tries left"},
 };
+
+const std::map<std::string, Way> ways{{"in-place", Way::in_place}, {"retired-slots", Way::retired_slots}};
 
 std::string task_help() {
     std::string text = "Tasks:\n";
@@ -78,6 +81,9 @@ ReadOptions read_options(int argc, const char* const* argv) {
     app.add_option("--role", options.role, "The role to log in with");
     app.add_option("--patience", patience, "Seconds to wait for an answer of the authority")
         ->check(CLI::Range(1, 600));
+    app.add_option("--way", options.way,
+                   "Where new keys are made: 'in-place', or 'retired-slots' on cards that move keys")
+        ->transform(CLI::CheckedTransformer(ways));
     app.add_flag("--yes", options.yes, "Confirm what is to be confirmed");
     app.add_flag("--test-login", options.test_login,
                  "Afterwards, have the card put in again, and log in with it");

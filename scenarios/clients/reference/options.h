@@ -7,6 +7,12 @@
 
 namespace cardrig::client {
 
+/// Where the new keys of a renewal are made.
+enum class Way {
+    in_place,      ///< in their slots, each over the old one
+    retired_slots, ///< beside the old ones, in slots for retired keys, and moved when both are there
+};
+
 struct Options {
     std::string task;
     std::string reader;
@@ -17,6 +23,7 @@ struct Options {
     std::string holder;    ///< name or number
     std::string role;
     std::chrono::seconds patience{10};
+    Way way = Way::in_place;
     bool yes = false;
     bool test_login = false;
 };

@@ -3,6 +3,7 @@
 #include "apdu/command_apdu.h"
 #include "apdu/instructions.h"
 #include "apdu/piv_application_id.h"
+#include "scenarios/clients/reference/containers.h"
 
 #include <algorithm>
 #include <array>
@@ -216,16 +217,19 @@ StatusWord Piv::reset_retry_counter(const Secret& unblocking_code, const Secret&
 // --- keys
 // --------------------------------------------------------------------------------------------------------
 
-ResponseApdu Piv::generate(Slot slot, std::uint8_t algorithm) {
+ResponseApdu Piv::generate(KeyReference key, std::uint8_t algorithm, std::optional<PasscodePolicy> policy) {
     const Bytes mechanism{algorithm};
-    const Bytes control = apdu::make_tlv(0xAC, apdu::make_tlv(0x80, mechanism));
-    return command(ins::generate_key_pair, 0, static_cast<std::uint8_t>(slot), control, true, generating);
+    Bytes control = apdu::make_tlv(0x80, mechanism);
+    if (policy) {
+        apdu::append_tlv(control, 0xAA, Bytes{static_cast<std::uint8_t>(*policy)});
+    }
+    return command(ins::generate_key_pair, 0, key, apdu::make_tlv(0xAC, control), true, generating);
 }
 
-ResponseApdu Piv::sign(Slot slot, std::uint8_t algorithm, ByteView input) {
+ResponseApdu Piv::sign(KeyReference key, std::uint8_t algorithm, ByteView input) {
     Bytes inner = apdu::make_tlv(response_tag, {});
     apdu::append_tlv(inner, challenge_tag, input);
-    ResponseApdu answer = command(ins::general_authenticate, algorithm, static_cast<std::uint8_t>(slot),
+    ResponseApdu answer = command(ins::general_authenticate, algorithm, key,
                                   apdu::make_tlv(authentication_template, inner), true, ordinary);
     if (!answer.status.ok()) {
         return answer;
@@ -265,6 +269,41 @@ StatusWord Piv::answer_challenge(std::uint8_t algorithm, ByteView response) {
     const Bytes answer = apdu::make_tlv(authentication_template, apdu::make_tlv(response_tag, response));
     return command(ins::general_authenticate, algorithm, management_reference, answer, false, ordinary)
         .status;
+}
+
+// --- of tokens
+// ---------------------------------------------------------------------------------------------------------
+
+std::optional<std::array<std::uint8_t, 3>> Piv::version() {
+    const ResponseApdu answer = command(ins::get_version, 0, 0, {}, true, ordinary);
+    if (!answer.status.ok() || answer.data.size() != 3) {
+        return std::nullopt;
+    }
+    return std::array{answer.data[0], answer.data[1], answer.data[2]};
+}
+
+std::optional<KeyMetadata> Piv::metadata(KeyReference key) {
+    const ResponseApdu answer = command(ins::get_metadata, 0, key, {}, true, ordinary);
+    if (answer.status == sw::referenced_data_not_found) {
+        return std::nullopt;
+    }
+    if (!answer.status.ok()) {
+        throw refusal("what is known of a key", answer.status);
+    }
+    auto metadata = metadata_in(answer.data);
+    if (!metadata) {
+        throw CardError(CardError::Kind::failed, "what is known of a key makes no sense");
+    }
+    return metadata;
+}
+
+StatusWord Piv::move_key(KeyReference from, KeyReference to) {
+    return command(ins::move_key, to, from, {}, false, writing).status;
+}
+
+StatusWord Piv::delete_key(KeyReference key) {
+    constexpr KeyReference nowhere = 0xFF;
+    return move_key(key, nowhere);
 }
 
 } // namespace cardrig::client

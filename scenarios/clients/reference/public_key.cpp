@@ -10,6 +10,7 @@
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
 #include <openssl/sha.h>
+#include <openssl/x509.h>
 
 namespace cardrig::client {
 
@@ -158,6 +159,18 @@ bool PublicKey::verifies(ByteView data, ByteView signature) const {
 
 bool PublicKey::same_as(const PublicKey& other) const {
     return EVP_PKEY_eq(key_.get(), other.key_.get()) == 1;
+}
+
+std::string PublicKey::id() const {
+    unsigned char* encoded = nullptr;
+    const int length = i2d_PUBKEY(key_.get(), &encoded);
+    if (length <= 0) {
+        return {};
+    }
+    Bytes digest(SHA256_DIGEST_LENGTH);
+    SHA256(encoded, static_cast<std::size_t>(length), digest.data());
+    OPENSSL_free(encoded);
+    return apdu::to_hex(digest);
 }
 
 std::optional<std::uint8_t> algorithm_from_word(std::string_view word) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include <openssl/types.h>
@@ -30,6 +31,8 @@ public:
     [[nodiscard]] bool verifies(apdu::ByteView data, apdu::ByteView signature) const;
     [[nodiscard]] EVP_PKEY* get() const { return key_.get(); }
     [[nodiscard]] bool same_as(const PublicKey& other) const;
+    /// What tells it from every other key: SHA-256 of the SubjectPublicKeyInfo, hexadecimal.
+    [[nodiscard]] std::string id() const;
 
 private:
     std::shared_ptr<EVP_PKEY> key_;

@@ -46,21 +46,27 @@ Failure PairRenewal::lasting(const std::string& why) const {
             "Error: " + why + (said_finishing_ ? ": contact the registration authority" : "")};
 }
 
-const Certificate& PairRenewal::model(Slot slot) const {
-    const auto& own = card_.certificate(slot);
-    return own ? *own : *card_.certificate(other_of(slot)); // a card without any is nobody's
+const Certificate& model_for(const HolderCard& card, Slot slot) {
+    const auto& own = card.certificate(slot);
+    return own ? *own : *card.certificate(other_of(slot)); // a card without any is nobody's
+}
+
+std::string complaint_about(const Certificate& certificate, Slot slot, const PublicKey& key,
+                            const std::vector<Bytes>& chain, const HolderCard& card,
+                            const TrustAnchors& trust) {
+    const auto& own = card.certificate(slot);
+    std::string fault =
+        fault_of_issued(certificate, slot, key, model_for(card, slot), own ? own->not_after() : now(), now());
+    if (!fault.empty()) {
+        return "the certificate is " + fault;
+    }
+    fault = trust.fault_of(certificate, chain);
+    return fault.empty() ? "" : "the certificate is not of the registration authority: " + fault;
 }
 
 std::string PairRenewal::complaint(const Certificate& certificate, Slot slot, const PublicKey& key,
                                    const std::vector<Bytes>& chain) const {
-    const auto& own = card_.certificate(slot);
-    std::string fault =
-        fault_of_issued(certificate, slot, key, model(slot), own ? own->not_after() : now(), now());
-    if (!fault.empty()) {
-        return "the certificate is " + fault;
-    }
-    fault = trust_.fault_of(certificate, chain);
-    return fault.empty() ? "" : "the certificate is not of the registration authority: " + fault;
+    return complaint_about(certificate, slot, key, chain, card_, trust_);
 }
 
 /// Of what was issued in this renewal before.
@@ -153,11 +159,11 @@ void PairRenewal::renew(const Renewal& renewal, Slot slot) {
 PublicKey PairRenewal::generate(Slot slot) {
     const std::uint8_t algorithm = row(slot).key->algorithm;
     card_.authenticate_host(authority_);
-    apdu::ResponseApdu answer = card_.piv().generate(slot, algorithm);
+    apdu::ResponseApdu answer = card_.piv().generate(reference_of(slot), algorithm);
     if (answer.status == sw::security_status_not_satisfied) {
         card_.forget_host(); // it has forgotten, too
         card_.authenticate_host(authority_);
-        answer = card_.piv().generate(slot, algorithm);
+        answer = card_.piv().generate(reference_of(slot), algorithm);
     }
     if (!answer.status.ok()) {
         throw lasting(fmt::format("the operation cannot be completed: the smartcard makes no key {} ({})",
@@ -186,7 +192,7 @@ Certificate PairRenewal::obtain(const Renewal& renewal, Slot slot) {
             auto signature = card_.sign(slot, *key, data, passcode_);
             return signature ? std::move(*signature) : Bytes{};
         };
-        request = make_request(model(slot), *key, sign_own);
+        request = make_request(model_for(card_, slot), *key, sign_own);
         if (request) {
             vouched = card_.sign(other, voucher.key(), *request, passcode_);
         }

@@ -18,6 +18,15 @@ namespace cardrig::client {
                                           const Certificate& before, std::chrono::sys_seconds lasting_until,
                                           std::chrono::sys_seconds now);
 
+/// A certificate with the subject that a new one for this slot is to have.
+[[nodiscard]] const Certificate& model_for(const HolderCard& card, Slot slot);
+/// What an issued certificate for this key has against it, as a sentence; empty if it is good. `chain`: what
+/// the authority sent with it.
+[[nodiscard]] std::string complaint_about(const Certificate& certificate, Slot slot, const PublicKey& key,
+                                          const std::vector<apdu::Bytes>& chain, const HolderCard& card,
+                                          const TrustAnchors& trust);
+
+/// In place: each new key is made in its slot, where the old one was.
 class PairRenewal final {
 public:
     PairRenewal(const Person& person, const Authority& authority, HolderCard& card, const TrustAnchors& trust,
@@ -41,7 +50,6 @@ private:
     void look_at_keys(const Renewal& renewal);
     [[nodiscard]] Row& row(Slot slot) { return rows_[slot == Slot::authentication ? 0 : 1]; }
     [[nodiscard]] std::array<Slot, 2> order();
-    [[nodiscard]] const Certificate& model(Slot slot) const;
     /// What an issued certificate for this key has against it, as a sentence; empty if it is good.
     [[nodiscard]] std::string complaint(const Certificate& certificate, Slot slot, const PublicKey& key,
                                         const std::vector<apdu::Bytes>& chain) const;

@@ -1,8 +1,6 @@
 // What a holder does with the own card: renew it, and update it.
 #include "scenarios/clients/reference/tasks.h"
 
-#include "scenarios/clients/reference/renewal.h"
-
 #include <fmt/format.h>
 
 namespace cardrig::client {
@@ -54,14 +52,7 @@ void renew_pair(Desk& desk, const Authority& authority, HolderCard& card, bool& 
     if (!beginning.empty()) {
         desk.person.say(beginning);
     }
-    PairRenewal renewal(desk.person, authority, card, trust, passcode);
-    renewal.set_said_finishing(half_finished);
-    try {
-        renewal.run();
-    } catch (const Failure&) {
-        half_finished = renewal.said_finishing();
-        throw;
-    }
+    run_renewal(desk, authority, card, trust, passcode, half_finished);
 }
 
 } // namespace

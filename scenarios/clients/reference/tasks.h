@@ -65,4 +65,9 @@ void say_notice(const Person& person, const HolderCard& card);
 /// Expired by this computer's clock: nobody begins to renew it.
 void refuse_expired(const HolderCard& card, std::chrono::seconds grace = {});
 
+/// The pair, in the way that was asked for. `half_finished`: that it was begun before has been said, or is by
+/// the end. Throws Failure.
+void run_renewal(const Desk& desk, const Authority& authority, HolderCard& card, const TrustAnchors& trust,
+                 const Secret& passcode, bool& half_finished);
+
 } // namespace cardrig::client
