@@ -213,6 +213,9 @@ private:
             }
             run += sign;
         }
+        if (run.starts_with(' ')) {
+            run.clear(); // nothing behind the last sign
+        }
         return text + coloured(run, colour_of(run.empty() ? ' ' : run.front()), colour);
     }
 
@@ -310,7 +313,8 @@ std::string map_text(const SweepReport& report, std::size_t width, bool colour) 
     std::set<char> used;
     const auto add = [&](const SweepMap& map, std::string_view title, const Phases& along) {
         if (!map.empty()) {
-            text += fmt::format("{}\n\n{}\n", title, map.text(along, letters, width, colour));
+            text +=
+                fmt::format("{}\n{}\n", wrapped("", title, width), map.text(along, letters, width, colour));
             used.merge(map.signs_used());
         }
     };

@@ -237,8 +237,9 @@ BOOST_AUTO_TEST_CASE(a_file_that_is_no_report_is_refused_by_name) {
     BOOST_TEST(has(refusal(load), file + ": sweep report: an object is wanted, not array"));
     harness::write_file(file, std::string_view("{\"cardrig-sweep\": 2}"));
     BOOST_TEST(has(refusal(load), "version 2 of the format, and 1 is known"));
-    for (const auto& [key, value] : concluded().to_json().items()) {
-        nlohmann::json json = concluded().to_json();
+    const nlohmann::json whole = concluded().to_json();
+    for (const auto& [key, value] : whole.items()) {
+        nlohmann::json json = whole;
         json.erase(key);
         harness::write_file(file, json.dump());
         BOOST_TEST(has(refusal(load), fmt::format("'{}': is missing", key)));
@@ -330,8 +331,10 @@ BOOST_AUTO_TEST_CASE(the_text_says_where_undisturbed_runs_differ_and_what_was_no
 }
 
 BOOST_AUTO_TEST_CASE(no_line_of_the_text_is_wider_than_the_terminal_but_commands_to_copy) {
-    for (const std::string& line : lines(harness::text(concluded(), 80, false))) {
-        if (line.find("--replay") == std::string::npos && line.find("  window:") == std::string::npos) {
+    std::vector<std::string> all = lines(harness::text(concluded(), 80, false));
+    all.pop_back(); // the summary is one line
+    for (const std::string& line : all) {
+        if (line.find("--replay") == std::string::npos) {
             BOOST_TEST(line.size() <= 80U, line);
         }
     }
