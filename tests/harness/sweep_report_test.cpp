@@ -298,7 +298,7 @@ BOOST_AUTO_TEST_CASE(the_text_says_what_was_promised_and_tried) {
     report.budget = 75;
     const std::string text = harness::text(report, 500, false);
     BOOST_TEST(has(text,
-                   "every APDU boundary (12 commands, each before and after) and every request to the "
+                   "every APDU boundary (12 commands, each before and after), every request to the "
                    "authority (2) and every memory write (30) of the recorded run, under these models:"));
     BOOST_TEST(has(text, "lost-writes, prefix half"));
     BOOST_TEST(has(text, "kill-client, each before and after"));
