@@ -3,6 +3,8 @@
 #include "harness/sweep/sweep_report.h"
 #include "harness/sweep/text_layout.h"
 
+#include "apdu/printable.h"
+
 #include <algorithm>
 #include <array>
 #include <map>
@@ -330,7 +332,7 @@ std::string map_text(const SweepReport& report, std::size_t width, bool colour) 
     }
     std::vector<std::string> entries;
     for (const std::string& phase : phases) {
-        entries.push_back(fmt::format("{} {}", letters.at(phase), phase));
+        entries.push_back(fmt::format("{} {}", letters.at(phase), apdu::printable(phase)));
     }
     if (!entries.empty()) {
         text += "What the client was about\n" + side_by_side(entries, width) + "\n";
