@@ -206,7 +206,7 @@ void PlaceTrial::look_at_cut(const CrashState& state) {
 
 /// The client, undisturbed, until it is through.
 void PlaceTrial::run_again(std::uint32_t earlier_runs) {
-    const Job job = ground_.recording.renewed ? Job::renewal : Job::any;
+    const Job job = ground_.recording.renewed ? Job::renewal_once : Job::any;
     if (last_) {
         findings_.job_unfinished = promises_.unfinished(*last_, findings_, job);
     }
@@ -262,7 +262,7 @@ void PlaceTrial::note_convergence(const FinishedRun& finished, RunFindings findi
             promises.clear();
         }
         findings.job_unfinished =
-            promises_.unfinished(finished, findings, ground_.recording.renewed ? Job::renewal : Job::any);
+            promises_.unfinished(finished, findings, ground_.recording.renewed ? Job::renewal_once : Job::any);
     }
     if (const Promise promise = promises_.convergence(finished, findings); promise.broken) {
         add({promise.id, "", *promise.broken, false, run});
