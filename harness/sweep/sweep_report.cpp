@@ -212,6 +212,7 @@ nlohmann::json SweepReport::to_json() const {
         {"depth", depth},
         {"seconds", seconds},
         {"notices", notices},
+        {"replay", replay},
         {"groups", list_of<FindingGroup>(groups, json_of)}};
 }
 

@@ -353,6 +353,7 @@ SweepReport SweepRun::report() const {
     report.states = memory_result_.states.size();
     report.depth = memory_result_.depth;
     add_memory_places(report);
+    add_unknown_states(report);
     add_places(report, recovery_);
     add_places(report, live_);
     return report;
@@ -394,6 +395,23 @@ void SweepRun::add_memory_places(SweepReport& report) const {
             report.places.push_back(std::move(outcome));
         }
     }
+}
+
+/// Which states there are is known at the memory phase's end. Until then its last place counts as one that
+/// was not reached, whatever is known of it: nobody takes such a report for the whole.
+void SweepRun::add_unknown_states(SweepReport& report) const {
+    const bool ended = memory_ == Memory::done && (memory_result_.complete || !memory_trouble_.empty());
+    const bool wanted =
+        options_.phases.contains(SweepPhase::memory) || options_.phases.contains(SweepPhase::recovery);
+    if (ended || !wanted || record_->memory.empty() || !report.not_reached.empty()) {
+        return;
+    }
+    const PlannedPlace& last = record_->memory.back();
+    SweepPlace place = last.place;
+    if (std::erase_if(report.places, [&](const PlaceOutcome& one) { return one.place == place; }) == 0) {
+        place.phase = SweepPhase::recovery;
+    }
+    report.not_reached.emplace_back(std::move(place), last.position);
 }
 
 void SweepRun::add_places(SweepReport& report, const std::vector<PlannedPlace>& planned) const {

@@ -83,6 +83,7 @@ private:
     [[nodiscard]] bool take_over(const std::string& place);
     [[nodiscard]] SweepReport report() const;
     void add_memory_places(SweepReport& report) const;
+    void add_unknown_states(SweepReport& report) const;
     void add_places(SweepReport& report, const std::vector<PlannedPlace>& planned) const;
     [[nodiscard]] bool is_ours(const PlaceOutcome& outcome, std::size_t index) const;
     [[nodiscard]] int shrink(SweepReport& report);

@@ -31,7 +31,7 @@ constexpr std::array parts{
     Part{"in-process", in_process}, Part{"round-trip", round_trips},
     Part{"signature", signatures},  Part{"key-generation", key_generation},
     Part{"exec", exec_start},       Part{"serve", serve_start},
-    Part{"readers", readers},
+    Part{"readers", readers},       Part{"crash-images", crash_images},
 };
 
 std::string first_line_with(const char* file, std::string_view begin) {

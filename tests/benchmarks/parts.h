@@ -19,6 +19,8 @@ namespace cardrig::benchmarks {
 [[nodiscard]] std::vector<Figure> serve_start(const Effort& effort);
 /// The rig's own reader and vpcd, side by side.
 [[nodiscard]] std::vector<Figure> readers(const Effort& effort);
+/// The memory phase of a sweep, against looking at each crash image by itself.
+[[nodiscard]] std::vector<Figure> crash_images(const Effort& effort);
 /// From `cardrig exec` to the start of the client, and where the time goes.
 [[nodiscard]] std::vector<Figure> exec_start(const Effort& effort);
 
