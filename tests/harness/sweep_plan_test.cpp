@@ -134,7 +134,7 @@ BOOST_AUTO_TEST_CASE(a_place_is_said_by_its_meaning) {
     for (const char* const wanted :
          {"live: select piv before: cut-power", "live: select piv #2 after: cut-power",
           "live: verify passcode-status after: cut-power", "live: verify passcode #3 before: cut-power",
-          "live: get-data card-holder-unique-identifier #2 before: cut-power",
+          "live: get-data chuid #2 before: cut-power",
           "live: malformed before: cut-power", "live: put-data 5FC120 block 1 before: cut-power",
           "live: put-data 5FC120 #3 block 2 after: cut-power"}) {
         BOOST_TEST((all.contains(wanted)), wanted);
