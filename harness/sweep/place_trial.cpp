@@ -94,10 +94,10 @@ std::size_t card_of(const Recording& recording, const SweepPlace& place) {
 } // namespace
 
 PlaceTrial::PlaceTrial(const TrialGround& ground, const SweepPlace& place)
-    : ground_(ground), promises_(ground.scenario, ground.stage.cards()) {
+    : ground_(ground), promises_(ground.scenario, ground.stage.cards(), ground.memo) {
     outcome_.place = place;
     for (std::size_t card = 0; card < ground.recording.start.size(); ++card) {
-        if (auto orphan = orphaned_certificate(ground.recording.start[card])) {
+        if (auto orphan = orphaned_certificate(ground.recording.start[card], &ground.memo)) {
             broken_before_.emplace(card, std::move(*orphan));
         }
     }
@@ -128,7 +128,7 @@ bool PlaceTrial::interrupt() {
     }
     findings_ = look(finished);
     cut_ = findings_.after;
-    outcome_.card_state = card_phase(ground_.recording.start.front(), cut_.front());
+    outcome_.card_state = phase_of(0);
     note(finished, findings_, 1);
     last_.emplace(finished);
     return true;
@@ -198,15 +198,22 @@ void PlaceTrial::look_at_cut(const CrashState& state) {
     const std::size_t card = card_of(recording, outcome_.place);
     outcome_.position = position_of_write(recording, card, outcome_.place.place.write.value_or(0));
     outcome_.client_phase = client_phase(recording.events, state.event);
-    outcome_.card_state = card_phase(recording.start[card], cut_[card]);
+    outcome_.card_state = phase_of(card);
     note(finished, findings_, 0);
+}
+
+std::string PlaceTrial::phase_of(std::size_t card) const {
+    const emulator::CardImage& start = ground_.recording.start[card];
+    const auto before = emulator::inspect(start, ground_.memo);
+    const auto now = emulator::inspect(cut_[card], ground_.memo);
+    return before && now ? card_phase(*before, *now) : card_phase(start, cut_[card]);
 }
 
 // --- what came of it ---------------------------------------------------------------------------------------
 
 /// The client, undisturbed, until it is through.
 void PlaceTrial::run_again(std::uint32_t earlier_runs) {
-    const Job job = ground_.recording.renewed ? Job::renewal : Job::any;
+    const Job job = ground_.recording.renewed ? Job::renewal_once : Job::any;
     if (last_) {
         findings_.job_unfinished = promises_.unfinished(*last_, findings_, job);
     }
@@ -262,7 +269,7 @@ void PlaceTrial::note_convergence(const FinishedRun& finished, RunFindings findi
             promises.clear();
         }
         findings.job_unfinished =
-            promises_.unfinished(finished, findings, ground_.recording.renewed ? Job::renewal : Job::any);
+            promises_.unfinished(finished, findings, ground_.recording.renewed ? Job::renewal_once : Job::any);
     }
     if (const Promise promise = promises_.convergence(finished, findings); promise.broken) {
         add({promise.id, "", *promise.broken, false, run});
