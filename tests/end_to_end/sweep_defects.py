@@ -7,9 +7,8 @@ SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
 
 
 class Defect(NamedTuple):
-    """The place that shows it, what comes of it there, the promise that tells, and the scenario that is swept."""
+    """The place that shows it, the promise that is broken there for good, and the scenario that is swept."""
     place: str
-    outcome: str
     invariant: str
     scenario: Path = SCENARIOS / "self-renewal/in-window.yaml"
 
@@ -17,18 +16,18 @@ class Defect(NamedTuple):
 # By word of --careless. One place each: whoever tries more finds the same.
 FOUND = {
     # In 9C: the certificate of 9A would have vouched for the next one, and an expired voucher is refused.
-    "ignores-dates": Defect("live: authority certificate 9C before: past-dates", "violation", "I8"),
+    "ignores-dates": Defect("live: authority certificate 9C before: past-dates", "I8"),
     # It looks whether the key fits, after writing: so the one for another person shows it, and not the one for another key.
-    "writes-unchecked": Defect("live: authority certificate 9C before: wrong-holder", "violation", "I8"),
-    "always-says-success": Defect("live: authority renewal before: refuse", "violation", "I8"),
+    "writes-unchecked": Defect("live: authority certificate 9C before: wrong-holder", "I8"),
+    "always-says-success": Defect("live: authority renewal before: refuse", "I8"),
     # One pair is new by then, and of the other the key: by its cache none of the two works any more.
-    "keeps-a-cache": Defect("live: generate-key-pair 9C after: kill-client", "violation", "I9"),
-    "never-looks-for-half-finished": Defect("live: generate-key-pair 9C after: cut-power", "violation", "I9"),
+    "keeps-a-cache": Defect("live: generate-key-pair 9C after: kill-client", "I9"),
+    "never-looks-for-half-finished": Defect("live: generate-key-pair 9C after: cut-power", "I9"),
     # Its certificate of 9A stays without a key.
-    "has-no-way-back": Defect("live: generate-key-pair 9A after: cut-power", "violation", "I4"),
-    "no-time-out": Defect("live: authority renewal before: hang", "violation", "I10"),
+    "has-no-way-back": Defect("live: generate-key-pair 9A after: cut-power", "I4"),
+    "no-time-out": Defect("live: authority renewal before: hang", "I10"),
     # Where nobody mistypes there is nothing to try again.
-    "retries-passcode": Defect("live: authority login before: drop", "violation", "I11",
+    "retries-passcode": Defect("live: authority login before: drop", "I11",
                                SCENARIOS / "self-renewal/wrong-then-right-passcode.yaml"),
 }
 
