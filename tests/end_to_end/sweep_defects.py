@@ -36,8 +36,8 @@ NOT_BY_INTERRUPTING = {
     "forgets-read-back": "a card that was interrupted gives no answer; one that says 9000 and keeps nothing is a scenario's",
     "polls": "a sweep holds a run against the client's own undisturbed one, which polls as well; scenarios bound it by number",
     "verifies-before-knowing-whose-card": "a sweep puts in no other card",
-    "takes-first-reader": "the undisturbed run is of another card, and does not end well",
-    "takes-any-card": "the undisturbed run is of another card, and does not end well",
-    "takes-any-device": "the undisturbed run is of another card, and does not end well",
+    "takes-first-reader": "where it shows, the undisturbed run is of another card, and does not end well",
+    "takes-any-card": "where it shows, the undisturbed run is of another card, and does not end well",
+    "takes-any-device": "where it shows, the undisturbed run is of another card, and does not end well",
     "goes-on-without-agent": "the holder's card is renewed all the same, and no promise is about the agent's",
 }
