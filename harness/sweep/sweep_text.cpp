@@ -1,9 +1,8 @@
 // The report of a sweep for people: what was promised, what was tried, the map, what was found.
+#include "apdu/printable.h"
 #include "harness/sweep/sweep_order.h"
 #include "harness/sweep/sweep_report.h"
 #include "harness/sweep/text_layout.h"
-
-#include "apdu/printable.h"
 
 #include <algorithm>
 #include <array>
