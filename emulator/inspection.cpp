@@ -291,12 +291,16 @@ const SlotState* CardState::slot(piv::KeyReference reference) const {
 }
 
 Result<CardState> inspect(const CardImage& image) {
+    InspectionMemo memo;
+    return inspect(image, memo);
+}
+
+Result<CardState> inspect(const CardImage& image, InspectionMemo& memo) {
     MemoryNvm copy(image.config.geometry, image.memory, image.weak);
     const auto store = ObjectStore::mount(copy, image.config.protection);
     if (!store) {
         return tl::make_unexpected(store.error());
     }
-    InspectionMemo memo;
     return inspect(image.config, **store, memo);
 }
 

@@ -106,6 +106,8 @@ private:
     std::unique_ptr<Parts> parts_;
 };
 
+/// As without one.
+[[nodiscard]] Result<CardState> inspect(const CardImage& image, InspectionMemo& memo);
 /// Of a card that has power: the store is its own.
 [[nodiscard]] CardState inspect(const CardConfig& config, const ObjectStore& store, InspectionMemo& memo);
 

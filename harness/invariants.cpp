@@ -294,9 +294,9 @@ std::optional<std::string> discontinued(const StateEvidence& evidence) {
 }
 
 std::optional<std::string> discontinued(const Evidence& evidence) {
-    const auto start = emulator::inspect(evidence.start);
-    const auto before = emulator::inspect(evidence.before_run);
-    const auto after = emulator::inspect(evidence.after_run);
+    const auto start = evidence.look(evidence.start);
+    const auto before = evidence.look(evidence.before_run);
+    const auto after = evidence.look(evidence.after_run);
     if (after) {
         const Excused excused = excused_in(evidence.trace);
         return discontinued(StateEvidence{start ? &*start : nullptr, before ? &*before : nullptr, *after,
@@ -307,8 +307,8 @@ std::optional<std::string> discontinued(const Evidence& evidence) {
     return could_prove ? std::optional("the card cannot be read: " + after.error().message) : std::nullopt;
 }
 
-std::optional<std::string> orphaned_certificate(const CardImage& image) {
-    const auto state = emulator::inspect(image);
+std::optional<std::string> orphaned_certificate(const CardImage& image, emulator::InspectionMemo* memo) {
+    const auto state = memo == nullptr ? emulator::inspect(image) : emulator::inspect(image, *memo);
     if (!state) {
         return "the card cannot be read: " + state.error().message;
     }
@@ -349,8 +349,8 @@ std::optional<std::string> passcode_broken(const StateEvidence& evidence) {
 }
 
 std::optional<std::string> passcode_broken(const Evidence& evidence) {
-    const auto before = emulator::inspect(evidence.before_run);
-    const auto after = emulator::inspect(evidence.after_run);
+    const auto before = evidence.look(evidence.before_run);
+    const auto after = evidence.look(evidence.after_run);
     if (!after) {
         return "the card cannot be read: " + after.error().message;
     }
@@ -362,7 +362,7 @@ std::optional<std::string> passcode_broken(const Evidence& evidence) {
 std::vector<Promise> check_invariants(const Evidence& evidence) {
     return {{"I1", bricked(evidence.after_run)},
             {"I2", discontinued(evidence)},
-            {"I4", orphaned_certificate(evidence.after_run)},
+            {"I4", orphaned_certificate(evidence.after_run, evidence.memo)},
             {"I6", passcode_broken(evidence)},
             {"I7", misdirected(evidence)}};
 }

@@ -32,6 +32,12 @@ struct Evidence {
     /// Whether this run may have made keys and written certificates on it.
     bool may_be_renewed = true;
     bool may_lose_tries = true; ///< whether this run may have shown it a wrong passcode
+    /// What was found out of the card's keys before; none: nothing, so that each look takes its time.
+    emulator::InspectionMemo* memo = nullptr;
+
+    [[nodiscard]] emulator::Result<emulator::CardState> look(const emulator::CardImage& image) const {
+        return memo == nullptr ? emulator::inspect(image) : emulator::inspect(image, *memo);
+    }
 };
 
 /// What a run may have done to codes and counters, after what the card did in it.
@@ -77,7 +83,8 @@ struct Promise {
 /// Each by itself: how it is broken, or none.
 [[nodiscard]] std::optional<std::string> bricked(const emulator::CardImage& image);
 [[nodiscard]] std::optional<std::string> discontinued(const Evidence& evidence);
-[[nodiscard]] std::optional<std::string> orphaned_certificate(const emulator::CardImage& image);
+[[nodiscard]] std::optional<std::string> orphaned_certificate(const emulator::CardImage& image,
+                                                              emulator::InspectionMemo* memo = nullptr);
 [[nodiscard]] std::optional<std::string> passcode_broken(const Evidence& evidence);
 [[nodiscard]] std::optional<std::string> misdirected(const Evidence& evidence);
 

@@ -51,7 +51,7 @@ std::string origin(const ClientEvidence& evidence, const CardState& start, const
 }
 
 bool pair_changed(const ClientEvidence& evidence, const CardState& after) {
-    const auto before = emulator::inspect(evidence.before_run);
+    const auto before = evidence.look(evidence.before_run);
     return !before || std::ranges::any_of(pair_slots, [&](emulator::piv::KeyReference reference) {
         const CertificateState* const was = certificate(*before, reference);
         const CertificateState* const is = certificate(after, reference);
@@ -142,7 +142,7 @@ std::optional<std::string> not_as_claimed(const ClientEvidence& evidence) {
     if (auto trouble = bricked(evidence.after_run)) {
         return trouble;
     }
-    const auto after = emulator::inspect(evidence.after_run);
+    const auto after = evidence.look(evidence.after_run);
     if (!after) {
         return "the card cannot be read: " + after.error().message;
     }
@@ -156,7 +156,7 @@ std::optional<std::string> not_as_claimed(const ClientEvidence& evidence) {
         return fmt::format("{} of {} passcode tries are left", after->passcode.left, after->passcode.limit);
     }
     if (task == "change-passcode") {
-        const auto before = emulator::inspect(evidence.before_run);
+        const auto before = evidence.look(evidence.before_run);
         if (before && before->passcode_digest == after->passcode_digest) {
             return "the passcode is what it was before";
         }
@@ -239,8 +239,8 @@ bool compares_passcode(const std::string& command, const std::string& object) {
 
 Promise pair_incoherent(const ClientEvidence& evidence) {
     Promise promise{"I3", std::nullopt};
-    const auto start = emulator::inspect(evidence.start);
-    const auto after = emulator::inspect(evidence.after_run);
+    const auto start = evidence.look(evidence.start);
+    const auto after = evidence.look(evidence.after_run);
     const bool pair = start && std::ranges::all_of(pair_slots, [&](emulator::piv::KeyReference reference) {
                           return certificate(*start, reference) != nullptr;
                       });
@@ -260,8 +260,8 @@ Promise pair_incoherent(const ClientEvidence& evidence) {
 }
 
 std::optional<std::string> pair_not_renewed(const ClientEvidence& evidence) {
-    const auto start = emulator::inspect(evidence.start);
-    const auto after = emulator::inspect(evidence.after_run);
+    const auto start = evidence.look(evidence.start);
+    const auto after = evidence.look(evidence.after_run);
     if (!start || !after) {
         return "the card cannot be read: " + (start ? after.error().message : start.error().message);
     }

@@ -31,7 +31,12 @@ struct ClientEvidence {
     std::span<const IssueRecord> issued;   ///< by the authority, so far
     std::chrono::seconds window;           ///< before their end certificates are due
     std::chrono::sys_seconds now;
-    const std::string& issuer; ///< the certificate (PEM) of who alone may renew
+    const std::string& issuer;                ///< the certificate (PEM) of who alone may renew
+    emulator::InspectionMemo* memo = nullptr; ///< as Evidence::memo
+
+    [[nodiscard]] emulator::Result<emulator::CardState> look(const emulator::CardImage& image) const {
+        return memo == nullptr ? emulator::inspect(image) : emulator::inspect(image, *memo);
+    }
 };
 
 /// I3, I8, I10, I11.

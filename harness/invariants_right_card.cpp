@@ -48,8 +48,8 @@ bool has_certificate(const CardState& state, const emulator::Bytes& der) {
 
 /// A certificate that came in this run, and that the authority issued for another card.
 std::optional<std::string> stray_certificate(const Evidence& evidence) {
-    const auto after = emulator::inspect(evidence.after_run);
-    const auto before = emulator::inspect(evidence.before_run);
+    const auto after = evidence.look(evidence.after_run);
+    const auto before = evidence.look(evidence.before_run);
     if (!after || !before || after->guid.empty()) {
         return std::nullopt;
     }

@@ -3,10 +3,12 @@
 #pragma once
 
 #include "emulator/card_image.h"
+#include "emulator/inspection.h"
 #include "harness/authority/authority.h"
 #include "harness/authority_expectations.h"
 #include "harness/expectations.h"
 #include "harness/invariants.h"
+#include "harness/invariants_client.h"
 #include "harness/scenario.h"
 #include "harness/scenario_cards.h"
 #include "harness/trace.h"
@@ -41,15 +43,17 @@ struct RunFindings {
 
 /// What the client is to have done when it is through.
 enum class Job : std::uint8_t {
-    renewal, ///< the first card's pair is renewed
-    any,     ///< nobody knows: it ends with 0
+    renewal,      ///< the first card's pair is renewed
+    renewal_once, ///< the same; where it was so when the run began, the client may say by any status of its
+                  ///< own that nothing is to be done
+    any, ///< nobody knows: it ends with 0
 };
 
 /// Of the runs of one client, from the cards' making on.
 class RunPromises final {
 public:
-    /// Both outlive it.
-    RunPromises(const Scenario& scenario, const ScenarioCards& cards);
+    /// All outlive it. `memo`: what is found out of the cards' keys, also for the next one's runs.
+    RunPromises(const Scenario& scenario, const ScenarioCards& cards, emulator::InspectionMemo& memo);
 
     /// Looks at the cards as they are now. Each run once, in order, as it remembers what was on the cards.
     [[nodiscard]] RunFindings look(const FinishedRun& finished);
@@ -68,9 +72,13 @@ public:
 private:
     [[nodiscard]] std::vector<Promise> promises_of(const FinishedRun& finished, std::size_t card,
                                                    const emulator::CardImage& after) const;
+    [[nodiscard]] ClientEvidence evidence_of(const FinishedRun& finished,
+                                             const emulator::CardImage& after) const;
+    [[nodiscard]] bool left_unfinished(const emulator::CardImage& image) const;
 
     const Scenario& scenario_;
     const ScenarioCards& cards_;
+    emulator::InspectionMemo& memo_;
     CertificateLedger ledger_;
 };
 

@@ -12,7 +12,7 @@
 namespace cardrig::harness {
 
 ScenarioJudge::ScenarioJudge(const Scenario& scenario, const ScenarioCards& cards, ScenarioReport& report)
-    : scenario_(scenario), cards_(cards), report_(report), promises_(scenario, cards) {}
+    : scenario_(scenario), cards_(cards), report_(report), promises_(scenario, cards, memo_) {}
 
 void ScenarioJudge::judge(const FinishedRun& finished) {
     judge(finished, promises_.look(finished));

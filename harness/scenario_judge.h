@@ -45,6 +45,7 @@ private:
     const Scenario& scenario_;
     const ScenarioCards& cards_;
     ScenarioReport& report_;
+    emulator::InspectionMemo memo_;
     RunPromises promises_;
     struct Window {
         std::size_t place; ///< in the report

@@ -40,11 +40,26 @@ std::vector<TraceEvent> commands_before(const std::vector<TraceEvent>& events, s
     return commands;
 }
 
+/// What was meant, and what came of it: a certificate that is a byte longer is written all the same.
+void forget_lengths(NormalisedTrace& trace) {
+    for (auto& [reader, events] : trace) {
+        for (NormalisedEvent& event : events) {
+            event.command_length.reset();
+            event.answer_length.reset();
+            if (event.status.starts_with("61")) {
+                event.status = "61xx"; // so many bytes are left (ISO/IEC 7816-4, 5.6)
+            }
+        }
+    }
+}
+
 /// Of the commands, the first that is another one than in the recorded run.
 std::optional<TraceDifference> first_difference(const std::vector<TraceEvent>& recorded,
                                                 const std::vector<TraceEvent>& commands) {
     NormalisedTrace whole = normalised(commands_before(recorded, recorded.size()), "the recorded run");
-    const NormalisedTrace part = normalised(commands, "this run");
+    NormalisedTrace part = normalised(commands, "this run");
+    forget_lengths(whole);
+    forget_lengths(part);
     for (auto& [reader, events] : whole) {
         const auto found = part.find(reader);
         const std::size_t size = found == part.end() ? 0 : found->second.size();
@@ -94,10 +109,10 @@ std::size_t card_of(const Recording& recording, const SweepPlace& place) {
 } // namespace
 
 PlaceTrial::PlaceTrial(const TrialGround& ground, const SweepPlace& place)
-    : ground_(ground), promises_(ground.scenario, ground.stage.cards()) {
+    : ground_(ground), promises_(ground.scenario, ground.stage.cards(), ground.memo) {
     outcome_.place = place;
     for (std::size_t card = 0; card < ground.recording.start.size(); ++card) {
-        if (auto orphan = orphaned_certificate(ground.recording.start[card])) {
+        if (auto orphan = orphaned_certificate(ground.recording.start[card], &ground.memo)) {
             broken_before_.emplace(card, std::move(*orphan));
         }
     }
@@ -128,7 +143,7 @@ bool PlaceTrial::interrupt() {
     }
     findings_ = look(finished);
     cut_ = findings_.after;
-    outcome_.card_state = card_phase(ground_.recording.start.front(), cut_.front());
+    outcome_.card_state = phase_of(0);
     note(finished, findings_, 1);
     last_.emplace(finished);
     return true;
@@ -198,15 +213,22 @@ void PlaceTrial::look_at_cut(const CrashState& state) {
     const std::size_t card = card_of(recording, outcome_.place);
     outcome_.position = position_of_write(recording, card, outcome_.place.place.write.value_or(0));
     outcome_.client_phase = client_phase(recording.events, state.event);
-    outcome_.card_state = card_phase(recording.start[card], cut_[card]);
+    outcome_.card_state = phase_of(card);
     note(finished, findings_, 0);
+}
+
+std::string PlaceTrial::phase_of(std::size_t card) const {
+    const emulator::CardImage& start = ground_.recording.start[card];
+    const auto before = emulator::inspect(start, ground_.memo);
+    const auto now = emulator::inspect(cut_[card], ground_.memo);
+    return before && now ? card_phase(*before, *now) : card_phase(start, cut_[card]);
 }
 
 // --- what came of it ---------------------------------------------------------------------------------------
 
 /// The client, undisturbed, until it is through.
 void PlaceTrial::run_again(std::uint32_t earlier_runs) {
-    const Job job = ground_.recording.renewed ? Job::renewal : Job::any;
+    const Job job = ground_.recording.renewed ? Job::renewal_once : Job::any;
     if (last_) {
         findings_.job_unfinished = promises_.unfinished(*last_, findings_, job);
     }
@@ -261,8 +283,8 @@ void PlaceTrial::note_convergence(const FinishedRun& finished, RunFindings findi
         for (auto& promises : findings.promises) {
             promises.clear();
         }
-        findings.job_unfinished =
-            promises_.unfinished(finished, findings, ground_.recording.renewed ? Job::renewal : Job::any);
+        findings.job_unfinished = promises_.unfinished(
+            finished, findings, ground_.recording.renewed ? Job::renewal_once : Job::any);
     }
     if (const Promise promise = promises_.convergence(finished, findings); promise.broken) {
         add({promise.id, "", *promise.broken, false, run});

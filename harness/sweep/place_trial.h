@@ -23,6 +23,7 @@ struct TrialGround {
     ScenarioStage& stage;
     const Recording& recording;
     const ScenarioRun& run; ///< the scenario's first, without its faults, and with the sweep's bounds (I10)
+    emulator::InspectionMemo& memo;
     std::uint32_t reruns = 2;
 };
 
@@ -48,6 +49,7 @@ private:
     [[nodiscard]] bool diverged(const FinishedRun& finished);
     [[nodiscard]] Arrival arrival(const FinishedRun& finished, std::size_t fault) const;
     void look_at_cut(const CrashState& state);
+    [[nodiscard]] std::string phase_of(std::size_t card) const;
     void run_again(std::uint32_t earlier_runs);
     [[nodiscard]] RunFindings look(const FinishedRun& finished);
     void note(const FinishedRun& finished, const RunFindings& findings, std::uint32_t run);

@@ -78,6 +78,7 @@ struct SweepStage::Parts {
     ScenarioStage stage;
     StageState beginning;
     std::optional<Recording> recording; ///< the last one
+    emulator::InspectionMemo memo;
 };
 
 /// How long, and how many commands, a disturbed run may take.
@@ -108,7 +109,7 @@ Recording SweepStage::Parts::made_of(const FinishedRun& finished, const RunRecor
             return event.kind == "apdu" && event.fields.value("delivered", false);
         }));
     made.now = finished.now;
-    RunPromises promises(scenario, stage.cards());
+    RunPromises promises(scenario, stage.cards(), memo);
     made.renewed = !promises.not_renewed(finished, made.end.front());
     for (const auto& of_card : promises.look(finished).promises) {
         for (const Promise& promise : of_card) {
@@ -135,7 +136,7 @@ PlaceOutcome SweepStage::Parts::tried(const SweepPlace& place, const StageState&
     PlaceOutcome outcome;
     try {
         stage.rewind(from);
-        const TrialGround ground{scenario, stage, *recording, run, options.reruns};
+        const TrialGround ground{scenario, stage, *recording, run, memo, options.reruns};
         PlaceTrial trial(ground, place);
         outcome = attempt(trial);
         if (keep) {

@@ -1,9 +1,8 @@
 // The report of a sweep for people: what was promised, what was tried, the map, what was found.
+#include "apdu/printable.h"
 #include "harness/sweep/sweep_order.h"
 #include "harness/sweep/sweep_report.h"
 #include "harness/sweep/text_layout.h"
-
-#include "apdu/printable.h"
 
 #include <algorithm>
 #include <array>
@@ -146,6 +145,15 @@ std::string subject_text(const SweepReport& report, std::size_t width) {
     return text;
 }
 
+/// "a, b and c"
+std::string enumerated(const std::vector<std::string>& parts) {
+    std::string text;
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+        text += (i == 0 ? "" : i + 1 == parts.size() ? " and " : ", ") + parts[i];
+    }
+    return text;
+}
+
 /// What the sweep as a whole is about: the places, then the models.
 std::string promise_text(const SweepReport& report, std::size_t width) {
     const RecordedRun& run = report.recorded;
@@ -166,8 +174,8 @@ std::string promise_text(const SweepReport& report, std::size_t width) {
     const std::string which =
         some ? fmt::format(", as far as its place matches '{}'", report.subject.places) : "";
     std::string text = head_line(
-        "promised",
-        fmt::format("{} of the recorded run{}, under these models:", fmt::join(what, " and "), which), width);
+        "promised", fmt::format("{} of the recorded run{}, under these models:", enumerated(what), which),
+        width);
     const auto add = [&](std::string_view name, const ModelNames& models) {
         if (!models.empty()) {
             text += wrapped(fmt::format("{}{:<10}", margin, name), models.text(), width);
