@@ -56,7 +56,8 @@ std::vector<Bytes> taken_objects(const std::vector<TraceEvent>& events) {
 }
 
 bool holds(const Bytes& object, const Bytes& certificate) {
-    return !certificate.empty() && !std::ranges::search(object, certificate).empty();
+    return !certificate.empty() &&
+           std::search(object.begin(), object.end(), certificate.begin(), certificate.end()) != object.end();
 }
 
 std::string listed(const std::vector<IssueRecord>& records) {

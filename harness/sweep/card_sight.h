@@ -52,7 +52,6 @@ public:
     [[nodiscard]] const std::vector<Sight>& sights(std::uint32_t number) const { return *sights_.at(number); }
     /// As if nothing had been looked at.
     void forget() { seen_.clear(); }
-    [[nodiscard]] std::size_t images() const { return seen_.size(); }
 
 private:
     [[nodiscard]] Sight power_on(std::uint64_t& recovered, std::vector<RecoveryStep>* log);

@@ -283,8 +283,8 @@ void PlaceTrial::note_convergence(const FinishedRun& finished, RunFindings findi
         for (auto& promises : findings.promises) {
             promises.clear();
         }
-        findings.job_unfinished =
-            promises_.unfinished(finished, findings, ground_.recording.renewed ? Job::renewal_once : Job::any);
+        findings.job_unfinished = promises_.unfinished(
+            finished, findings, ground_.recording.renewed ? Job::renewal_once : Job::any);
     }
     if (const Promise promise = promises_.convergence(finished, findings); promise.broken) {
         add({promise.id, "", *promise.broken, false, run});

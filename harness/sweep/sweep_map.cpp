@@ -1,9 +1,8 @@
 // The map of a sweep: places along one axis, models along the other, one sign an outcome.
+#include "apdu/printable.h"
 #include "harness/sweep/sweep_order.h"
 #include "harness/sweep/sweep_report.h"
 #include "harness/sweep/text_layout.h"
-
-#include "apdu/printable.h"
 
 #include <algorithm>
 #include <array>

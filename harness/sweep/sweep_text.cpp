@@ -1,9 +1,8 @@
 // The report of a sweep for people: what was promised, what was tried, the map, what was found.
+#include "apdu/printable.h"
 #include "harness/sweep/sweep_order.h"
 #include "harness/sweep/sweep_report.h"
 #include "harness/sweep/text_layout.h"
-
-#include "apdu/printable.h"
 
 #include <algorithm>
 #include <array>
@@ -95,17 +94,32 @@ public:
 
     [[nodiscard]] bool empty() const { return kinds_.empty(); }
 
+    /// "cut-power, remove, each before and after; before: later 1 s"
     [[nodiscard]] std::string text() const {
-        std::vector<std::string> names;
-        const bool all_both =
-            std::ranges::all_of(kinds_, [](const auto& kind) { return kind.second.moments.size() == 2; });
+        std::vector<std::string> both;
+        std::vector<std::string> before;
+        std::vector<std::string> after;
+        bool live = false;
         for (const auto& [order, kind] : kinds_) {
-            const bool say = kind.live && kind.moments.size() == 1;
-            const std::string_view moment = *kind.moments.begin() == Moment::before ? " before" : " after";
-            names.push_back(fmt::format("{}{}", kind.name, say ? moment : ""));
+            const bool one = kind.live && kind.moments.size() == 1;
+            const bool is_before = kind.moments.contains(Moment::before);
+            (!one ? both : is_before ? before : after).push_back(kind.name);
+            live = live || kind.live;
         }
-        const bool both = all_both && !kinds_.empty() && kinds_.begin()->second.live;
-        return fmt::format("{}{}", fmt::join(names, ", "), both ? ", each before and after" : "");
+        std::vector<std::string> parts;
+        if (!both.empty()) {
+            parts.push_back(fmt::format("{}{}", fmt::join(both, ", "),
+                                        !live              ? ""
+                                        : both.size() == 1 ? ", before and after"
+                                                           : ", each before and after"));
+        }
+        if (!before.empty()) {
+            parts.push_back(fmt::format("before: {}", fmt::join(before, ", ")));
+        }
+        if (!after.empty()) {
+            parts.push_back(fmt::format("after: {}", fmt::join(after, ", ")));
+        }
+        return fmt::format("{}", fmt::join(parts, "; "));
     }
 
 private:

@@ -83,10 +83,10 @@ std::set<std::string> broken_by_recoveries(const MemoryPhaseResult& result) {
     return all;
 }
 
-/// Of every tenth write, in every way.
+/// Of every fourth write, in every way.
 MemoryPhaseResult of_some_writes(const Recording& recording, const CardMaker& maker, bool merge, bool memo) {
     std::string numbers = "1";
-    for (std::size_t number = 8; number <= recording.writes(); number += 10) {
+    for (std::size_t number = 6; number <= recording.writes(); number += 4) {
         numbers += "|" + std::to_string(number);
     }
     MemoryPhaseOptions options;
@@ -97,15 +97,15 @@ MemoryPhaseResult of_some_writes(const Recording& recording, const CardMaker& ma
     return run_memory_phase(recording, options);
 }
 
-void check_merging_changes_nothing(const cardrig::test::RenewalScript& script, bool memo) {
+MemoryPhaseResult check_merging_changes_nothing(const cardrig::test::RenewalScript& script, bool memo) {
     const Recording recording = record_renewal(script);
     const MemoryPhaseResult merged = of_some_writes(recording, script.maker, true, true);
     const MemoryPhaseResult each = of_some_writes(recording, script.maker, false, memo);
     BOOST_TEST(!merged.places.empty());
     BOOST_TEST((first_cuts(merged) == first_cuts(each)));
     BOOST_TEST((broken_by_recoveries(merged) == broken_by_recoveries(each)));
-    BOOST_TEST(merged.states.size() == each.states.size());
     BOOST_TEST(merged.images <= each.images);
+    return merged;
 }
 
 emulator::CardState state_of(const emulator::CardImage& image) {
@@ -196,17 +196,21 @@ BOOST_AUTO_TEST_CASE(what_was_not_looked_at_is_not_told_of) {
 }
 
 BOOST_AUTO_TEST_CASE(merging_changes_nothing_with_a_journal) {
-    check_merging_changes_nothing({.overrides = small_card("journal"), .slots = {0x9A}}, true);
+    const auto merged =
+        check_merging_changes_nothing({.overrides = small_card("journal"), .slots = {0x9A}}, true);
+    BOOST_TEST(merged.recovery_cuts > 0U);
 }
 
 BOOST_AUTO_TEST_CASE(merging_changes_nothing_where_a_recovery_cannot_be_repeated) {
     cardrig::test::RenewalScript script{.overrides = small_card("journal"), .slots = {0x9A}};
     script.maker = cardrig::test::recovers_once();
-    check_merging_changes_nothing(script, true);
+    BOOST_TEST(!broken_by_recoveries(check_merging_changes_nothing(script, true)).empty());
 }
 
 BOOST_AUTO_TEST_CASE(merging_and_memo_change_nothing_without_protection) {
-    check_merging_changes_nothing({.overrides = small_card("none"), .slots = {0x9A}}, false);
+    const auto merged =
+        check_merging_changes_nothing({.overrides = small_card("none"), .slots = {0x9A}}, false);
+    BOOST_TEST(!broken(merged, Outcome::violation).empty());
 }
 
 BOOST_AUTO_TEST_CASE(a_state_is_made_again_from_its_place) {

@@ -301,7 +301,7 @@ BOOST_AUTO_TEST_CASE(the_text_says_what_was_promised_and_tried) {
                    "every APDU boundary (12 commands, each before and after), every request to the "
                    "authority (2) and every memory write (30) of the recorded run, under these models:"));
     BOOST_TEST(has(text, "lost-writes, prefix half"));
-    BOOST_TEST(has(text, "kill-client, each before and after"));
+    BOOST_TEST(has(text, "kill-client, before and after"));
     BOOST_TEST(has(text, "memory: 60 of 60 places; 1,234 crash images"));
     BOOST_TEST(has(text, "live: 25 of 27 places, 2 not reached"));
     BOOST_TEST(has(text, "two runs: the same normalised trace"));
