@@ -46,7 +46,7 @@ enum class Job : std::uint8_t {
     renewal,      ///< the first card's pair is renewed
     renewal_once, ///< the same; where it was so when the run began, the client may say by any status of its
                   ///< own that nothing is to be done
-    any, ///< nobody knows: it ends with 0
+    any,          ///< nobody knows: it ends with 0
 };
 
 /// Of the runs of one client, from the cards' making on.
