@@ -126,7 +126,7 @@ const std::vector<std::string>& client_meanings() {
 const std::vector<std::string>& client_abilities() {
     static const std::vector<std::string> abilities{
         "authority", "management-key-service", "terminal", "two-readers", "check-certificates",
-        "finish",    "retry-authority",        "notice",   "test-login", "move-keys"};
+        "finish",    "retry-authority",        "notice",   "test-login",  "move-keys"};
     return abilities;
 }
 

@@ -5,6 +5,7 @@
 #include "harness/files.h"
 #include "harness/scenario_judge.h"
 #include "harness/scenario_stage.h"
+#include "harness/shell_word.h"
 #include "harness/signal_watch.h"
 #include "harness/trace_file.h"
 
@@ -12,29 +13,12 @@
 #include <filesystem>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 namespace cardrig::harness {
 
 namespace fs = std::filesystem;
 
 namespace {
-
-/// A word as a shell reads it back.
-std::string shell_word(const std::string& word) {
-    const bool plain = !word.empty() && std::ranges::all_of(word, [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               std::string_view("-_./=:,+@%").find(c) != std::string_view::npos;
-    });
-    if (plain) {
-        return word;
-    }
-    std::string quoted = "'";
-    for (const char c : word) {
-        quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-    }
-    return quoted + "'";
-}
 
 /// One scenario on its way.
 class ScenarioRunner {
@@ -180,8 +164,7 @@ std::string reproduction(const Scenario& scenario, const RunOptions& options) {
     if (!scenario.variant.empty()) {
         words.insert(words.end(), {"--variant", scenario.variant});
     }
-    std::ranges::transform(words, words.begin(), shell_word);
-    return fmt::format("{}", fmt::join(words, " "));
+    return shell_words(words);
 }
 
 ScenarioReport run_scenario(const Scenario& scenario, const RunOptions& options) {

@@ -141,10 +141,11 @@ std::vector<CardSearch::Open> CardSearch::cut_first(const MemoryStep& write,
         memory_.tear({write.number, write.offset, write.bytes}, all_tearings().at(tearing));
         ++counts_.images;
         bool is_new = false;
-        const FoundImage found{tearing, {}, consider(moment, is_new)};
+        std::vector<RecoveryStep> recovery;
+        const FoundImage found{tearing, {}, consider(moment, is_new, recovery)};
         on_first(found);
-        if (is_new) {
-            open.push_back({memory_.since(mark), found});
+        if (!recovery.empty()) {
+            open.push_back({memory_.since(mark), found, std::move(recovery)});
         }
         memory_.back_to(mark);
     }
@@ -181,7 +182,7 @@ void CardSearch::cut_recovery(const Open& from, std::uint64_t moment, std::vecto
     const CrashMemory::Mark base = memory_.mark();
     memory_.apply(from.patch);
     std::uint64_t number = 0;
-    for (const RecoveryStep& step : sights_.recovery()) {
+    for (const RecoveryStep& step : from.recovery) {
         memory_.set_weak_state(step.weak_state);
         if (step.sync) {
             memory_.sync();
@@ -194,12 +195,15 @@ void CardSearch::cut_recovery(const Open& from, std::uint64_t moment, std::vecto
             ++counts_.images;
             ++counts_.recovery_cuts;
             bool is_new = false;
-            if (const ImageVerdict* const verdict = consider(moment, is_new); is_new) {
+            std::vector<RecoveryStep> recovery;
+            if (const ImageVerdict* const verdict = consider(moment, is_new, recovery); is_new) {
                 FoundImage found{from.found.tearing, from.found.further, verdict};
                 found.further.push_back({number, tearing});
                 counts_.depth = std::max(counts_.depth, static_cast<std::uint32_t>(found.further.size() + 1));
                 on_recovery(found);
-                next.push_back({memory_.since(base), std::move(found)});
+                if (!recovery.empty()) {
+                    next.push_back({memory_.since(base), std::move(found), std::move(recovery)});
+                }
             }
             memory_.back_to(before);
         }
@@ -209,12 +213,16 @@ void CardSearch::cut_recovery(const Open& from, std::uint64_t moment, std::vecto
     memory_.back_to(base);
 }
 
-const ImageVerdict* CardSearch::consider(std::uint64_t moment, bool& is_new) {
+const ImageVerdict* CardSearch::consider(std::uint64_t moment, bool& is_new,
+                                         std::vector<RecoveryStep>& recovery) {
     is_new = visited_.insert(digests::mixed(memory_.digest(), moment)).second;
     bool is_unknown = false;
     const Seen seen = sights_.look(is_unknown);
     if (!is_unknown) {
         ++counts_.merged;
+    }
+    if (is_new) {
+        recovery = sights_.recovery();
     }
     return &judge(seen.sights, later_sights(seen));
 }
@@ -230,7 +238,8 @@ std::uint32_t CardSearch::later_sights(const Seen& seen) {
         (void)memory_.exchange_unsynced(std::move(unsynced));
         return known->sights;
     }
-    for (const RecoveryStep& step : sights_.recovery()) {
+    const std::vector<RecoveryStep> recovery = sights_.recovery();
+    for (const RecoveryStep& step : recovery) {
         if (!step.sync) {
             memory_.write(step.offset, step.bytes);
         }

@@ -67,6 +67,7 @@ private:
     struct Open {
         CrashMemory::Patch patch;
         FoundImage found;
+        std::vector<RecoveryStep> recovery; ///< what it writes
     };
     void learn();
     void learn_spent_try(std::size_t event, const StoreContents& before);
@@ -80,8 +81,9 @@ private:
                                       const OnImage& on_recovery);
     void cut_recovery(const Open& from, std::uint64_t moment, std::vector<Open>& next,
                       const OnImage& on_recovery);
-    /// The memory as it is; `is_new` where it was not come to at this moment before.
-    const ImageVerdict* consider(std::uint64_t moment, bool& is_new);
+    /// The memory as it is. `recovery`: what the power-on writes, where it was not come to at this moment
+    /// before; else nothing.
+    const ImageVerdict* consider(std::uint64_t moment, bool& is_new, std::vector<RecoveryStep>& recovery);
     const ImageVerdict& judge(std::uint32_t sights, std::uint32_t later);
     void add(ImageVerdict& verdict, const Sight& sight, const std::string& when) const;
     void promise(ImageVerdict& verdict, const char* invariant, const std::optional<std::string>& how,

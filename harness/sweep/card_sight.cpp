@@ -64,11 +64,13 @@ Seen SightBook::look(bool& is_new) {
     is_new = true;
     Excursion excursion(memory_);
     Seen seen;
-    std::vector<Sight> sights{power_on(seen.recovered)};
+    last_image_ = {digest, memory_.weak().state};
+    last_recovery_.clear();
+    std::vector<Sight> sights{power_on(seen.recovered, &last_recovery_)};
     for (int look = 1; look < looks_at_weak_bits && excursion.weak_bits_mattered(); ++look) {
         excursion.again();
         std::uint64_t ignored = 0;
-        Sight sight = power_on(ignored);
+        Sight sight = power_on(ignored, nullptr);
         if (std::ranges::find(sights, sight) == sights.end()) {
             sights.push_back(std::move(sight));
         }
@@ -78,17 +80,23 @@ Seen SightBook::look(bool& is_new) {
     return seen;
 }
 
-std::vector<RecoveryStep> SightBook::recovery() {
-    const Excursion excursion(memory_);
-    std::vector<RecoveryStep> steps;
-    memory_.log_to(&steps);
-    (void)power_.on(memory_, config_);
-    return steps;
+const std::vector<RecoveryStep>& SightBook::recovery() {
+    const std::pair image(memory_.digest(), memory_.weak().state);
+    if (last_image_ != image) {
+        const Excursion excursion(memory_);
+        last_image_ = image;
+        last_recovery_.clear();
+        memory_.log_to(&last_recovery_);
+        (void)power_.on(memory_, config_);
+    }
+    return last_recovery_;
 }
 
-Sight SightBook::power_on(std::uint64_t& recovered) {
+Sight SightBook::power_on(std::uint64_t& recovered, std::vector<RecoveryStep>* log) {
     Sight sight;
+    memory_.log_to(log);
     const CardPower::Powered powered = power_.on(memory_, config_);
+    memory_.log_to(nullptr);
     recovered = memory_.digest();
     if (!powered.card) {
         sight.dead = "the card stays mute: " + powered.card.error().message;

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace cardrig::harness {
@@ -45,15 +46,15 @@ public:
         const auto known = seen_.find(digest);
         return known == seen_.end() ? std::nullopt : std::optional(known->second);
     }
-    /// What the first power-on writes, over the memory as it is.
-    [[nodiscard]] std::vector<RecoveryStep> recovery();
+    /// What the first power-on writes, over the memory as it is; known without another one where that image
+    /// was the last one to be looked at.
+    [[nodiscard]] const std::vector<RecoveryStep>& recovery();
     [[nodiscard]] const std::vector<Sight>& sights(std::uint32_t number) const { return *sights_.at(number); }
     /// As if nothing had been looked at.
     void forget() { seen_.clear(); }
-    [[nodiscard]] std::size_t images() const { return seen_.size(); }
 
 private:
-    [[nodiscard]] Sight power_on(std::uint64_t& recovered);
+    [[nodiscard]] Sight power_on(std::uint64_t& recovered, std::vector<RecoveryStep>* log);
     void use(emulator::Card& card, Sight& sight);
     [[nodiscard]] std::uint32_t number_of(std::vector<Sight> sights);
 
@@ -64,6 +65,8 @@ private:
     std::unordered_map<std::uint64_t, Seen> seen_;
     std::map<std::vector<Sight>, std::uint32_t> numbers_;
     std::vector<const std::vector<Sight>*> sights_;
+    std::optional<std::pair<std::uint64_t, std::uint64_t>> last_image_; ///< digest, and state of weak bits
+    std::vector<RecoveryStep> last_recovery_;                           ///< from it
 };
 
 } // namespace cardrig::harness

@@ -132,6 +132,9 @@ std::string plain_phase(const TracedCommand& command) {
 
 Step command_step(const TraceEvent& event, const TracedCommand& command) {
     const std::string detail = text_field(event, "detail");
+    if (command.name == "put-data") {
+        return write_step(command, detail); // of each block: something may have come in between
+    }
     if (command.name == "get-response" || command.block > 1) {
         return {.kind = Kind::joins_last};
     }
@@ -152,9 +155,6 @@ Step command_step(const TraceEvent& event, const TracedCommand& command) {
     if (command.name == "get-data") {
         const std::string slot = slot_of(command.object);
         return {.kind = slot.empty() ? Kind::joins_next : Kind::read, .slot = slot};
-    }
-    if (command.name == "put-data") {
-        return write_step(command, detail);
     }
     const std::string phase = plain_phase(command);
     return {.kind = phase.empty() ? Kind::joins_next : Kind::other, .phase = phase};
@@ -186,11 +186,16 @@ public:
             }
         }
         std::string next = written_.empty() ? last_ : "finishing";
+        if (next.empty()) {
+            next = "looking at the card";
+        }
         for (auto step = steps_.rbegin(); step != steps_.rend(); ++step) {
             if (step->kind != Kind::joins_last && step->phase.empty()) {
                 step->phase = next;
             }
-            next = step->phase.empty() ? next : step->phase;
+            if (step->kind != Kind::joins_last) {
+                next = step->phase;
+            }
         }
         for (std::size_t i = 0; i < steps_.size(); ++i) {
             if (steps_[i].kind == Kind::joins_last) {

@@ -64,7 +64,6 @@ public:
     [[nodiscard]] std::uint64_t digest() const;
     [[nodiscard]] const emulator::WeakBits& weak() const { return memory_.weak(); }
     void set_weak_state(std::uint64_t state) { memory_.weak().state = state; }
-    [[nodiscard]] const emulator::MemoryNvm& memory() const { return memory_; }
 
     /// Writes and syncs are added to it from now on; none: to nothing.
     void log_to(std::vector<RecoveryStep>* log) { log_ = log; }

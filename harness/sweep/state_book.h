@@ -39,7 +39,6 @@ public:
     /// I6, in the light of what the run did.
     [[nodiscard]] std::optional<std::string> passcode_trouble(std::uint32_t number,
                                                               const CodeEvidence& evidence) const;
-    [[nodiscard]] std::size_t states() const { return entries_.size(); }
 
 private:
     [[nodiscard]] Entry look(emulator::Card& card, const StoreContents& contents, bool is_known);

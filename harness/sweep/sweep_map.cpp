@@ -1,4 +1,5 @@
 // The map of a sweep: places along one axis, models along the other, one sign an outcome.
+#include "apdu/printable.h"
 #include "harness/sweep/sweep_order.h"
 #include "harness/sweep/sweep_report.h"
 #include "harness/sweep/text_layout.h"
@@ -213,6 +214,9 @@ private:
             }
             run += sign;
         }
+        if (run.starts_with(' ')) {
+            run.clear(); // nothing behind the last sign
+        }
         return text + coloured(run, colour_of(run.empty() ? ' ' : run.front()), colour);
     }
 
@@ -310,7 +314,8 @@ std::string map_text(const SweepReport& report, std::size_t width, bool colour) 
     std::set<char> used;
     const auto add = [&](const SweepMap& map, std::string_view title, const Phases& along) {
         if (!map.empty()) {
-            text += fmt::format("{}\n\n{}\n", title, map.text(along, letters, width, colour));
+            text +=
+                fmt::format("{}\n{}\n", wrapped("", title, width), map.text(along, letters, width, colour));
             used.merge(map.signs_used());
         }
     };
@@ -326,7 +331,7 @@ std::string map_text(const SweepReport& report, std::size_t width, bool colour) 
     }
     std::vector<std::string> entries;
     for (const std::string& phase : phases) {
-        entries.push_back(fmt::format("{} {}", letters.at(phase), phase));
+        entries.push_back(fmt::format("{} {}", letters.at(phase), apdu::printable(phase)));
     }
     if (!entries.empty()) {
         text += "What the client was about\n" + side_by_side(entries, width) + "\n";

@@ -249,7 +249,11 @@ SweepReport SweepReport::from_json(const nlohmann::json& json) {
 }
 
 SweepReport load_sweep_report(const std::string& file) {
-    const apdu::Bytes text = read_file(file);
+    const apdu::Bytes bytes = read_file(file);
+    return parse_sweep_report({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, file);
+}
+
+SweepReport parse_sweep_report(std::string_view text, const std::string& file) {
     try {
         return SweepReport::from_json(nlohmann::json::parse(text));
     } catch (const nlohmann::json::parse_error& error) {

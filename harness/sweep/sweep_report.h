@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -103,6 +104,8 @@ struct SweepReport {
 
 /// Of a file that --json wrote. Throws RequestError with the file's name.
 [[nodiscard]] SweepReport load_sweep_report(const std::string& file);
+/// The same from text that is there already; `file` is what messages call it.
+[[nodiscard]] SweepReport parse_sweep_report(std::string_view text, const std::string& file);
 /// Writes such a file. Throws RequestError with its name.
 void save_sweep_report(const std::string& file, const SweepReport& report);
 

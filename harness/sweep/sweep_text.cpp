@@ -1,9 +1,8 @@
 // The report of a sweep for people: what was promised, what was tried, the map, what was found.
+#include "apdu/printable.h"
 #include "harness/sweep/sweep_order.h"
 #include "harness/sweep/sweep_report.h"
 #include "harness/sweep/text_layout.h"
-
-#include "apdu/printable.h"
 
 #include <algorithm>
 #include <array>
@@ -95,17 +94,32 @@ public:
 
     [[nodiscard]] bool empty() const { return kinds_.empty(); }
 
+    /// "cut-power, remove, each before and after; before: later 1 s"
     [[nodiscard]] std::string text() const {
-        std::vector<std::string> names;
-        const bool all_both =
-            std::ranges::all_of(kinds_, [](const auto& kind) { return kind.second.moments.size() == 2; });
+        std::vector<std::string> both;
+        std::vector<std::string> before;
+        std::vector<std::string> after;
+        bool live = false;
         for (const auto& [order, kind] : kinds_) {
-            const bool say = kind.live && kind.moments.size() == 1;
-            const std::string_view moment = *kind.moments.begin() == Moment::before ? " before" : " after";
-            names.push_back(fmt::format("{}{}", kind.name, say ? moment : ""));
+            const bool one = kind.live && kind.moments.size() == 1;
+            const bool is_before = kind.moments.contains(Moment::before);
+            (!one ? both : is_before ? before : after).push_back(kind.name);
+            live = live || kind.live;
         }
-        const bool both = all_both && !kinds_.empty() && kinds_.begin()->second.live;
-        return fmt::format("{}{}", fmt::join(names, ", "), both ? ", each before and after" : "");
+        std::vector<std::string> parts;
+        if (!both.empty()) {
+            parts.push_back(fmt::format("{}{}", fmt::join(both, ", "),
+                                        !live              ? ""
+                                        : both.size() == 1 ? ", before and after"
+                                                           : ", each before and after"));
+        }
+        if (!before.empty()) {
+            parts.push_back(fmt::format("before: {}", fmt::join(before, ", ")));
+        }
+        if (!after.empty()) {
+            parts.push_back(fmt::format("after: {}", fmt::join(after, ", ")));
+        }
+        return fmt::format("{}", fmt::join(parts, "; "));
     }
 
 private:
@@ -146,6 +160,15 @@ std::string subject_text(const SweepReport& report, std::size_t width) {
     return text;
 }
 
+/// "a, b and c"
+std::string enumerated(const std::vector<std::string>& parts) {
+    std::string text;
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+        text += (i == 0 ? "" : i + 1 == parts.size() ? " and " : ", ") + parts[i];
+    }
+    return text;
+}
+
 /// What the sweep as a whole is about: the places, then the models.
 std::string promise_text(const SweepReport& report, std::size_t width) {
     const RecordedRun& run = report.recorded;
@@ -166,8 +189,8 @@ std::string promise_text(const SweepReport& report, std::size_t width) {
     const std::string which =
         some ? fmt::format(", as far as its place matches '{}'", report.subject.places) : "";
     std::string text = head_line(
-        "promised",
-        fmt::format("{} of the recorded run{}, under these models:", fmt::join(what, " and "), which), width);
+        "promised", fmt::format("{} of the recorded run{}, under these models:", enumerated(what), which),
+        width);
     const auto add = [&](std::string_view name, const ModelNames& models) {
         if (!models.empty()) {
             text += wrapped(fmt::format("{}{:<10}", margin, name), models.text(), width);

@@ -34,10 +34,15 @@ double peak_memory() {
     return static_cast<double>(usage.ru_maxrss) / 1024;
 }
 
+enum class Count { made, looked_at };
+
 struct Measured {
     MemoryPhaseResult result;
     double seconds = 0; ///< of this thread
-    [[nodiscard]] double rate() const { return static_cast<double>(result.images) / seconds; }
+    [[nodiscard]] double rate(Count count) const {
+        const std::uint64_t merged = count == Count::made ? 0 : result.merged;
+        return static_cast<double>(result.images - merged) / seconds;
+    }
 };
 
 Measured look(const Recording& recording, const MemoryPhaseOptions& options) {
@@ -68,27 +73,31 @@ double one_by_one(const Recording& recording, std::size_t images) {
     return static_cast<double>(images) / (thread_seconds() - begin);
 }
 
-Figure rate(const Effort& effort, const std::string& name, const Recording& recording,
-            const MemoryPhaseOptions& options, std::optional<double> aim) {
+struct Subject {
+    std::string name;
+    const Recording& recording;
+    MemoryPhaseOptions options{};
+    Count count = Count::made;
+    std::size_t samples = 5;
+    std::optional<Aim> aim{};
+};
+
+Figure rate(const Effort& effort, const Subject& subject) {
     std::vector<double> rates;
     std::vector<double> plain;
     std::string note;
-    for (std::size_t i = 0; i < effort.samples(5); ++i) {
-        const Measured measured = look(recording, options);
-        rates.push_back(measured.rate());
+    for (std::size_t i = 0; i < effort.samples(subject.samples); ++i) {
+        const Measured measured = look(subject.recording, subject.options);
+        rates.push_back(measured.rate(subject.count));
         note = told(measured.result);
-        plain.push_back(one_by_one(recording, effort.brief ? 2 : 20));
-    }
-    std::optional<Aim> wanted;
-    if (aim) {
-        wanted = Aim{Aim::Of::value, Aim::Bound::at_least, *aim};
+        plain.push_back(one_by_one(subject.recording, effort.brief ? 2 : 20));
     }
     return {"crash-images",
-            name,
+            subject.name,
             "/s",
             Spread(std::move(rates)),
             Floor(Spread(std::move(plain)), "an image made, powered on and looked into by itself"),
-            wanted,
+            subject.aim,
             note};
 }
 
@@ -130,20 +139,26 @@ void add_growth(const Effort& effort, std::vector<Figure>& figures) {
 } // namespace
 
 std::vector<Figure> crash_images(const Effort& effort) {
+    const auto at_least = [](double rate) { return Aim{Aim::Of::value, Aim::Bound::at_least, rate}; };
     std::vector<Figure> figures;
     add_growth(effort, figures);
     const Recording journal = renewals("journal", 1);
-    figures.push_back(rate(effort, "with merging and memo", journal, {}, 20'000));
+    figures.push_back(
+        rate(effort, {.name = "with merging and memo", .recording = journal, .aim = at_least(20'000)}));
+    figures.push_back(rate(effort, {"looked at, with merging and memo", journal, {}, Count::looked_at}));
     MemoryPhaseOptions single;
     single.merge = false;
-    single.selection.places = some_writes(journal, effort.brief ? 100 : 10);
-    figures.push_back(rate(effort, "without merging, with memo", journal, single, 2'000));
+    single.selection.places = some_writes(journal, effort.brief ? 100 : 4);
+    figures.push_back(rate(effort, {"looked at, without merging, with memo", journal, single,
+                                    Count::looked_at, 3, at_least(2'000)}));
     single.memo = false;
     single.selection.places = some_writes(journal, effort.brief ? 200 : 50);
-    figures.push_back(rate(effort, "without merging and memo", journal, single, std::nullopt));
-    figures.push_back(rate(effort, "shadow, with merging and memo", renewals("shadow", 1), {}, std::nullopt));
     figures.push_back(
-        rate(effort, "no protection, with merging and memo", renewals("none", 1), {}, std::nullopt));
+        rate(effort, {"looked at, without merging and memo", journal, single, Count::looked_at, 2}));
+    const Recording shadow = renewals("shadow", 1);
+    figures.push_back(rate(effort, {"shadow, with merging and memo", shadow}));
+    const Recording none = renewals("none", 1);
+    figures.push_back(rate(effort, {"no protection, with merging and memo", none}));
     return figures;
 }
 

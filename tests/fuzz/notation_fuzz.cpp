@@ -1,5 +1,6 @@
-// Places, effects and tearings: what was read is written in a form that says the same.
+// Places, effects, tearings and the places of a sweep: what was read is written in a form that says the same.
 #include "harness/fault.h"
+#include "harness/sweep/sweep_place.h"
 #include "tests/fuzz/input.h"
 #include "tests/fuzz/property.h"
 
@@ -12,6 +13,9 @@ bool same(const harness::Place& left, const harness::Place& right) {
     return left == right;
 }
 bool same(const harness::Tearing& left, const harness::Tearing& right) {
+    return left == right;
+}
+bool same(const harness::SweepPlace& left, const harness::SweepPlace& right) {
     return left == right;
 }
 bool same(const harness::Effect& left, const harness::Effect& right) {
@@ -43,6 +47,9 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const std::string_view text = fuzz::text({data, size});
     const std::size_t end = std::min(text.find('\n'), text.size());
     const std::string_view rest = text.substr(std::min(end + 1, text.size()));
+    if (const auto whole = check<harness::SweepPlace>(text)) {
+        fuzz::require(!whole->model().empty(), "each place has a model");
+    }
     const auto place = check<harness::Place>(text.substr(0, end));
     const auto effect = check<harness::Effect>(rest);
     static_cast<void>(check<harness::Tearing>(rest));

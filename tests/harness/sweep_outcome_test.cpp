@@ -59,7 +59,8 @@ BOOST_AUTO_TEST_CASE(an_outcome_comes_back_from_json_as_it_was) {
 }
 
 BOOST_AUTO_TEST_CASE(a_refusal_names_the_key) {
-    for (const auto& [key, value] : window().to_json().items()) {
+    const nlohmann::json whole = window().to_json();
+    for (const auto& [key, value] : whole.items()) {
         nlohmann::json without = window().to_json();
         without.erase(key);
         BOOST_TEST(refusal(without) == "place's outcome: '" + key + "': is missing");

@@ -134,9 +134,9 @@ BOOST_AUTO_TEST_CASE(a_place_is_said_by_its_meaning) {
     for (const char* const wanted :
          {"live: select piv before: cut-power", "live: select piv #2 after: cut-power",
           "live: verify passcode-status after: cut-power", "live: verify passcode #3 before: cut-power",
-          "live: get-data chuid #2 before: cut-power",
-          "live: malformed before: cut-power", "live: put-data 5FC120 block 1 before: cut-power",
-          "live: put-data 5FC120 #3 block 2 after: cut-power"}) {
+          "live: get-data chuid #2 before: cut-power", "live: malformed before: cut-power",
+          "live: put-data retired-certificate-20 block 1 before: cut-power",
+          "live: put-data retired-certificate-20 #3 block 2 after: cut-power"}) {
         BOOST_TEST((all.contains(wanted)), wanted);
     }
     // What has no words of its own is counted among those of its name.
@@ -216,11 +216,12 @@ BOOST_AUTO_TEST_CASE(each_card_counts_for_itself) {
 }
 
 BOOST_AUTO_TEST_CASE(a_chain_whose_object_is_told_late_is_counted_without_it) {
-    const Recording recording =
-        recording_of({command_event("put-data 5FC120 block 1"), command_event("put-data 5FC120 block 2"),
-                      command_event("put-data block 1"), command_event("put-data 5FC120 block 2")});
+    const Recording recording = recording_of({command_event("put-data retired-certificate-20 block 1"),
+                                              command_event("put-data retired-certificate-20 block 2"),
+                                              command_event("put-data block 1"),
+                                              command_event("put-data retired-certificate-20 block 2")});
     const auto found = texts(live_places(recording, only("cut-power after")));
-    BOOST_TEST(found.at(1) == "live: put-data 5FC120 block 2 after: cut-power");
+    BOOST_TEST(found.at(1) == "live: put-data retired-certificate-20 block 2 after: cut-power");
     BOOST_TEST(found.at(3) == "live: put-data #2 block 2 after: cut-power");
 }
 

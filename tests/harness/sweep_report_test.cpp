@@ -237,8 +237,9 @@ BOOST_AUTO_TEST_CASE(a_file_that_is_no_report_is_refused_by_name) {
     BOOST_TEST(has(refusal(load), file + ": sweep report: an object is wanted, not array"));
     harness::write_file(file, std::string_view("{\"cardrig-sweep\": 2}"));
     BOOST_TEST(has(refusal(load), "version 2 of the format, and 1 is known"));
-    for (const auto& [key, value] : concluded().to_json().items()) {
-        nlohmann::json json = concluded().to_json();
+    const nlohmann::json whole = concluded().to_json();
+    for (const auto& [key, value] : whole.items()) {
+        nlohmann::json json = whole;
         json.erase(key);
         harness::write_file(file, json.dump());
         BOOST_TEST(has(refusal(load), fmt::format("'{}': is missing", key)));
@@ -297,10 +298,10 @@ BOOST_AUTO_TEST_CASE(the_text_says_what_was_promised_and_tried) {
     report.budget = 75;
     const std::string text = harness::text(report, 500, false);
     BOOST_TEST(has(text,
-                   "every APDU boundary (12 commands, each before and after) and every request to the "
+                   "every APDU boundary (12 commands, each before and after), every request to the "
                    "authority (2) and every memory write (30) of the recorded run, under these models:"));
     BOOST_TEST(has(text, "lost-writes, prefix half"));
-    BOOST_TEST(has(text, "kill-client, each before and after"));
+    BOOST_TEST(has(text, "kill-client, before and after"));
     BOOST_TEST(has(text, "memory: 60 of 60 places; 1,234 crash images"));
     BOOST_TEST(has(text, "live: 25 of 27 places, 2 not reached"));
     BOOST_TEST(has(text, "two runs: the same normalised trace"));
@@ -330,8 +331,10 @@ BOOST_AUTO_TEST_CASE(the_text_says_where_undisturbed_runs_differ_and_what_was_no
 }
 
 BOOST_AUTO_TEST_CASE(no_line_of_the_text_is_wider_than_the_terminal_but_commands_to_copy) {
-    for (const std::string& line : lines(harness::text(concluded(), 80, false))) {
-        if (line.find("--replay") == std::string::npos && line.find("  window:") == std::string::npos) {
+    std::vector<std::string> all = lines(harness::text(concluded(), 80, false));
+    all.pop_back(); // the summary is one line
+    for (const std::string& line : all) {
+        if (line.find("--replay") == std::string::npos) {
             BOOST_TEST(line.size() <= 80U, line);
         }
     }
