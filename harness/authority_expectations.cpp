@@ -1,7 +1,6 @@
 #include "harness/authority_expectations.h"
 
 #include "apdu/command_apdu.h"
-#include "emulator/inspection.h"
 #include "harness/trace_places.h"
 
 #include <algorithm>
@@ -16,18 +15,6 @@ namespace cardrig::harness {
 namespace {
 
 using emulator::Bytes;
-
-void collect(const emulator::CardImage& card, std::set<std::string>& certificates) {
-    const auto state = emulator::inspect(card);
-    if (!state) {
-        return; // what cannot be read is judged as that (I1)
-    }
-    for (const emulator::SlotState& slot : state->slots) {
-        if (slot.certificate) {
-            certificates.insert(apdu::to_hex(slot.certificate->der));
-        }
-    }
-}
 
 /// The data of each PUT DATA that a card took, its chain put together.
 std::vector<Bytes> taken_objects(const std::vector<TraceEvent>& events) {
@@ -68,7 +55,21 @@ std::string listed(const std::vector<IssueRecord>& records) {
 
 } // namespace
 
-CertificateLedger::CertificateLedger(const std::vector<emulator::CardImage>& at_start) {
+void CertificateLedger::collect(const emulator::CardImage& card, std::set<std::string>& certificates) const {
+    const auto state = memo_ == nullptr ? emulator::inspect(card) : emulator::inspect(card, *memo_);
+    if (!state) {
+        return; // what cannot be read is judged as that (I1)
+    }
+    for (const emulator::SlotState& slot : state->slots) {
+        if (slot.certificate) {
+            certificates.insert(apdu::to_hex(slot.certificate->der));
+        }
+    }
+}
+
+CertificateLedger::CertificateLedger(const std::vector<emulator::CardImage>& at_start,
+                                     emulator::InspectionMemo* memo)
+    : memo_(memo) {
     for (const emulator::CardImage& card : at_start) {
         collect(card, from_start_);
     }

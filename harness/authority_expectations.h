@@ -2,6 +2,7 @@
 #pragma once
 
 #include "emulator/card_image.h"
+#include "emulator/inspection.h"
 #include "harness/authority/authority.h"
 #include "harness/scenario.h"
 #include "harness/scenario_report.h"
@@ -19,7 +20,9 @@ namespace cardrig::harness {
 class CertificateLedger {
 public:
     CertificateLedger() = default;
-    explicit CertificateLedger(const std::vector<emulator::CardImage>& at_start);
+    /// `memo`: what is found out of the cards' keys, which outlives it; null: nothing is kept.
+    explicit CertificateLedger(const std::vector<emulator::CardImage>& at_start,
+                               emulator::InspectionMemo* memo = nullptr);
 
     /// A run is over: the cards as it left them, and its own events.
     void see(const std::vector<emulator::CardImage>& cards, const std::vector<TraceEvent>& events);
@@ -32,6 +35,9 @@ public:
     [[nodiscard]] bool from_start(const emulator::Bytes& certificate) const;
 
 private:
+    void collect(const emulator::CardImage& card, std::set<std::string>& certificates) const;
+
+    emulator::InspectionMemo* memo_ = nullptr;
     std::set<std::string> from_start_; ///< DER in hex, as is what follows
     std::set<std::string> seen_;
     std::vector<emulator::Bytes> written_; ///< what cards took as data objects, as it was sent

@@ -33,7 +33,7 @@ bool may_wait(const Promise& promise) {
 }
 
 RunPromises::RunPromises(const Scenario& scenario, const ScenarioCards& cards, emulator::InspectionMemo& memo)
-    : scenario_(scenario), cards_(cards), memo_(memo), ledger_(made_images(cards)) {}
+    : scenario_(scenario), cards_(cards), memo_(memo), ledger_(made_images(cards), &memo) {}
 
 /// Of the first card.
 ClientEvidence RunPromises::evidence_of(const FinishedRun& finished, const emulator::CardImage& after) const {

@@ -7,7 +7,6 @@
 #include <fstream>
 #include <map>
 #include <string>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 namespace cardrig::harness {
@@ -40,8 +39,19 @@ std::multimap<pid_t, pid_t> children_by_parent() {
     return children;
 }
 
+/// As the kernel lists them, where it does (CONFIG_PROC_CHILDREN). Quick; but one may be missed while another
+/// is taken from the list, which its parent does when it asks how that one ended.
+std::vector<pid_t> listed_children(const fs::path& thread) {
+    std::ifstream file(thread / "children");
+    std::vector<pid_t> children;
+    for (pid_t child = 0; file >> child;) {
+        children.push_back(child);
+    }
+    return children;
+}
+
 /// All below one, but for `except` and what is below that.
-std::vector<pid_t> below(pid_t process, pid_t except) {
+std::vector<pid_t> found_below(pid_t process, pid_t except) {
     const std::multimap<pid_t, pid_t> children = children_by_parent();
     std::vector<pid_t> found;
     std::vector<pid_t> parents{process};
@@ -59,15 +69,26 @@ std::vector<pid_t> below(pid_t process, pid_t except) {
     return found;
 }
 
-/// As the kernel lists them; none where it does not (CONFIG_PROC_CHILDREN). Quick, but one may be missed
-/// while another dies.
-std::vector<pid_t> listed_children(const fs::path& thread) {
-    std::ifstream file(thread / "children");
-    std::vector<pid_t> children;
-    for (pid_t child = 0; file >> child;) {
-        children.push_back(child);
+/// The same by those lists.
+std::vector<pid_t> listed_below(pid_t process, pid_t except) {
+    std::vector<pid_t> found;
+    std::vector<pid_t> parents{process};
+    for (std::size_t i = 0; i < parents.size(); ++i) {
+        for (const fs::path& thread : threads_of(parents[i])) {
+            for (const pid_t child : listed_children(thread)) {
+                if (child != except) {
+                    found.push_back(child);
+                    parents.push_back(child);
+                }
+            }
+        }
     }
-    return children;
+    return found;
+}
+
+std::vector<pid_t> below(pid_t process, pid_t except) {
+    static const bool lists = fs::exists(fs::path("/proc/thread-self/children"));
+    return lists ? listed_below(process, except) : found_below(process, except);
 }
 
 /// 'R', 'S', 'Z' and so on; 0 where it is not there any more.
@@ -95,19 +116,8 @@ std::vector<pid_t> descendants(pid_t except) {
 }
 
 std::vector<pid_t> family_of(pid_t process) {
-    static const bool listed = fs::exists(fs::path("/proc/thread-self/children"));
-    std::vector<pid_t> family{process};
-    if (!listed) {
-        const std::vector<pid_t> others = below(process, -1);
-        family.insert(family.end(), others.begin(), others.end());
-        return family;
-    }
-    for (std::size_t i = 0; i < family.size(); ++i) {
-        for (const fs::path& thread : threads_of(family[i])) {
-            const std::vector<pid_t> children = listed_children(thread);
-            family.insert(family.end(), children.begin(), children.end());
-        }
-    }
+    std::vector<pid_t> family = below(process, -1);
+    family.insert(family.begin(), process);
     return family;
 }
 

@@ -9,7 +9,8 @@
 namespace cardrig::harness {
 
 /// All descendants of this process, those of `except` and itself left out; children before grandchildren. One
-/// that is being born or dies meanwhile may be missed: ask again after each death.
+/// that is being born or dies meanwhile may be missed: ask again after each death. None of its own children
+/// is missed, as nobody but itself takes them away: it has one thread, or waits for none of them meanwhile.
 [[nodiscard]] std::vector<pid_t> descendants(pid_t except);
 
 /// A process and all below it. One that is born or dies meanwhile may be missed, and others with it.

@@ -27,8 +27,8 @@ constexpr std::chrono::seconds longest_pause{30};
 
 /// Everything that a request touches which may outlast whoever waits for it.
 struct Talk {
-    Talk(const std::string& host, int port) : client(host, port) {}
-    httplib::SSLClient client;
+    explicit Talk(std::shared_ptr<httplib::SSLClient> with) : client(std::move(with)) {}
+    std::shared_ptr<httplib::SSLClient> client;
     httplib::Request request;
     std::string content;
     httplib::Result result{nullptr, httplib::Error::Unknown};
@@ -116,19 +116,25 @@ AuthorityLink::AuthorityLink(AuthorityAddress address) : address_(std::move(addr
     }
 }
 
+std::shared_ptr<httplib::SSLClient> AuthorityLink::make_client() const {
+    auto client = std::make_shared<httplib::SSLClient>(host_, port_);
+    client->set_ca_cert_path(address_.trust.c_str());
+    client->enable_server_certificate_verification(true); // its chain, and that it is this host's
+    client->set_connection_timeout(connecting);
+    client->set_read_timeout(address_.patience);
+    client->set_write_timeout(address_.patience);
+    client->set_follow_location(false);
+    client->set_tcp_nodelay(true); // the library writes a request's head and its body apart
+    client->set_keep_alive(false);
+    return client;
+}
+
 AuthorityLink::Reply AuthorityLink::ask(const std::string& method, const std::string& path,
                                         const std::string& body) const {
-    const auto talk = std::make_shared<Talk>(host_, port_);
-    httplib::SSLClient& client = talk->client;
-    client.set_ca_cert_path(address_.trust.c_str());
-    client.enable_server_certificate_verification(true); // its chain, and that it is this host's
-    client.set_connection_timeout(connecting);
-    client.set_read_timeout(address_.patience);
-    client.set_write_timeout(address_.patience);
-    client.set_follow_location(false);
-    client.set_tcp_nodelay(true); // the library writes a request's head and its body apart
-    client.set_keep_alive(false);
-
+    if (!client_) {
+        client_ = make_client();
+    }
+    const auto talk = std::make_shared<Talk>(client_);
     httplib::Request& request = talk->request;
     request.method = method;
     request.path = path;
@@ -148,8 +154,9 @@ AuthorityLink::Reply AuthorityLink::ask(const std::string& method, const std::st
     };
     // The library's limits are for each piece of an answer, of which there may be many.
     if (!run_within(connecting + address_.patience,
-                    [talk] { talk->result = talk->client.send(talk->request); })) {
-        client.stop();
+                    [talk] { talk->result = talk->client->send(talk->request); })) {
+        client_->stop();
+        client_.reset();
         return {};
     }
     const httplib::Result& result = talk->result;

@@ -4,9 +4,14 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 
 #include <nlohmann/json.hpp>
+
+namespace httplib {
+class SSLClient;
+}
 
 namespace cardrig::client {
 
@@ -41,6 +46,7 @@ private:
         int status = 0;
         nlohmann::json body;
     };
+    [[nodiscard]] std::shared_ptr<httplib::SSLClient> make_client() const;
     [[nodiscard]] Reply ask(const std::string& method, const std::string& path,
                             const std::string& body) const;
     [[nodiscard]] nlohmann::json granted(const std::string& method, const std::string& path,
@@ -51,6 +57,9 @@ private:
     int port_ = 0;
     std::string session_;
     Pause pause_;
+    /// What each connection begins with takes its time: made once. A request that nobody waits for any more
+    /// keeps it.
+    mutable std::shared_ptr<httplib::SSLClient> client_;
 };
 
 } // namespace cardrig::client
