@@ -4,7 +4,6 @@
 #include "harness/scenario_parts.h"
 
 #include <algorithm>
-#include <ranges>
 
 #include <fmt/format.h>
 
@@ -55,7 +54,7 @@ void read_cards(const YamlValue& value, Scenario& scenario) {
 /// Which card is in a reader; none for `empty`.
 std::optional<std::size_t> read_occupant(const YamlValue& value, const Scenario& scenario) {
     std::vector<std::string> words{no_card};
-    std::ranges::copy(scenario.cards | std::views::transform(&ScenarioCard::name), std::back_inserter(words));
+    std::ranges::transform(scenario.cards, std::back_inserter(words), &ScenarioCard::name);
     const std::string word = value.word(words);
     if (word == no_card) {
         return std::nullopt;

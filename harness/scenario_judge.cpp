@@ -95,7 +95,7 @@ std::vector<Shortfall> ScenarioJudge::judge_card(const FinishedRun& finished, st
 
 void ScenarioJudge::report(const FinishedRun& finished, std::vector<Shortfall> found) {
     // That a client crashed, hung, flooded its card or left processes explains the others.
-    std::ranges::stable_partition(found, [](const Shortfall& shortfall) {
+    std::stable_partition(found.begin(), found.end(), [](const Shortfall& shortfall) {
         return shortfall.what.find("the client ") != std::string::npos;
     });
     for (Shortfall& shortfall : found) {

@@ -11,9 +11,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <memory>
-#include <ranges>
 #include <set>
 #include <string>
 #include <string_view>
@@ -72,9 +72,10 @@ void check_none_breaks_a_promise(Bench& bench, Operations&& operations) {
 /// Those of the standard, of that kind.
 inline void check_operations(emulator::Protection protection, Shown shown) {
     PivCutBench bench(protection);
-    check_none_breaks_a_promise(bench, all_operations() | std::views::filter([shown](const auto& each) {
-                                           return shows(each, shown);
-                                       }));
+    std::vector<Operation> wanted;
+    std::ranges::copy_if(all_operations(), std::back_inserter(wanted),
+                         [shown](const Operation& each) { return shows(each, shown); });
+    check_none_breaks_a_promise(bench, wanted);
 }
 
 /// Those of key tokens.
