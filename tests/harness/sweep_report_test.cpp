@@ -309,13 +309,35 @@ BOOST_AUTO_TEST_CASE(the_text_says_what_was_promised_and_tried) {
     BOOST_TEST(has(text, "memory: 60 of 60 places; 1,234 crash images"));
     BOOST_TEST(has(text, "live: 25 of 27 places, 2 not reached"));
     BOOST_TEST(has(text, "two runs: the same normalised trace"));
-    BOOST_TEST(has(text, "75 s; it was used up"));
+    BOOST_TEST(has(text, "75 s; not all was reached"));
     BOOST_TEST(has(text, "the client ended before it"));
     BOOST_TEST(has(text, "VIOLATION  I2 continuity"));
     BOOST_TEST(has(text, "--replay 'recovery: write #15: lost-writes'"));
     BOOST_TEST(lines(text).back() ==
                "87 places tried in 75 s: 12 violations, 1 diverged, 13 windows, 61 clean; 2 "
                "not reached");
+}
+
+BOOST_AUTO_TEST_CASE(the_text_promises_only_what_the_models_leave) {
+    const auto with = [](const std::vector<std::string>& places) {
+        SweepReport report = tests::empty_sweep();
+        for (const std::string& place : places) {
+            report.places.push_back(tests::outcome_of(place, Outcome::clean, 0));
+        }
+        return harness::text(report, 500, false);
+    };
+    const std::string after = with({"live: any #5 after: remove"});
+    BOOST_TEST(has(after, "every APDU boundary (12 commands, after each) of the recorded run, under"));
+    BOOST_TEST(!has(after, "each before and after"));
+    BOOST_TEST(!has(after, "every memory write"));
+    BOOST_TEST(!has(after, "every request"));
+    BOOST_TEST(!has(after, "each different state"));
+    BOOST_TEST(has(with({"live: any #5 before: remove"}), "(12 commands, before each)"));
+    const std::string memory = with({"memory: write #1: lost-writes"});
+    BOOST_TEST(has(memory, "every memory write (30) of the recorded run, under"));
+    BOOST_TEST(has(memory, "each different state"));
+    BOOST_TEST(!has(memory, "APDU boundary"));
+    BOOST_TEST(has(with({}), "nothing of the recorded run\n"));
 }
 
 BOOST_AUTO_TEST_CASE(the_text_says_where_undisturbed_runs_differ_and_what_was_not_asked_for) {
