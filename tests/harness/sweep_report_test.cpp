@@ -164,6 +164,25 @@ BOOST_AUTO_TEST_CASE(what_was_found_out_about_a_group_stays) {
     BOOST_TEST(report.groups.front().reproduced.value());
 }
 
+BOOST_AUTO_TEST_CASE(what_befell_two_cards_is_two_findings) {
+    SweepReport report = tests::empty_sweep();
+    PlaceOutcome place = tests::outcome_of("live: any #5 before: remove", Outcome::window, 4);
+    place.broken = {
+        {"I4", "staff", "the certificate of 9A (serial 7) has no private key on the card", true, 1},
+        {"I4", "agent", "the certificate of 9C (serial 8) has no private key on the card", true, 1}};
+    report.places.push_back(place);
+    harness::conclude(report);
+    BOOST_TEST_REQUIRE(report.groups.size() == 2U);
+    BOOST_TEST(report.groups.front().broken.card == "agent");
+    BOOST_TEST(has(report.groups.front().holder, "of 9C (serial 8)"));
+    BOOST_TEST(report.groups.back().broken.card == "staff");
+    BOOST_TEST(has(report.groups.back().holder, "of 9A (serial 7)"));
+    report.groups.front().folder = "/tmp/agent";
+    harness::conclude(report);
+    BOOST_TEST(report.groups.front().folder == "/tmp/agent");
+    BOOST_TEST(report.groups.back().folder.empty());
+}
+
 BOOST_AUTO_TEST_CASE(a_memory_place_that_only_a_client_shows_is_tried_again_with_one) {
     SweepReport report = invented_sweep();
     for (PlaceOutcome& place : report.places) {
