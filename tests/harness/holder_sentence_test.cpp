@@ -64,7 +64,7 @@ BOOST_AUTO_TEST_CASE(each_way_in_which_the_passcode_is_broken_has_its_own_senten
         {"the card has no unblocking code in the form that it keeps one", "has lost a code"},
         {"the card's global passcode is erased", "has lost a code"},
         {"the card has no management key", "has lost a code"},
-        {"the card cannot be read: no superblock", "left with this: the card cannot be read: no superblock."},
+        {"the card cannot be read: no superblock", "the card cannot be read: no superblock."},
     };
     for (const Row& row : rows) {
         BOOST_TEST(has(sentence("I6", row.how), row.part), row.how);
@@ -103,6 +103,18 @@ BOOST_AUTO_TEST_CASE(a_key_that_is_lost_is_told_by_its_slot) {
     BOOST_TEST(has(orphan("9A no key, old certificate; 9C no key, old certificate", Outcome::violation),
                    "can neither log in with the key of 9A nor sign with that of 9C any more"));
     BOOST_TEST(has(orphan("9A new key, old certificate; 9C as before", Outcome::open), "is not known"));
+}
+
+BOOST_AUTO_TEST_CASE(without_any_pair_the_holder_can_do_nothing) {
+    const BrokenPromise broken{"I2", "", "no certificate on the card is in date and works with its key",
+                               false, 0};
+    const auto told = [&](Outcome outcome) {
+        return cardrig::harness::holder_sentence(broken, outcome, "as before");
+    };
+    BOOST_TEST(told(Outcome::violation) == "The holder can neither log in nor sign with this card any more, "
+                                           "and running the client again did not mend that.");
+    BOOST_TEST(has(told(Outcome::window), "running it again mends it"));
+    BOOST_TEST(has(told(Outcome::open), "is not known"));
 }
 
 BOOST_AUTO_TEST_CASE(what_a_later_run_broke_is_not_told_by_the_card_at_the_cut) {
