@@ -312,6 +312,9 @@ int sweep_all(const SweepArguments& arguments, const Scenario& scenario, const S
     const SweepRun::Result result = sweep.run();
     pool.end();
     line.clear();
+    if (!result.known) {
+        return interrupted(result.signal, "");
+    }
     print_report(result.report);
     std::fflush(stdout);
     write_reports(arguments, result.report);

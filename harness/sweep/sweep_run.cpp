@@ -110,6 +110,7 @@ std::optional<SweepListing> SweepRun::list() {
 SweepRun::Result SweepRun::run() {
     Result result;
     result.signal = pool_.run(*this);
+    result.known = record_ || options_.previous;
     result.report = report();
     conclude(result.report);
     if (result.signal == 0 && !over()) {
@@ -342,7 +343,7 @@ SweepReport SweepRun::report() const {
     report.seconds = seconds_since(begin_) + (options_.previous ? options_.previous->seconds : 0);
     report.notices.assign(notices_.begin(), notices_.end());
     if (!record_) {
-        return report;
+        return options_.previous.value_or(std::move(report));
     }
     report.subject.digest = record_->digest;
     report.subject.protection = record_->protection;
@@ -353,6 +354,7 @@ SweepReport SweepRun::report() const {
     report.states = memory_result_.states.size();
     report.depth = memory_result_.depth;
     add_memory_places(report);
+    add_earlier(report, SweepPhase::recovery);
     add_unknown_states(report);
     add_places(report, recovery_);
     add_places(report, live_);
@@ -378,6 +380,9 @@ void SweepRun::add_memory_places(SweepReport& report) const {
             report.places.push_back(outcome);
         }
     }
+    for (const std::string& earlier : add_earlier(report, SweepPhase::memory)) {
+        done.insert(earlier);
+    }
     const auto& planned = record_->memory;
     for (std::size_t i = 0; i < planned.size(); ++i) {
         if (i % options_.shard.of != options_.shard.number - 1 || done.contains(planned[i].place.text())) {
@@ -395,6 +400,27 @@ void SweepRun::add_memory_places(SweepReport& report) const {
             report.places.push_back(std::move(outcome));
         }
     }
+}
+
+/// Until this sweep's own memory phase has come to its end, what the one before knew of it and of the states
+/// stays, in whose place nothing new has come. Returns these places' texts.
+std::vector<std::string> SweepRun::add_earlier(SweepReport& report, SweepPhase phase) const {
+    std::vector<std::string> added;
+    if (memory_ == Memory::done && memory_result_.complete) {
+        return added;
+    }
+    std::set<std::string> there;
+    for (const PlaceOutcome& outcome : report.places) {
+        there.insert(outcome.place.text());
+    }
+    for (const auto& [text, outcome] : before_) {
+        if (outcome.place.phase == phase && !there.contains(text) && !planned_.contains(text)) {
+            added.push_back(text);
+            report.places.push_back(outcome);
+            report.places.back().state.clear(); // numbered by that sweep, and concluded by it
+        }
+    }
+    return added;
 }
 
 /// Which states there are is known at the memory phase's end. Until then its last place counts as one that

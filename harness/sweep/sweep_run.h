@@ -53,8 +53,9 @@ public:
     SweepRun(SweepPool& pool, SweepRunOptions options);
 
     struct Result {
-        SweepReport report;
-        int signal = 0; ///< that ended it, or 0
+        SweepReport report; ///< of `previous` alone, where nothing was recorded
+        int signal = 0;     ///< that ended it, or 0
+        bool known = false; ///< whether there is anything to report: it has recorded, or goes on from a sweep
     };
     /// Throws RequestError where the undisturbed run fails, or is another than that of `previous`; HostError
     /// where there are no workers.
@@ -83,6 +84,7 @@ private:
     [[nodiscard]] bool take_over(const std::string& place);
     [[nodiscard]] SweepReport report() const;
     void add_memory_places(SweepReport& report) const;
+    std::vector<std::string> add_earlier(SweepReport& report, SweepPhase phase) const;
     void add_unknown_states(SweepReport& report) const;
     void add_places(SweepReport& report, const std::vector<PlannedPlace>& planned) const;
     [[nodiscard]] bool is_ours(const PlaceOutcome& outcome, std::size_t index) const;

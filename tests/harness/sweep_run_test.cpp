@@ -41,6 +41,7 @@ struct Play {
     std::size_t writes = 2;
     std::size_t commands = 6;
     bool memory_crashes = false;
+    bool record_hangs = false;
     std::string counter; ///< a file, in which workers count each other
 };
 
@@ -64,6 +65,9 @@ public:
         }
         if (number_ > 0 && number_ <= play_.crashes) {
             ::_exit(9);
+        }
+        while (play_.record_hangs) {
+            ::pause();
         }
         runs_ += times;
         SweepRecord record;
@@ -368,6 +372,48 @@ BOOST_AUTO_TEST_CASE(a_sweep_that_goes_on_tries_what_was_not_reached_and_what_fa
     second.options.previous = SweepReport::from_json(partial.to_json());
     second.play.at["live: verify before: remove"] = Does::crash; // which is known, and not tried
     BOOST_TEST((outcomes(second.sweep().report) == wanted));
+}
+
+BOOST_AUTO_TEST_CASE(what_an_earlier_sweep_knew_stays_until_it_is_known_again) {
+    Stage whole;
+    whole.play.at["recovery: write #2: prefix half"] = Does::violation;
+    const SweepReport known = whole.sweep().report;
+    BOOST_TEST_REQUIRE(known.complete());
+    Stage out_of_time;
+    out_of_time.options.previous = known;
+    out_of_time.options.until = std::chrono::steady_clock::now();
+    const SweepReport kept = out_of_time.sweep().report;
+    BOOST_TEST((outcomes(kept) == outcomes(known)));
+    BOOST_TEST(!kept.complete()); // whether there are other states now, nobody knows
+    BOOST_TEST(exit_status(kept) == 1);
+    Stage ends;
+    ends.options.previous = known;
+    ends.play.memory_crashes = true;
+    BOOST_TEST((outcomes(ends.sweep().report) == outcomes(known)));
+}
+
+BOOST_AUTO_TEST_CASE(a_signal_while_it_records_loses_nothing) {
+    Stage whole;
+    const SweepReport known = whole.sweep().report;
+    const auto interrupted = [](Stage& stage) {
+        stage.play.record_hangs = true;
+        stage.on_progress = [](const SweepProgress& progress) {
+            if (progress.doing == "recording") {
+                ::kill(::getpid(), SIGTERM);
+            }
+        };
+        return stage.sweep();
+    };
+    Stage goes_on;
+    goes_on.options.previous = known;
+    const auto result = interrupted(goes_on);
+    BOOST_TEST(result.signal == SIGTERM);
+    BOOST_TEST(result.known);
+    BOOST_TEST((outcomes(result.report) == outcomes(known)));
+    BOOST_TEST(result.report.subject.digest == "first");
+    Stage anew;
+    BOOST_TEST(!interrupted(anew).known);
+    BOOST_TEST(!has_children());
 }
 
 BOOST_AUTO_TEST_CASE(a_sweep_does_not_go_on_from_another_one) {
