@@ -440,7 +440,7 @@ void add_what_is_tried(CLI::App& command, const std::shared_ptr<SweepArguments>&
     command
         .add_option("--reruns", arguments->reruns,
                     "so often may the client be run again until its job is done (2)")
-        ->check(CLI::Range(0, 20));
+        ->check(CLI::Range(1, 20));
     command
         .add_option("--slowdown", arguments->slowdown,
                     "so many times the undisturbed run's commands and time may a run after a cut take (10)")

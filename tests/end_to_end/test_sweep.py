@@ -181,6 +181,7 @@ def test_a_listing_tries_nothing(tmp_path):
     (["--continue", "/no/such/file"], "/no/such/file"),
     (["--client", "cardrig-clint"], "cardrig-clint"),
     (["--jsn", "x"], "did you mean '--json'?"),
+    (["--reruns", "0"], "--reruns"),
     (["--seed", "-1"], "'-1' is no number from 0 on"),
     (["--json", "/no/such/folder/x.json"], "--json: cannot write"),
 ])
