@@ -423,8 +423,8 @@ std::vector<std::string> SweepRun::add_earlier(SweepReport& report, SweepPhase p
     return added;
 }
 
-/// Which states there are is known at the memory phase's end. Until then its last place counts as one that
-/// was not reached, whatever is known of it: nobody takes such a report for the whole.
+/// Which states there are is known at the memory phase's end. Until then the recovery from its last place
+/// counts as one that was not reached: nobody takes such a report for the whole.
 void SweepRun::add_unknown_states(SweepReport& report) const {
     const bool ended = memory_ == Memory::done && (memory_result_.complete || !memory_trouble_.empty());
     const bool wanted =
@@ -434,9 +434,7 @@ void SweepRun::add_unknown_states(SweepReport& report) const {
     }
     const PlannedPlace& last = record_->memory.back();
     SweepPlace place = last.place;
-    if (std::erase_if(report.places, [&](const PlaceOutcome& one) { return one.place == place; }) == 0) {
-        place.phase = SweepPhase::recovery;
-    }
+    place.phase = SweepPhase::recovery;
     report.not_reached.emplace_back(std::move(place), last.position);
 }
 

@@ -42,6 +42,8 @@ struct Play {
     std::size_t commands = 6;
     bool memory_crashes = false;
     bool record_hangs = false;
+    bool memory_incomplete = false;
+    std::size_t broken_writes = 0; ///< I5 is broken at so many last ones
     std::string counter; ///< a file, in which workers count each other
 };
 
@@ -94,6 +96,10 @@ public:
             outcome.place =
                 SweepPlace::parse("memory: write #" + std::to_string(i + 1) + ": prefix half").value();
             outcome.state = "s" + std::to_string(i % play_.states);
+            if (i + play_.broken_writes >= play_.writes) {
+                outcome.outcome = Outcome::violation;
+                outcome.broken = {{"I5", "", "the card does not come to its end", false, 0}};
+            }
             on_place(outcome);
         }
         for (std::size_t i = 0; i < play_.states; ++i) {
@@ -106,6 +112,7 @@ public:
                  {}});
         }
         result.images = 10;
+        result.complete = !play_.memory_incomplete;
         return result;
     }
 
@@ -317,6 +324,16 @@ BOOST_AUTO_TEST_CASE(a_memory_phase_that_crashes_is_said_of_each_of_its_places) 
     BOOST_TEST(outcomes(result.report)["memory: write #1: prefix half"] == "failed");
     BOOST_TEST(outcomes(result.report)["live: verify #6 before: remove"] == "clean");
     BOOST_TEST(exit_status(result.report) == 4);
+}
+
+BOOST_AUTO_TEST_CASE(a_memory_phase_that_ended_early_keeps_what_it_found_at_its_last_place) {
+    Stage stage;
+    stage.play.memory_incomplete = true;
+    stage.play.broken_writes = 1;
+    const auto result = stage.sweep();
+    BOOST_TEST(outcomes(result.report)["memory: write #2: prefix half"] == "violation");
+    BOOST_TEST(exit_status(result.report) == 1);
+    BOOST_TEST(!result.report.complete());
 }
 
 BOOST_AUTO_TEST_CASE(a_budget_that_is_over_leaves_the_rest_and_says_what) {
