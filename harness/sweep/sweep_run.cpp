@@ -243,6 +243,9 @@ void SweepRun::tried(const SweepTask& task, PlaceOutcome outcome) {
         outcome.position = planned->second.position;
         outcome.client_phase = planned->second.client_phase;
     }
+    if (const auto state = state_at_.find(text); state != state_at_.end()) {
+        outcome.state = state->second;
+    }
     outcomes_[text] = std::move(outcome);
     ++tried_;
 }
@@ -304,6 +307,7 @@ void SweepRun::memory_done(MemoryPhaseResult result) {
     std::vector<PlannedPlace> states;
     for (const DistinctState& state : memory_result_.states) {
         state_numbers_.emplace(state.id, state_numbers_.size());
+        state_at_.emplace(state.first.text(), state.id);
         states.push_back({state.first, state.position, state.client_phase, 0});
     }
     if (!options_.phases.contains(SweepPhase::recovery)) {
@@ -325,7 +329,10 @@ bool SweepRun::take_over(const std::string& place) {
     if (found == before_.end()) {
         return false;
     }
-    outcomes_.emplace(place, found->second);
+    PlaceOutcome& outcome = outcomes_.emplace(place, found->second).first->second;
+    if (const auto state = state_at_.find(place); state != state_at_.end()) {
+        outcome.state = state->second;
+    }
     return true;
 }
 

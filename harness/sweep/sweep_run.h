@@ -107,6 +107,7 @@ private:
     std::string memory_trouble_;
     MemoryPhaseResult memory_result_; ///< with its places
     std::map<std::string, std::size_t> state_numbers_;
+    std::map<std::string, std::string> state_at_; ///< what a recovery starts from, by its place's text
     std::vector<PlannedPlace> recovery_; ///< this shard's, all
     std::vector<PlannedPlace> live_;
     std::map<std::string, PlannedPlace> planned_; ///< of both, by text

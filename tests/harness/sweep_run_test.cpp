@@ -44,6 +44,8 @@ struct Play {
     bool record_hangs = false;
     bool memory_incomplete = false;
     std::size_t broken_writes = 0; ///< I5 is broken at so many last ones
+    std::size_t open_writes = 0;   ///< I4 is broken, and may be mended, at so many last ones
+    bool first_unreported = false; ///< the first state was first seen in a cut that no place is reported of
     std::string counter; ///< a file, in which workers count each other
 };
 
@@ -100,12 +102,15 @@ public:
                 outcome.outcome = Outcome::violation;
                 outcome.broken = {{"I5", "", "the card does not come to its end", false, 0}};
             }
+            if (i + play_.open_writes >= play_.writes) {
+                outcome.outcome = Outcome::open;
+                outcome.broken = {{"I4", "", "a certificate without its key", false, 0}};
+            }
             on_place(outcome);
         }
         for (std::size_t i = 0; i < play_.states; ++i) {
             result.states.push_back(
-                {"s" + std::to_string(i),
-                 SweepPlace::parse("recovery: write #" + std::to_string(i + 1) + ": prefix half").value(),
+                {"s" + std::to_string(i), first_of_state(i),
                  static_cast<std::uint32_t>(i),
                  "writing",
                  "as before",
@@ -151,6 +156,13 @@ public:
     }
 
 private:
+    [[nodiscard]] SweepPlace first_of_state(std::size_t state) const {
+        const bool unreported = state == 0 && play_.first_unreported;
+        return SweepPlace::parse("recovery: write #" + std::to_string(state + 1) + ": prefix half" +
+                                 (unreported ? "; recovery 1: prefix half" : ""))
+            .value();
+    }
+
     const Play& play_;
     int number_;
     std::size_t runs_ = 0;
@@ -334,6 +346,28 @@ BOOST_AUTO_TEST_CASE(a_memory_phase_that_ended_early_keeps_what_it_found_at_its_
     BOOST_TEST(outcomes(result.report)["memory: write #2: prefix half"] == "violation");
     BOOST_TEST(exit_status(result.report) == 1);
     BOOST_TEST(!result.report.complete());
+}
+
+BOOST_AUTO_TEST_CASE(a_recovery_says_from_which_state_and_decides_every_cut_that_left_it) {
+    Stage stage;
+    stage.play.writes = 4;
+    stage.play.open_writes = 4;
+    stage.play.first_unreported = true;
+    const auto result = stage.sweep();
+    for (const PlaceOutcome& outcome : result.report.places) {
+        if (outcome.place.phase == SweepPhase::recovery) {
+            BOOST_TEST(outcome.state == (outcome.place.further.empty() ? "s1" : "s0"));
+        } else if (outcome.place.phase == SweepPhase::memory) {
+            BOOST_TEST(word(outcome.outcome) == "window", outcome.place.text());
+        }
+    }
+    BOOST_TEST(exit_status(result.report) == 0);
+    Stage second; // which takes its recoveries over
+    second.play = stage.play;
+    second.play.counter = second.folder + "/workers";
+    second.options.previous = result.report;
+    second.play.at["recovery: write #2: prefix half"] = Does::violation;
+    BOOST_TEST((outcomes(second.sweep().report) == outcomes(result.report)));
 }
 
 BOOST_AUTO_TEST_CASE(a_budget_that_is_over_leaves_the_rest_and_says_what) {
