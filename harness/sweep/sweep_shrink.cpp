@@ -58,8 +58,12 @@ std::vector<std::string> trace_excerpt(const std::string& folder) {
 }
 
 bool shows(const FindingGroup& group, const PlaceOutcome& outcome) {
+    if (outcome.outcome == Outcome::failed || outcome.outcome == Outcome::diverged) {
+        return false; // what was seen on the way proves nothing
+    }
     return std::ranges::any_of(outcome.broken, [&](const BrokenPromise& promise) {
-        return promise.invariant == group.invariant && promise.card == group.broken.card;
+        return promise.invariant == group.invariant && promise.card == group.broken.card &&
+               promise.mended == group.broken.mended;
     });
 }
 

@@ -20,7 +20,8 @@ namespace cardrig::harness {
 /// Of the trace that a try has left in its folder; nothing where it has left none.
 [[nodiscard]] std::vector<std::string> trace_excerpt(const std::string& folder);
 
-/// Whether a try broke the promise that the group is about.
+/// Whether a try broke the promise that the group is about, and it was whole again afterwards or was not, as
+/// the group says.
 [[nodiscard]] bool shows(const FindingGroup& group, const PlaceOutcome& outcome);
 
 } // namespace cardrig::harness
