@@ -305,9 +305,10 @@ int sweep_all(const SweepArguments& arguments, const Scenario& scenario, const S
     ProgressLine line;
     sweep.on_progress([&line](const SweepProgress& progress) { line.show(progress); });
     if (arguments.list) {
-        const auto listing = sweep.list();
+        const SweepListing listing = sweep.list();
         line.clear();
-        return listing ? list_places(*listing, selection, shard) : interrupted(SIGINT, "");
+        return listing.signal == 0 ? list_places(listing, selection, shard)
+                                   : interrupted(listing.signal, "");
     }
     const SweepRun::Result result = sweep.run();
     pool.end();

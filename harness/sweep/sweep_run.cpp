@@ -97,13 +97,15 @@ SweepRun::SweepRun(SweepPool& pool, SweepRunOptions options) : pool_(pool), opti
 
 // --- the course --------------------------------------------------------------------------------------------
 
-std::optional<SweepListing> SweepRun::list() {
+SweepListing SweepRun::list() {
     listing_ = true;
-    if (pool_.run(*this) != 0) {
-        return std::nullopt;
+    SweepListing listing;
+    listing.signal = pool_.run(*this);
+    if (listing.signal == 0) {
+        listing.record = record_.value();
+        listing.record.live = live_;
+        listing.notices.assign(notices_.begin(), notices_.end());
     }
-    SweepListing listing{record_.value(), {notices_.begin(), notices_.end()}};
-    listing.record.live = live_;
     return listing;
 }
 

@@ -42,8 +42,9 @@ struct SweepProgress {
     std::optional<std::chrono::seconds> left; ///< about
 };
 
-/// What a sweep would try.
+/// What a sweep would try; nothing where a signal ended it.
 struct SweepListing {
+    int signal = 0; ///< which one, or 0
     SweepRecord record;
     std::vector<std::string> notices;
 };
@@ -60,8 +61,8 @@ public:
     /// Throws RequestError where the undisturbed run fails, or is another than that of `previous`; HostError
     /// where there are no workers.
     [[nodiscard]] Result run();
-    /// The recorded run alone, and the places of this shard. None where a signal ended it.
-    [[nodiscard]] std::optional<SweepListing> list();
+    /// The recorded run alone, and the places of this shard. Throws as run() does.
+    [[nodiscard]] SweepListing list();
     void on_progress(std::function<void(const SweepProgress&)> told) { told_ = std::move(told); }
 
 private:

@@ -530,9 +530,20 @@ BOOST_AUTO_TEST_CASE(a_listing_tries_nothing) {
     stage.options.shard = {2, 2};
     SweepRun run(pool, stage.options);
     const auto listing = run.list();
-    BOOST_TEST_REQUIRE(listing.has_value());
-    BOOST_TEST(listing->record.live.size() == 3U);
-    BOOST_TEST(listing->record.live.front().place.text() == "live: verify #2 before: remove");
+    BOOST_TEST_REQUIRE(listing.signal == 0);
+    BOOST_TEST(listing.record.live.size() == 3U);
+    BOOST_TEST(listing.record.live.front().place.text() == "live: verify #2 before: remove");
+}
+
+BOOST_AUTO_TEST_CASE(a_signal_that_ends_a_listing_is_told) {
+    Stage stage;
+    stage.play.record_hangs = true;
+    const SignalWatch signals;
+    SweepPool pool([&](const SignalWatch&) { return std::make_unique<PlayedWork>(stage.play); },
+                   SweepPoolOptions{1, 20s, 500ms, signals});
+    SweepRun run(pool, stage.options);
+    run.on_progress([](const SweepProgress&) { ::kill(::getpid(), SIGHUP); });
+    BOOST_TEST(run.list().signal == SIGHUP);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
