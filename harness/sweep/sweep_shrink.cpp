@@ -13,7 +13,8 @@ namespace cardrig::harness {
 
 namespace {
 
-constexpr std::array<std::string_view, 5> kinds_shown{"apdu", "authority", "fault", "power", "reader"};
+constexpr std::array<std::string_view, 6> kinds_shown{"apdu", "authority", "fault",
+                                                      "note", "power",     "reader"};
 constexpr std::size_t before_shown = 6;
 constexpr std::size_t after_shown = 6;
 constexpr std::size_t bytes_shown = 16;
