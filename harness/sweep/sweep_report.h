@@ -21,8 +21,7 @@ struct SweepSubject {
     std::string scenario; ///< file, as given
     std::string variant;
     std::string title;
-    std::string client;         ///< its name or command line
-    std::string client_version; ///< its own words, where it says any; else empty
+    std::string client; ///< its name or command line
     std::string reader;
     std::uint64_t seed = 1;
     std::string protection;          ///< of the first card: "journal"

@@ -68,7 +68,6 @@ std::vector<std::pair<std::string, std::pair<std::string, std::string>>> compare
         {"the scenario", {one.scenario, other.scenario}},
         {"--variant", {one.variant, other.variant}},
         {"--client", {one.client, other.client}},
-        {"the client's version", {one.client_version, other.client_version}},
         {"--reader", {one.reader, other.reader}},
         {"--seed", {std::to_string(one.seed), std::to_string(other.seed)}},
         {"--phases",

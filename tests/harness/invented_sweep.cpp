@@ -96,7 +96,6 @@ SweepReport empty_sweep() {
                       .variant = "",
                       .title = "Renewed within the window",
                       .client = "reference",
-                      .client_version = "cardrig-client 1",
                       .reader = "rig",
                       .seed = 1,
                       .protection = "journal",
