@@ -153,6 +153,8 @@ SweepSubject subject_of(const SweepArguments& arguments, const Scenario& scenari
     }
     subject.models = selection.models;
     subject.places = arguments.places;
+    subject.reruns = arguments.reruns;
+    subject.slowdown = arguments.slowdown;
     return subject;
 }
 

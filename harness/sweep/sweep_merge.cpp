@@ -58,6 +58,8 @@ void check_subject(const SweepReport& first, const SweepReport& other) {
     check.same("choice of phases", one.phases, two.phases);
     check.same("choice of models", one.models, two.models);
     check.same("choice of places", one.places, two.places);
+    check.same("number of reruns", one.reruns, two.reruns);
+    check.same("slowdown", one.slowdown, two.slowdown);
     if (one.digest != two.digest) {
         refuse(first, other,
                "their undisturbed runs differ (digest): the places of the one are not those of the other");

@@ -34,7 +34,9 @@ nlohmann::json json_of(const SweepSubject& subject) {
             {"digest", subject.digest},
             {"phases", subject.phases},
             {"models", subject.models},
-            {"places", subject.places}};
+            {"places", subject.places},
+            {"reruns", subject.reruns},
+            {"slowdown", subject.slowdown}};
 }
 
 SweepSubject subject_from(const nlohmann::json& json) {
@@ -49,7 +51,9 @@ SweepSubject subject_from(const nlohmann::json& json) {
             .digest = fields.text("digest"),
             .phases = fields.texts("phases"),
             .models = fields.texts("models"),
-            .places = fields.text("places")};
+            .places = fields.text("places"),
+            .reruns = fields.number<std::uint32_t>("reruns"),
+            .slowdown = fields.number<std::uint32_t>("slowdown")};
 }
 
 nlohmann::json json_of(const Phases& phases) {

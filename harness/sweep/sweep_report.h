@@ -29,6 +29,8 @@ struct SweepSubject {
     std::vector<std::string> phases; ///< asked for
     std::vector<std::string> models; ///< asked for; empty: all
     std::string places;              ///< asked for; empty: all
+    std::uint32_t reruns = 2;        ///< what places are judged by: StageOptions, with the next
+    std::uint32_t slowdown = 10;
     friend bool operator==(const SweepSubject&, const SweepSubject&) = default;
 };
 

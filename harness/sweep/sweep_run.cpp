@@ -75,6 +75,8 @@ std::vector<std::pair<std::string, std::pair<std::string, std::string>>> compare
         {"--models",
          {fmt::format("{}", fmt::join(one.models, ",")), fmt::format("{}", fmt::join(other.models, ","))}},
         {"--places", {one.places, other.places}},
+        {"--reruns", {std::to_string(one.reruns), std::to_string(other.reruns)}},
+        {"--slowdown", {std::to_string(one.slowdown), std::to_string(other.slowdown)}},
         {"the card's protection", {one.protection, other.protection}}};
 }
 

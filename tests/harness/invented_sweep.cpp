@@ -102,7 +102,9 @@ SweepReport empty_sweep() {
                       .digest = "00FF",
                       .phases = {"memory", "recovery", "live"},
                       .models = {},
-                      .places = ""};
+                      .places = "",
+                      .reruns = 2,
+                      .slowdown = 10};
     report.recorded = {
         .commands = 12,
         .writes = 30,

@@ -135,6 +135,8 @@ BOOST_AUTO_TEST_CASE(what_does_not_go_together_is_refused_with_what_differs) {
     BOOST_TEST(
         has(differing([](SweepReport& part) { part.subject.models = {"prefix"}; }), "choice of models"));
     BOOST_TEST(has(differing([](SweepReport& part) { part.subject.places = "x"; }), "choice of places"));
+    BOOST_TEST(has(differing([](SweepReport& part) { part.subject.reruns = 3; }), "reruns is '2' and '3'"));
+    BOOST_TEST(has(differing([](SweepReport& part) { part.subject.slowdown = 9; }), "slowdown is '10'"));
     BOOST_TEST(
         has(differing([](SweepReport& part) { part.subject.scenario = "b.yaml"; }), "the scenario is"));
     BOOST_TEST(

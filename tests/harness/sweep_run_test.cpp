@@ -486,6 +486,9 @@ BOOST_AUTO_TEST_CASE(a_sweep_does_not_go_on_from_another_one) {
     BOOST_TEST(contains(refusal([](Stage& stage) { stage.options.subject.client = "mine"; }),
                         "--client was nothing, and is 'mine' now"));
     BOOST_TEST(contains(refusal([](Stage& stage) { stage.options.subject.seed = 5; }), "--seed was '1'"));
+    BOOST_TEST(contains(refusal([](Stage& stage) { stage.options.subject.reruns = 5; }), "--reruns was '2'"));
+    BOOST_TEST(
+        contains(refusal([](Stage& stage) { stage.options.subject.slowdown = 5; }), "--slowdown was '10'"));
     BOOST_TEST(contains(refusal([](Stage& stage) { stage.options.shard = {2, 3}; }), "shard 1 of 1"));
 }
 
