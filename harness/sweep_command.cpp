@@ -430,7 +430,8 @@ void add_what_is_tried(CLI::App& command, const std::shared_ptr<SweepArguments>&
     command
         .add_option(
             "--places", arguments->places,
-            "only places in whose text this expression is found, as in 'put-data .* before' or 'write #12$'")
+            "only places in whose words (without phase and effect) this expression is found, as in "
+            "'put-data .* before' or 'write #12$'")
         ->check(not_empty());
     command
         .add_option("--budget", arguments->budget,

@@ -261,8 +261,29 @@ void SweepRun::recorded(SweepRecord record) {
         return;
     }
     record_ = std::move(record);
+    check_selection();
     check_previous();
     plan_live();
+}
+
+/// Of the whole sweep: that a shard has no part in it is nobody's mistake.
+void SweepRun::check_selection() const {
+    if (!record_->memory.empty() || !record_->live.empty()) {
+        return;
+    }
+    const SweepSubject& subject = options_.subject;
+    std::string asked;
+    const auto add = [&asked](const char* option, const std::string& words) {
+        if (!words.empty()) {
+            asked += fmt::format("{}{} '{}'", asked.empty() ? "" : ", ", option, words);
+        }
+    };
+    add("--phases", fmt::format("{}", fmt::join(subject.phases, ",")));
+    add("--models", fmt::format("{}", fmt::join(subject.models, ",")));
+    add("--places", subject.places);
+    throw RequestError(fmt::format("nothing to try: the undisturbed run ({} commands, {} memory writes, {} "
+                                   "requests) has no place for {}; --list without these shows all",
+                                   record_->run.commands, record_->run.writes, record_->run.requests, asked));
 }
 
 void SweepRun::check_previous() const {

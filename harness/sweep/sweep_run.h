@@ -58,8 +58,8 @@ public:
         int signal = 0;     ///< that ended it, or 0
         bool known = false; ///< whether there is anything to report: it has recorded, or goes on from a sweep
     };
-    /// Throws RequestError where the undisturbed run fails, or is another than that of `previous`; HostError
-    /// where there are no workers.
+    /// Throws RequestError where the undisturbed run fails, has none of the places that were asked for, or is
+    /// another than that of `previous`; HostError where there are no workers.
     [[nodiscard]] Result run();
     /// The recorded run alone, and the places of this shard. Throws as run() does.
     [[nodiscard]] SweepListing list();
@@ -77,6 +77,7 @@ private:
     [[nodiscard]] std::optional<SweepTask> next_place();
     [[nodiscard]] bool over() const;
     void recorded(SweepRecord record);
+    void check_selection() const;
     void check_previous() const;
     void plan_live();
     void memory_done(MemoryPhaseResult result);

@@ -106,16 +106,14 @@ public:
         record.protection = protection_text(recording_.start.front().config);
         record.run = recorded_run(recording_);
         record.run.differences = std::move(differences);
-        record.memory = memory_places(recording_, options_.selection);
+        record.memory = memory_places(recording_, with_memory());
         record.live = live_places(recording_, options_.selection);
         return record;
     }
 
     MemoryPhaseResult memory(const std::function<void(const PlaceOutcome&)>& on_place) override {
         MemoryPhaseOptions phase;
-        phase.selection = options_.selection;
-        // What recoveries start from is found here, also where nobody asked for the phase itself.
-        phase.selection.phases.insert(SweepPhase::memory);
+        phase.selection = with_memory();
         phase.enough = [this] {
             return has_come(signals_) ||
                    (options_.until && std::chrono::steady_clock::now() >= *options_.until);
@@ -142,6 +140,15 @@ private:
     static StageOptions with_signals(StageOptions options, const SignalWatch& signals) {
         options.signals = &signals;
         return options;
+    }
+
+    /// What recoveries start from is found in the memory phase, also where nobody asked for the phase itself.
+    [[nodiscard]] SweepSelection with_memory() const {
+        SweepSelection selection = options_.selection;
+        if (selection.phases.contains(SweepPhase::recovery)) {
+            selection.phases.insert(SweepPhase::memory);
+        }
+        return selection;
     }
 
     /// One crash image, and those of cuts in its recovery: the others are left out.

@@ -175,6 +175,7 @@ def test_a_listing_tries_nothing(tmp_path):
     (["--places", "put-data ("], "--places:"),
     (["--budget", "ten"], "'10 minutes'"),
     (["--shard", "3/2"], "there is no shard 3 of 2"),
+    (["--list", "--phases", "live", "--places", "zzz"], "no place for --phases 'live', --places 'zzz'"),
     (["--replay", "live: put-dat before: remove"], "did you mean 'put-data'?"),
     (["--replay", "live: put-data before: refuse"], "only the authority does that"),
     (["--replay", CUT_AT_KEY, "--shard", "1/2"], "--replay and --shard do not go together"),

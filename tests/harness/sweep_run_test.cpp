@@ -291,6 +291,25 @@ BOOST_AUTO_TEST_CASE(an_undisturbed_run_that_fails_refuses_the_sweep) {
     BOOST_TEST(!has_children());
 }
 
+BOOST_AUTO_TEST_CASE(a_choice_without_any_place_refuses_the_sweep) {
+    Stage stage;
+    stage.play.writes = 0;
+    stage.play.states = 0;
+    stage.play.commands = 0;
+    stage.options.subject.phases = {"live"};
+    stage.options.subject.places = "zzz";
+    BOOST_CHECK_EXCEPTION(static_cast<void>(stage.sweep()), RequestError, [](const RequestError& error) {
+        return contains(error.what(), "no place for --phases 'live', --places 'zzz'");
+    });
+    BOOST_TEST(!has_children());
+    Stage shard; // one that has no part in it is no mistake
+    shard.play.writes = 0;
+    shard.play.states = 0;
+    shard.play.commands = 1;
+    shard.options.shard = {2, 2};
+    BOOST_TEST(exit_status(shard.sweep().report) == 0);
+}
+
 BOOST_AUTO_TEST_CASE(a_worker_with_another_run_says_so_and_aims_by_meaning_alone) {
     Stage stage;
     stage.jobs = 1;
