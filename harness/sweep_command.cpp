@@ -20,6 +20,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -388,13 +389,33 @@ void check_together(const SweepArguments& arguments) {
             throw RequestError(fmt::format("{} and {} do not go together: {}", one, other, why));
         }
     };
+    const auto refuse_all = [&](const char* other, const char* why,
+                                std::initializer_list<std::pair<const char*, bool>> options) {
+        for (const auto& [option, given] : options) {
+            refuse_with(given, option, other, why);
+        }
+    };
     const bool replay = !arguments.replay.empty();
     refuse_with(replay && !arguments.previous.empty(), "--replay", "--continue", "one tries one place alone");
     refuse_with(replay && !arguments.shard.empty(), "--replay", "--shard", "one tries one place alone");
     refuse_with(replay && arguments.list, "--replay", "--list", "one tries, the other does not");
     refuse_with(replay && !arguments.budget.empty(), "--replay", "--budget", "one place is tried to its end");
-    refuse_with(!arguments.previous.empty() && arguments.list, "--continue", "--list",
-                "one tries, the other does not");
+    if (replay) {
+        refuse_all("--replay", "the one place is named whole",
+                   {{"--phases", !arguments.phases.empty()},
+                    {"--models", !arguments.models.empty()},
+                    {"--places", !arguments.places.empty()}});
+    }
+    if (arguments.list) {
+        refuse_all("--list", "nothing is tried, and there is no report",
+                   {{"--continue", !arguments.previous.empty()},
+                    {"--json", !arguments.json.empty()},
+                    {"--junit", !arguments.junit.empty()},
+                    {"--keep", !arguments.keep.empty()},
+                    {"--budget", !arguments.budget.empty()},
+                    {"--reruns", arguments.reruns != arguments.defaults.reruns},
+                    {"--slowdown", arguments.slowdown != arguments.defaults.slowdown}});
+    }
 }
 
 int sweep(SweepArguments arguments) {
