@@ -283,6 +283,16 @@ BOOST_AUTO_TEST_CASE(trouble_of_ours_fails_the_place_and_says_why) {
     BOOST_TEST(outcomes(result.report).size() == 10U);
 }
 
+BOOST_AUTO_TEST_CASE(the_only_worker_is_replaced_when_it_has_ended) {
+    Stage stage;
+    stage.jobs = 1;
+    stage.play.at["live: verify before: remove"] = Does::host_error;
+    const auto found = outcomes(stage.sweep().report);
+    BOOST_TEST(found.size() == 10U);
+    BOOST_TEST(std::ranges::count_if(found, [](const auto& one) { return one.second == "clean"; }) == 9);
+    BOOST_TEST(!has_children());
+}
+
 BOOST_AUTO_TEST_CASE(an_undisturbed_run_that_fails_refuses_the_sweep) {
     Stage stage;
     stage.play.undisturbed = "s.yaml: the client ended with status 3";
