@@ -144,7 +144,7 @@ bool PlaceTrial::interrupt() {
     }
     findings_ = look(finished);
     cut_ = findings_.after;
-    outcome_.card_state = phase_of(0);
+    outcome_.card_state = phase_of(card_of(ground_.recording, outcome_.place));
     note(finished, findings_, 1);
     last_.emplace(finished);
     return true;
