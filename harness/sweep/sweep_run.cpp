@@ -518,7 +518,11 @@ void SweepRun::look() {
         Clock::now() - saved_ >= options_.checkpoint_interval) {
         SweepReport so_far = report();
         conclude(so_far);
-        options_.checkpoint(so_far);
+        try {
+            options_.checkpoint(so_far);
+        } catch (const RequestError& error) { // the disk may have room again the next time, or in the end
+            notices_.insert(fmt::format("what there was could not be written meanwhile: {}", error.what()));
+        }
         saved_ = Clock::now();
     }
 }

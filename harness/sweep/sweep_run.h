@@ -28,7 +28,7 @@ struct SweepRunOptions {
     std::string keep; ///< folder for each finding's images, trace and output; empty: they are not kept
     std::optional<SweepReport> previous; ///< what it goes on from
     std::string replay;                  ///< SweepReport::replay
-    /// Called with all that there is so far, every few seconds.
+    /// Called with all that there is so far, every few seconds. That it throws RequestError is a notice.
     std::function<void(const SweepReport&)> checkpoint;
     std::chrono::milliseconds checkpoint_interval{std::chrono::seconds(5)};
 };

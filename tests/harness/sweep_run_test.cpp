@@ -553,6 +553,17 @@ BOOST_AUTO_TEST_CASE(what_there_is_is_written_down_meanwhile) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(what_cannot_be_written_meanwhile_is_a_notice) {
+    Stage stage;
+    stage.options.checkpoint_interval = 0ms;
+    stage.options.checkpoint = [](const SweepReport&) { throw RequestError("the disk is full"); };
+    const auto result = stage.sweep();
+    BOOST_TEST(outcomes(result.report).size() == 10U);
+    BOOST_TEST(std::ranges::any_of(result.report.notices, [](const std::string& notice) {
+        return contains(notice, "the disk is full");
+    }));
+}
+
 BOOST_AUTO_TEST_CASE(a_listing_tries_nothing) {
     Stage stage;
     stage.play.at["live: verify before: remove"] = Does::crash;
