@@ -483,7 +483,8 @@ void add_what_is_left(CLI::App& command, const std::shared_ptr<SweepArguments>& 
     command
         .add_option(
             "--continue", arguments->previous,
-            "go on from the report of a sweep that was ended: what it has not reached, and what failed")
+            "go on from the report of a sweep that was ended: what it has not reached, and what failed or "
+            "diverged; without --json that report is written over")
         ->check(not_empty());
     command
         .add_option(

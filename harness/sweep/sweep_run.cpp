@@ -89,7 +89,7 @@ std::string or_nothing(const std::string& word) {
 SweepRun::SweepRun(SweepPool& pool, SweepRunOptions options) : pool_(pool), options_(std::move(options)) {
     if (options_.previous) {
         for (const PlaceOutcome& outcome : options_.previous->places) {
-            if (outcome.outcome != Outcome::failed) {
+            if (outcome.outcome != Outcome::failed && outcome.outcome != Outcome::diverged) {
                 before_.emplace(outcome.place.text(), outcome);
             }
         }

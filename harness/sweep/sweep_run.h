@@ -100,7 +100,7 @@ private:
     std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
     std::chrono::steady_clock::time_point saved_ = begin_;
 
-    std::map<std::string, PlaceOutcome> before_; ///< of `previous`, but what failed: by the place's text
+    std::map<std::string, PlaceOutcome> before_; ///< of `previous`, but what failed or diverged: by text
     bool recording_ = false;
     bool listing_ = false;
     std::optional<SweepRecord> record_;
