@@ -112,6 +112,7 @@ void add(SweepReport& whole, const SweepReport& shard, std::set<std::string>& kn
     whole.merged = std::max(whole.merged, shard.merged);
     whole.states = std::max(whole.states, shard.states);
     whole.depth = std::max(whole.depth, shard.depth);
+    whole.memory_complete = whole.memory_complete && shard.memory_complete;
     whole.seconds += shard.seconds;
     whole.budget = std::max(whole.budget, shard.budget);
 }

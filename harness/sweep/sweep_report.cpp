@@ -212,6 +212,7 @@ nlohmann::json SweepReport::to_json() const {
         {"merged", merged},
         {"states", states},
         {"depth", depth},
+        {"memory_complete", memory_complete},
         {"seconds", seconds},
         {"notices", notices},
         {"replay", replay},
@@ -241,6 +242,7 @@ SweepReport SweepReport::from_json(const nlohmann::json& json) {
     report.merged = fields.number<std::uint64_t>("merged");
     report.states = fields.number<std::uint64_t>("states");
     report.depth = fields.number<std::uint32_t>("depth");
+    report.memory_complete = fields.truth("memory_complete");
     report.seconds = fields.seconds("seconds");
     report.notices = fields.texts("notices");
     report.replay = fields.text("replay");

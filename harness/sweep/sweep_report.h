@@ -87,6 +87,8 @@ struct SweepReport {
     std::uint64_t merged = 0;
     std::uint64_t states = 0;
     std::uint32_t depth = 0;
+    /// False while there may be states, and recoveries from them, that nobody has found yet.
+    bool memory_complete = true;
     double seconds = 0;
     std::vector<std::string> notices;
     std::string replay; ///< a command that wants a place behind it: "cardrig sweep a.yaml --seed 1 --replay"
@@ -97,7 +99,9 @@ struct SweepReport {
     /// Of a merged report: those that are not there.
     [[nodiscard]] std::vector<std::uint32_t> missing_shards() const;
     /// Whether all that this report is to hold was tried: of a shard its own part.
-    [[nodiscard]] bool complete() const { return not_reached.empty() && missing_shards().empty(); }
+    [[nodiscard]] bool complete() const {
+        return memory_complete && not_reached.empty() && missing_shards().empty();
+    }
     [[nodiscard]] nlohmann::json to_json() const;
     /// Throws RequestError that names the offending key, and for another version of the format.
     [[nodiscard]] static SweepReport from_json(const nlohmann::json& json);

@@ -127,13 +127,16 @@ bool SweepRun::over() const {
     return options_.until && Clock::now() >= *options_.until;
 }
 
+/// What recoveries start from is found in the memory phase.
+bool SweepRun::wants_states() const {
+    return options_.phases.contains(SweepPhase::memory) || options_.phases.contains(SweepPhase::recovery);
+}
+
 bool SweepRun::something_to_do() const {
     if (shrinking_) {
         return !again_.empty();
     }
-    const bool memory = memory_ == Memory::to_do && (options_.phases.contains(SweepPhase::memory) ||
-                                                     options_.phases.contains(SweepPhase::recovery));
-    return memory || !recovery_left_.empty() || !live_left_.empty();
+    return (memory_ == Memory::to_do && wants_states()) || !recovery_left_.empty() || !live_left_.empty();
 }
 
 std::optional<SweepTask> SweepRun::next(bool fresh) {
@@ -163,9 +166,7 @@ std::optional<SweepTask> SweepRun::next_place() {
         again_.pop_front();
         return task;
     }
-    const bool states =
-        options_.phases.contains(SweepPhase::memory) || options_.phases.contains(SweepPhase::recovery);
-    if (states && memory_ == Memory::to_do) {
+    if (wants_states() && memory_ == Memory::to_do) {
         memory_ = Memory::under_way;
         task.kind = SweepTask::Kind::memory;
         return task;
@@ -384,6 +385,7 @@ SweepReport SweepRun::report() const {
     report.merged = memory_result_.merged;
     report.states = memory_result_.states.size();
     report.depth = memory_result_.depth;
+    report.memory_complete = !wants_states() || (memory_ == Memory::done && memory_result_.complete);
     add_memory_places(report);
     add_earlier(report, SweepPhase::recovery);
     add_unknown_states(report);
@@ -458,9 +460,7 @@ std::vector<std::string> SweepRun::add_earlier(SweepReport& report, SweepPhase p
 /// counts as one that was not reached: nobody takes such a report for the whole.
 void SweepRun::add_unknown_states(SweepReport& report) const {
     const bool ended = memory_ == Memory::done && (memory_result_.complete || !memory_trouble_.empty());
-    const bool wanted =
-        options_.phases.contains(SweepPhase::memory) || options_.phases.contains(SweepPhase::recovery);
-    if (ended || !wanted || record_->memory.empty() || !report.not_reached.empty()) {
+    if (ended || !wants_states() || record_->memory.empty() || !report.not_reached.empty()) {
         return;
     }
     const PlannedPlace& last = record_->memory.back();

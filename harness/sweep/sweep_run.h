@@ -73,6 +73,7 @@ private:
     void lost(const SweepTask& task, const std::string& why) override;
     void look() override;
 
+    [[nodiscard]] bool wants_states() const;
     [[nodiscard]] bool something_to_do() const;
     [[nodiscard]] std::optional<SweepTask> next_place();
     [[nodiscard]] bool over() const;

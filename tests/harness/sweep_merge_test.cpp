@@ -120,6 +120,16 @@ BOOST_AUTO_TEST_CASE(missing_shards_are_told) {
     BOOST_TEST(all.places.size() == whole().places.size());
 }
 
+BOOST_AUTO_TEST_CASE(a_shard_whose_memory_phase_did_not_end_leaves_the_whole_incomplete) {
+    std::vector<SweepReport> parts = shards(2);
+    for (SweepReport& part : parts) {
+        part.not_reached.clear();
+    }
+    BOOST_TEST(harness::merge(parts).complete());
+    parts[1].memory_complete = false; // and all that it does not know of, the other one does
+    BOOST_TEST(!harness::merge(parts).complete());
+}
+
 BOOST_AUTO_TEST_CASE(what_does_not_go_together_is_refused_with_what_differs) {
     const auto differing = [](const auto& change) {
         std::vector<SweepReport> parts = shards(2);

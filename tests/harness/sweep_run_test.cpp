@@ -399,6 +399,16 @@ BOOST_AUTO_TEST_CASE(a_recovery_says_from_which_state_and_decides_every_cut_that
     BOOST_TEST((outcomes(second.sweep().report) == outcomes(result.report)));
 }
 
+BOOST_AUTO_TEST_CASE(a_sweep_of_recoveries_alone_without_a_memory_phase_is_incomplete) {
+    Stage stage;
+    stage.options.phases = {SweepPhase::recovery};
+    stage.play.commands = 0;
+    stage.play.memory_crashes = true;
+    const auto result = stage.sweep();
+    BOOST_TEST(result.report.places.empty());
+    BOOST_TEST(exit_status(result.report) == 4);
+}
+
 BOOST_AUTO_TEST_CASE(a_budget_that_is_over_leaves_the_rest_and_says_what) {
     Stage stage;
     stage.options.until = std::chrono::steady_clock::now();
