@@ -61,6 +61,16 @@ private:
     std::string path_;
 };
 
+/// Which shard's a state is goes by where it is first seen, not by how many came before: certificates have
+/// other dates in each process, so that one state more or less may be seen there. (FNV-1a.)
+std::uint64_t number_of(const SweepPlace& first) {
+    std::uint64_t number = 0xCBF2'9CE4'8422'2325U;
+    for (const char c : first.text()) {
+        number = (number ^ static_cast<unsigned char>(c)) * 0x100'0000'01B3U;
+    }
+    return number;
+}
+
 /// What has to be equal, in words.
 std::vector<std::pair<std::string, std::pair<std::string, std::string>>> compared(const SweepSubject& one,
                                                                                   const SweepSubject& other) {
@@ -331,14 +341,17 @@ void SweepRun::memory_done(MemoryPhaseResult result) {
     memory_result_.places = std::move(places);
     std::vector<PlannedPlace> states;
     for (const DistinctState& state : memory_result_.states) {
-        state_numbers_.emplace(state.id, state_numbers_.size());
+        const std::uint64_t number = number_of(state.first);
+        state_numbers_.emplace(state.id, number);
         state_at_.emplace(state.first.text(), state.id);
-        states.push_back({state.first, state.position, state.client_phase, 0});
+        if (is_ours(number)) {
+            states.push_back({state.first, state.position, state.client_phase, 0});
+        }
     }
     if (!options_.phases.contains(SweepPhase::recovery)) {
         return;
     }
-    recovery_ = every_nth(states, options_.shard);
+    recovery_ = std::move(states);
     for (const PlannedPlace& place : recovery_) {
         const std::string text = place.place.text();
         planned_.emplace(text, place);
@@ -397,7 +410,10 @@ SweepReport SweepRun::report() const {
 /// Places of the memory phase go with the state that they left, so that a shard knows what became of it.
 bool SweepRun::is_ours(const PlaceOutcome& outcome, std::size_t index) const {
     const auto state = state_numbers_.find(outcome.state);
-    const std::size_t number = state == state_numbers_.end() ? index : state->second;
+    return is_ours(state == state_numbers_.end() ? index : state->second);
+}
+
+bool SweepRun::is_ours(std::uint64_t number) const {
     return number % options_.shard.of == options_.shard.number - 1;
 }
 

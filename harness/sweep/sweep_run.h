@@ -91,6 +91,7 @@ private:
     void add_unknown_states(SweepReport& report) const;
     void add_places(SweepReport& report, const std::vector<PlannedPlace>& planned) const;
     [[nodiscard]] bool is_ours(const PlaceOutcome& outcome, std::size_t index) const;
+    [[nodiscard]] bool is_ours(std::uint64_t number) const;
     [[nodiscard]] int shrink(SweepReport& report);
     [[nodiscard]] std::optional<std::chrono::seconds> time_left() const;
     void tell();
@@ -109,7 +110,7 @@ private:
     Memory memory_ = Memory::to_do;
     std::string memory_trouble_;
     MemoryPhaseResult memory_result_; ///< with its places
-    std::map<std::string, std::size_t> state_numbers_;
+    std::map<std::string, std::uint64_t> state_numbers_; ///< by which shards part them
     std::map<std::string, std::string> state_at_; ///< what a recovery starts from, by its place's text
     std::vector<PlannedPlace> recovery_; ///< this shard's, all
     std::vector<PlannedPlace> live_;
