@@ -310,8 +310,7 @@ int sweep_all(const SweepArguments& arguments, const Scenario& scenario, const S
     if (arguments.list) {
         const SweepListing listing = sweep.list();
         line.clear();
-        return listing.signal == 0 ? list_places(listing, selection, shard)
-                                   : interrupted(listing.signal, "");
+        return listing.signal == 0 ? list_places(listing, selection, shard) : interrupted(listing.signal, "");
     }
     const SweepRun::Result result = sweep.run();
     pool.end();
@@ -449,10 +448,9 @@ void add_what_is_tried(CLI::App& command, const std::shared_ptr<SweepArguments>&
                     "commands and requests (cut-power, 'kill-client after', 'fail 503 before', ...)")
         ->check(not_empty());
     command
-        .add_option(
-            "--places", arguments->places,
-            "only places in whose words (without phase and effect) this expression is found, as in "
-            "'put-data .* before' or 'write #12$'")
+        .add_option("--places", arguments->places,
+                    "only places in whose words (without phase and effect) this expression is found, as in "
+                    "'put-data .* before' or 'write #12$'")
         ->check(not_empty());
     command
         .add_option("--budget", arguments->budget,

@@ -65,8 +65,7 @@ void add_merge_command(CLI::App& app, int& status) {
     const auto arguments = std::make_shared<MergeArguments>();
     merge->add_option("REPORT", arguments->reports, "reports, as sweep --shard K/N --json writes them")
         ->required();
-    merge->add_option("--json", arguments->json, "write the merged report to this file")
-        ->check(not_empty());
+    merge->add_option("--json", arguments->json, "write the merged report to this file")->check(not_empty());
     merge->add_option("--junit", arguments->junit, "write it as JUnit XML to this file")->check(not_empty());
     merge->footer(
         "The reports are of one sweep: the same scenario, client, reader, seed and choice of places, and "

@@ -24,18 +24,10 @@ constexpr std::uint32_t most_shards = 10'000;
 using Phases = std::vector<std::pair<std::uint32_t, std::string>>;
 
 nlohmann::json json_of(const SweepSubject& subject) {
-    return {{"scenario", subject.scenario},
-            {"variant", subject.variant},
-            {"title", subject.title},
-            {"client", subject.client},
-            {"reader", subject.reader},
-            {"seed", subject.seed},
-            {"protection", subject.protection},
-            {"digest", subject.digest},
-            {"phases", subject.phases},
-            {"models", subject.models},
-            {"places", subject.places},
-            {"reruns", subject.reruns},
+    return {{"scenario", subject.scenario},     {"variant", subject.variant}, {"title", subject.title},
+            {"client", subject.client},         {"reader", subject.reader},   {"seed", subject.seed},
+            {"protection", subject.protection}, {"digest", subject.digest},   {"phases", subject.phases},
+            {"models", subject.models},         {"places", subject.places},   {"reruns", subject.reruns},
             {"slowdown", subject.slowdown}};
 }
 

@@ -109,10 +109,10 @@ private:
     unsigned bad_workers_ = 0; ///< in a row, that came to nothing
     Memory memory_ = Memory::to_do;
     std::string memory_trouble_;
-    MemoryPhaseResult memory_result_; ///< with its places
+    MemoryPhaseResult memory_result_;                    ///< with its places
     std::map<std::string, std::uint64_t> state_numbers_; ///< by which shards part them
-    std::map<std::string, std::string> state_at_; ///< what a recovery starts from, by its place's text
-    std::vector<PlannedPlace> recovery_; ///< this shard's, all
+    std::map<std::string, std::string> state_at_;        ///< what a recovery starts from, by its place's text
+    std::vector<PlannedPlace> recovery_;                 ///< this shard's, all
     std::vector<PlannedPlace> live_;
     std::map<std::string, PlannedPlace> planned_; ///< of both, by text
     std::deque<SweepPlace> recovery_left_;

@@ -46,7 +46,7 @@ struct Play {
     std::size_t broken_writes = 0; ///< I5 is broken at so many last ones
     std::size_t open_writes = 0;   ///< I4 is broken, and may be mended, at so many last ones
     bool first_unreported = false; ///< the first state was first seen in a cut that no place is reported of
-    std::string counter; ///< a file, in which workers count each other
+    std::string counter;           ///< a file, in which workers count each other
 };
 
 PlannedPlace planned(const std::string& text, std::size_t position) {
@@ -109,12 +109,12 @@ public:
             on_place(outcome);
         }
         for (std::size_t i = 0; i < play_.states; ++i) {
-            result.states.push_back(
-                {"s" + std::to_string(i), first_of_state(i),
-                 static_cast<std::uint32_t>(i),
-                 "writing",
-                 "as before",
-                 {}});
+            result.states.push_back({"s" + std::to_string(i),
+                                     first_of_state(i),
+                                     static_cast<std::uint32_t>(i),
+                                     "writing",
+                                     "as before",
+                                     {}});
         }
         result.images = 10;
         result.complete = !play_.memory_incomplete;
@@ -458,8 +458,9 @@ BOOST_AUTO_TEST_CASE(a_sweep_that_goes_on_tries_what_was_not_reached_and_what_fa
     SweepReport partial = first.sweep().report;
     // As if it had been ended before the last two places.
     std::erase_if(partial.places, [](const PlaceOutcome& one) { return one.place.place.occurrence > 4; });
-    const auto fourth = std::ranges::find_if(
-        partial.places, [](const PlaceOutcome& one) { return one.place.text() == "live: verify #4 before: remove"; });
+    const auto fourth = std::ranges::find_if(partial.places, [](const PlaceOutcome& one) {
+        return one.place.text() == "live: verify #4 before: remove";
+    });
     BOOST_TEST_REQUIRE((fourth != partial.places.end()));
     fourth->outcome = Outcome::diverged; // as on a busy host
     Stage second;
