@@ -53,9 +53,9 @@ struct PlaceOutcome {
     std::string client_phase; ///< "generating the key of 9A" (client_phase.h)
     std::string card_state;   ///< at the cut: "9A new key, old certificate" (card_phase.h)
     std::uint32_t runs = 0;   ///< of the client after the cut, until it was through or given up
-    std::string state;        ///< memory: what the state that it left is called, for `recovery` and merging
-    std::string message;      ///< diverged, failed: why
-    double seconds = 0;       ///< that it took
+    std::string state;   ///< memory: what the state that it left is called; recovery: the one it starts from
+    std::string message; ///< diverged, failed: why
+    double seconds = 0;  ///< that it took
 
     [[nodiscard]] nlohmann::json to_json() const;
     /// Throws RequestError with the offending key.
