@@ -107,6 +107,15 @@ std::size_t card_of(const Recording& recording, const SweepPlace& place) {
                : static_cast<std::size_t>(found - recording.card_names.begin());
 }
 
+/// The first on which a promise was broken; where there is none, the first.
+std::size_t card_to_tell_of(const RunFindings& findings) {
+    const auto found = std::ranges::find_if(findings.promises, [](const std::vector<Promise>& promises) {
+        return std::ranges::any_of(promises,
+                                   [](const Promise& promise) { return promise.broken.has_value(); });
+    });
+    return found == findings.promises.end() ? 0 : static_cast<std::size_t>(found - findings.promises.begin());
+}
+
 } // namespace
 
 PlaceTrial::PlaceTrial(const TrialGround& ground, const SweepPlace& place)
@@ -144,7 +153,7 @@ bool PlaceTrial::interrupt() {
     }
     findings_ = look(finished);
     cut_ = findings_.after;
-    outcome_.card_state = phase_of(card_of(ground_.recording, outcome_.place));
+    outcome_.card_state = phase_of(card_to_tell_of(findings_));
     note(finished, findings_, 1);
     last_.emplace(finished);
     return true;

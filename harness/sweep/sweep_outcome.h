@@ -14,9 +14,9 @@
 namespace cardrig::harness {
 
 enum class Outcome : std::uint8_t {
-    clean,  ///< every promise held, at the cut and afterwards
-    window, ///< a promise was broken at the cut, and whole again when the client had been run again
-    open,   ///< broken at the cut; nobody has tried whether a client mends it (that phase was not asked for)
+    clean,     ///< every promise held, at the cut and afterwards
+    window,    ///< a promise was broken at the cut, and whole again when the client had been run again
+    open,      ///< broken at the cut; whether a client mends it is not known (README.md says when)
     violation, ///< broken, and not mended
     diverged,  ///< the client did something else than in the recorded run, and never came to the place
     failed,    ///< our own trouble: nothing is known
