@@ -67,8 +67,9 @@ SweepPool::~SweepPool() {
 int SweepPool::run(SweepTasks& tasks) {
     while (true) {
         hand_out(tasks);
-        const bool busy =
-            std::ranges::any_of(workers_, [](const Worker& one) { return one.task.has_value(); });
+        // One that is being ended makes room for another when it is gone.
+        const bool busy = std::ranges::any_of(
+            workers_, [](const Worker& one) { return one.task.has_value() || one.expired; });
         if (!busy) {
             return 0;
         }
