@@ -142,10 +142,7 @@ PlaceOutcome SweepStage::Parts::tried(const SweepPlace& place, const StageState&
         if (keep) {
             trial.keep(*keep);
         }
-    } catch (const HostError& error) {
-        outcome.outcome = Outcome::failed;
-        outcome.message = error.what();
-    } catch (const RequestError& error) {
+    } catch (const RequestError& error) { // a rig that fails is another thing: nothing can be tried on it
         outcome.outcome = Outcome::failed;
         outcome.message = error.what();
     }
