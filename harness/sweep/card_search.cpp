@@ -260,6 +260,8 @@ const ImageVerdict& CardSearch::judge(std::uint32_t sights, std::uint32_t later)
     }
     ImageVerdict& verdict = at->second;
     promise(verdict, "I6", unspent_.empty() ? std::nullopt : std::optional(unspent_), "");
+    const Sight& front = sights_.sights(sights).front();
+    verdict.state = front.has_state ? std::optional(front.state) : std::nullopt;
     bool first = true;
     for (const Sight& sight : sights_.sights(sights)) {
         add(verdict, sight, first ? "" : "at another power-on, weak bits reading otherwise: ");
@@ -283,27 +285,27 @@ void CardSearch::add(ImageVerdict& verdict, const Sight& sight, const std::strin
     if (!sight.has_state) {
         return;
     }
-    if (std::ranges::find(verdict.states, sight.state) == verdict.states.end()) {
-        verdict.states.push_back(sight.state);
-    }
     const StateBook::Entry& state = states_.entry(sight.state);
-    promise(verdict, "I2", state.discontinued, when);
-    promise(verdict, "I4", state.orphaned, when);
+    promise(verdict, "I2", state.discontinued, when, sight.state);
+    promise(verdict, "I4", state.orphaned, when, sight.state);
     promise(verdict, "I5", state.torn, when);
     promise(verdict, "I6", state.open, when);
     promise(verdict, "I6", states_.passcode_trouble(sight.state, evidences_.at(evidence_now_)), when);
 }
 
-/// Each once: what was said first.
+/// Each once, of each state: what was said first.
 void CardSearch::promise(ImageVerdict& verdict, const char* invariant, const std::optional<std::string>& how,
-                         const std::string& when) const {
-    const bool said = std::ranges::any_of(
-        verdict.broken, [&](const BrokenPromise& broken) { return broken.invariant == invariant; });
+                         const std::string& when, std::optional<std::uint32_t> state) const {
+    const bool said = std::ranges::any_of(verdict.broken, [&](const SeenBroken& seen) {
+        return seen.promise.invariant == invariant && seen.state == state;
+    });
     if (!how || said) {
         return;
     }
-    verdict.broken.push_back({invariant, card_name_, when + *how});
-    std::ranges::sort(verdict.broken, {}, &BrokenPromise::invariant);
+    verdict.broken.push_back({{invariant, card_name_, when + *how}, state});
+    std::ranges::stable_sort(verdict.broken, {}, [](const SeenBroken& seen) -> const std::string& {
+        return seen.promise.invariant;
+    });
     const bool mendable = std::string_view(invariant) == "I2" || std::string_view(invariant) == "I4";
     if (!mendable) {
         verdict.outcome = Outcome::violation;

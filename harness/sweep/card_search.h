@@ -18,11 +18,16 @@
 
 namespace cardrig::harness {
 
+struct SeenBroken {
+    BrokenPromise promise;
+    std::optional<std::uint32_t> state; ///< of I2 and I4: StateBook's number of what it was seen in
+};
+
 /// What is wrong with an image.
 struct ImageVerdict {
-    std::vector<BrokenPromise> broken;
+    std::vector<SeenBroken> broken; ///< each once; I2 and I4 once of each state
     Outcome outcome = Outcome::clean;
-    std::vector<std::uint32_t> states; ///< StateBook's numbers: what the card may be in
+    std::optional<std::uint32_t> state; ///< StateBook's number: what the first power-on finds; none: nothing
 };
 
 /// An image, or a row of cuts that leads to one.
@@ -87,7 +92,7 @@ private:
     const ImageVerdict& judge(std::uint32_t sights, std::uint32_t later);
     void add(ImageVerdict& verdict, const Sight& sight, const std::string& when) const;
     void promise(ImageVerdict& verdict, const char* invariant, const std::optional<std::string>& how,
-                 const std::string& when) const;
+                 const std::string& when, std::optional<std::uint32_t> state = {}) const;
     [[nodiscard]] std::uint32_t number_of(const CodeEvidence& evidence);
 
     const Recording& recording_;

@@ -7,7 +7,9 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <unordered_map>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -136,38 +138,55 @@ private:
         outcome.place = place_of(write, found.tearing);
         outcome.place.further = found.further;
         outcome.outcome = found.verdict->outcome;
-        outcome.broken = found.verdict->broken;
         outcome.position = position_;
         outcome.client_phase = client_phase_;
-        if (found.verdict->states.empty()) {
+        const std::optional<std::uint32_t> front = found.verdict->state;
+        for (const SeenBroken& seen : found.verdict->broken) {
+            outcome.broken.push_back(seen.promise);
+            if (seen.state && seen.state != front) {
+                outcome.broken.back().state = called(*seen.state).id;
+            }
+        }
+        if (!front) {
             outcome.card_state = "cannot be read";
             return outcome;
         }
-        const std::uint32_t state = found.verdict->states.front();
-        outcome.card_state = searches_[write.card]->states().entry(state).card_state;
-        outcome.state = state_of(outcome, state);
+        outcome.card_state = searches_[write.card]->states().entry(*front).card_state;
+        Called& state = called(*front);
+        outcome.state = state.id;
+        if (!std::exchange(state.listed, true)) {
+            add_state(outcome);
+        }
         return outcome;
     }
 
-    /// What that state is called, with all around the card.
-    [[nodiscard]] std::string state_of(const PlaceOutcome& outcome, std::uint32_t state) {
-        const auto [at, is_new] =
-            state_ids_.try_emplace(digests::mixed(where_, state), result_.states.size());
+    struct Called {
+        std::string id;
+        bool listed = false; ///< among the result's states: a place's first power-on found it
+    };
+    /// What a state of the cut card is called, with all around that.
+    [[nodiscard]] Called& called(std::uint32_t state) {
+        const auto [at, is_new] = called_.try_emplace(digests::mixed(where_, state));
         if (is_new) {
-            DistinctState distinct;
-            distinct.id = fmt::format("s{}", at->second + 1);
-            distinct.first = outcome.place;
-            distinct.first.phase = SweepPhase::recovery;
-            distinct.position = outcome.position;
-            distinct.client_phase = outcome.client_phase;
-            distinct.card_state = outcome.card_state;
-            std::ranges::copy_if(outcome.broken, std::back_inserter(distinct.broken),
-                                 [](const BrokenPromise& broken) {
-                                     return broken.invariant == "I2" || broken.invariant == "I4";
-                                 });
-            result_.states.push_back(std::move(distinct));
+            at->second.id = fmt::format("s{}", called_.size());
         }
-        return result_.states[at->second].id;
+        return at->second;
+    }
+
+    void add_state(const PlaceOutcome& outcome) {
+        DistinctState distinct;
+        distinct.id = outcome.state;
+        distinct.first = outcome.place;
+        distinct.first.phase = SweepPhase::recovery;
+        distinct.position = outcome.position;
+        distinct.client_phase = outcome.client_phase;
+        distinct.card_state = outcome.card_state;
+        std::ranges::copy_if(outcome.broken, std::back_inserter(distinct.broken),
+                             [](const BrokenPromise& broken) {
+                                 const bool mendable = broken.invariant == "I2" || broken.invariant == "I4";
+                                 return mendable && broken.state.empty();
+                             });
+        result_.states.push_back(std::move(distinct));
     }
 
     const Recording& recording_;
@@ -179,7 +198,7 @@ private:
     std::size_t event_ = 0;
     std::string client_phase_;
     std::uint32_t position_ = 0;
-    std::unordered_map<std::uint64_t, std::size_t> state_ids_;
+    std::unordered_map<std::uint64_t, Called> called_;
     std::vector<PlaceOutcome> of_recoveries_;
     MemoryPhaseResult result_;
 };

@@ -27,7 +27,8 @@ struct MemoryPhaseOptions {
     std::function<void(const PlaceOutcome&)> on_place;
 };
 
-/// A state that differs from every other, by what its cards hold and how far the authority was.
+/// A state that differs from every other, by what its cards hold and how far the authority was. What a later
+/// power-on alone finds is none: no place leads to it.
 struct DistinctState {
     std::string id;
     SweepPlace first; ///< the earliest write, and there the simplest model, that leave it; a `recovery` place
