@@ -12,9 +12,6 @@ namespace cardrig::harness {
 namespace {
 
 constexpr std::uint32_t nothing_later = std::numeric_limits<std::uint32_t>::max();
-/// A card whose recoveries do not come to an end is given up there, write by write; sound ones need far less.
-constexpr std::uint64_t most_images_of_a_write = 50'000;
-constexpr std::size_t most_cuts_in_a_row = 32;
 
 void do_step(CrashMemory& memory, const MemoryStep& step) {
     if (step.kind == MemoryStep::Kind::sync) {
@@ -103,22 +100,26 @@ std::uint32_t CardSearch::state() {
     return sight.has_state ? sight.state : nothing_later;
 }
 
-bool CardSearch::cut(const MemoryStep& write, const std::vector<std::size_t>& tearings, std::uint64_t where,
-                     const OnImage& on_first, const OnImage& on_recovery) {
+CutEnd CardSearch::cut(const MemoryStep& write, const std::vector<std::size_t>& tearings, std::uint64_t where,
+                       const OnImage& on_first, const OnImage& on_recovery) {
     evidence_now_ = number_of(evidence_.at(write.event));
     tell_of_tries(write.event);
     const std::uint64_t moment = digests::mixed(evidence_now_, where);
     if (options_.merge) {
         return cut_recoveries(cut_first(write, tearings, moment, on_first), moment, on_recovery);
     }
+    CutEnd end = CutEnd::whole;
     for (const std::size_t tearing : tearings) {
         visited_.clear();
         sights_.forget();
-        if (!cut_recoveries(cut_first(write, {tearing}, moment, on_first), moment, on_recovery)) {
-            return false;
+        const CutEnd of_one =
+            cut_recoveries(cut_first(write, {tearing}, moment, on_first), moment, on_recovery);
+        if (of_one == CutEnd::enough) {
+            return of_one;
         }
+        end = of_one == CutEnd::endless ? of_one : end;
     }
-    return true;
+    return end;
 }
 
 /// A passcode that was taken by now, and no try was spent before: said at the first write since.
@@ -154,18 +155,20 @@ std::vector<CardSearch::Open> CardSearch::cut_first(const MemoryStep& write,
 
 // --- recoveries
 
-bool CardSearch::cut_recoveries(std::vector<Open> open, std::uint64_t moment, const OnImage& on_recovery) {
+CutEnd CardSearch::cut_recoveries(std::vector<Open> open, std::uint64_t moment, const OnImage& on_recovery) {
     const std::uint64_t begin = counts_.images;
     UnsyncedWrites unsynced = memory_.exchange_unsynced({});
-    bool enough = false;
-    while (!open.empty() && !enough) {
+    CutEnd end = CutEnd::whole;
+    while (!open.empty() && end == CutEnd::whole) {
         std::vector<Open> next;
         for (const Open& from : open) {
-            enough = options_.enough && options_.enough();
-            const bool endless = counts_.images - begin > most_images_of_a_write ||
-                                 from.found.further.size() >= most_cuts_in_a_row;
-            counts_.complete = counts_.complete && !enough && !endless;
-            if (enough || endless) {
+            if (options_.enough && options_.enough()) {
+                end = CutEnd::enough;
+            } else if (counts_.images - begin > most_images_of_a_write ||
+                       from.found.further.size() >= most_cuts_in_a_row) {
+                end = CutEnd::endless;
+            }
+            if (end != CutEnd::whole) {
                 break;
             }
             cut_recovery(from, moment, next, on_recovery);
@@ -173,7 +176,7 @@ bool CardSearch::cut_recoveries(std::vector<Open> open, std::uint64_t moment, co
         open = std::move(next);
     }
     (void)memory_.exchange_unsynced(std::move(unsynced));
-    return !enough;
+    return end;
 }
 
 /// Each write of it, in every way. What the card does up to there is what it does undisturbed.

@@ -42,8 +42,17 @@ struct SearchCounts {
     std::uint64_t recovery_cuts = 0;
     std::uint64_t merged = 0;
     std::uint32_t depth = 0;
-    bool complete = true;
 };
+
+/// How the images of a write, and the recoveries from them, came to an end.
+enum class CutEnd : std::uint8_t {
+    whole,
+    enough,  ///< options.enough() said so
+    endless, ///< given up: the card's recoveries from there do not come to an end
+};
+/// Where a card is given up, write by write; sound ones need far less.
+inline constexpr std::uint64_t most_images_of_a_write = 50'000;
+inline constexpr std::size_t most_cuts_in_a_row = 32;
 
 /// Goes along the recording, from the card's state at its beginning. What it is given outlives it.
 class CardSearch {
@@ -56,8 +65,8 @@ public:
     /// Cuts this write, the next of the card's, in the ways that `tearings` names by their place in
     /// all_tearings(), and every recovery from that. Tells of each first cut, in that order, and then of the
     /// images of recoveries that were not there before. `where` tells moments apart whose images are not to
-    /// be merged. False where options.enough() said so.
-    [[nodiscard]] bool cut(const MemoryStep& write, const std::vector<std::size_t>& tearings,
+    /// be merged. Unless it ends `whole`, images of recoveries are missing.
+    [[nodiscard]] CutEnd cut(const MemoryStep& write, const std::vector<std::size_t>& tearings,
                            std::uint64_t where, const OnImage& on_first, const OnImage& on_recovery);
     /// The step is done whole.
     void pass(const MemoryStep& step);
@@ -82,8 +91,8 @@ private:
     [[nodiscard]] std::vector<Open> cut_first(const MemoryStep& write,
                                               const std::vector<std::size_t>& tearings, std::uint64_t moment,
                                               const OnImage& on_first);
-    [[nodiscard]] bool cut_recoveries(std::vector<Open> open, std::uint64_t moment,
-                                      const OnImage& on_recovery);
+    [[nodiscard]] CutEnd cut_recoveries(std::vector<Open> open, std::uint64_t moment,
+                                        const OnImage& on_recovery);
     void cut_recovery(const Open& from, std::uint64_t moment, std::vector<Open>& next,
                       const OnImage& on_recovery);
     /// The memory as it is. `recovery`: what the power-on writes, where it was not come to at this moment

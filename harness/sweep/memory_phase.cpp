@@ -47,7 +47,6 @@ public:
             result_.recovery_cuts += counts.recovery_cuts;
             result_.merged += counts.merged;
             result_.depth = std::max(result_.depth, counts.depth);
-            result_.complete = result_.complete && counts.complete;
         }
         result_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
         return std::move(result_);
@@ -76,12 +75,30 @@ private:
                 of_recoveries_.push_back(std::move(outcome));
             }
         };
-        const bool go_on = searches_[write.card]->cut(write, tearings, where_, on_first, on_recovery);
-        if (options_.on_place) {
-            std::for_each(result_.places.begin() + static_cast<std::ptrdiff_t>(first), result_.places.end(),
-                          options_.on_place);
+        return told_of(first, searches_[write.card]->cut(write, tearings, where_, on_first, on_recovery));
+    }
+
+    /// The places of a write, from this one on, and how they came to an end. False: enough.
+    [[nodiscard]] bool told_of(std::size_t first, CutEnd end) {
+        if (end == CutEnd::enough) { // not tried to the end: they are not told of at all
+            result_.complete = false;
+            result_.places.resize(first);
+            return false;
         }
-        return go_on;
+        for (std::size_t i = first; i < result_.places.size(); ++i) {
+            PlaceOutcome& place = result_.places[i];
+            if (end == CutEnd::endless) {
+                place.message = fmt::format("the card's recoveries from here do not come to an end: given up "
+                                            "after {} images, or {} cuts in a row",
+                                            most_images_of_a_write, most_cuts_in_a_row);
+                place.outcome =
+                    place.outcome == Outcome::violation ? Outcome::violation : Outcome::failed;
+            }
+            if (options_.on_place) {
+                options_.on_place(place);
+            }
+        }
+        return true;
     }
 
     [[nodiscard]] static bool breaks_more(const PlaceOutcome& recovery, const PlaceOutcome& first) {

@@ -39,7 +39,8 @@ struct DistinctState {
 };
 
 struct MemoryPhaseResult {
-    /// One for each write and model of a first cut, in order; then those of cuts in recoveries that broke
+    /// One for each write and model of a first cut, in order (`failed`, with a message, where the card's
+    /// recoveries do not come to an end and nothing worse is known of it); then those of cuts in recoveries that broke
     /// something which their first cut had not.
     std::vector<PlaceOutcome> places;
     std::vector<DistinctState> states;
@@ -48,7 +49,7 @@ struct MemoryPhaseResult {
     std::uint64_t merged = 0;        ///< of them those that were like one looked at before
     std::uint32_t depth = 0;         ///< most cuts in a row after which something new came
     double seconds = 0;
-    bool complete = true;
+    bool complete = true; ///< false: MemoryPhaseOptions::enough ended it, and places are missing
 };
 
 /// Checks I1, I2, I4, I5 and I6 on each image.
