@@ -165,9 +165,9 @@ SweepStage::~SweepStage() = default;
 
 Recording SweepStage::record() {
     Parts& parts = *parts_;
-    parts.stage.rewind(parts.beginning);
+    std::optional<RunRecorder> recorder;
+    parts.stage.rewind(parts.beginning, [&] { recorder.emplace(parts.stage); });
     const ScenarioRun run = first_run(parts.scenario);
-    const RunRecorder recorder(parts.stage);
     const FinishedRun finished = parts.stage.play(run);
     if (finished.outcome.exit_status != 0) {
         throw RequestError(fmt::format(
@@ -175,7 +175,7 @@ Recording SweepStage::record() {
             "client's last words:\n  {}",
             parts.scenario.file, finished.outcome.ending, fmt::join(parts.stage.last_output(), "\n  ")));
     }
-    parts.recording = parts.made_of(finished, recorder);
+    parts.recording = parts.made_of(finished, *recorder);
     parts.set_bounds();
     return *parts.recording;
 }
