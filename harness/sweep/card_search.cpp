@@ -1,5 +1,6 @@
 #include "harness/sweep/card_search.h"
 
+#include "harness/errors.h"
 #include "harness/sweep/digests.h"
 
 #include <algorithm>
@@ -120,6 +121,44 @@ CutEnd CardSearch::cut(const MemoryStep& write, const std::vector<std::size_t>& 
         end = of_one == CutEnd::endless ? of_one : end;
     }
     return end;
+}
+
+ImageVerdict CardSearch::look_at(const MemoryStep& write, const Tearing& tearing,
+                                 const std::vector<RecoveryCut>& further, std::uint64_t where) {
+    evidence_now_ = number_of(evidence_.at(write.event));
+    tell_of_tries(write.event);
+    const CrashMemory::Mark mark = memory_.mark();
+    memory_.tear({write.number, write.offset, write.bytes}, tearing);
+    UnsyncedWrites unsynced = memory_.exchange_unsynced({});
+    for (const RecoveryCut& cut : further) {
+        cut_power_on(cut);
+    }
+    bool is_new = false;
+    std::vector<RecoveryStep> recovery;
+    const ImageVerdict& verdict = *consider(digests::mixed(evidence_now_, where), is_new, recovery);
+    memory_.back_to(mark);
+    (void)memory_.exchange_unsynced(std::move(unsynced));
+    return verdict;
+}
+
+/// A power-on over the memory as it is, as far as that.
+void CardSearch::cut_power_on(const RecoveryCut& cut) {
+    const std::vector<RecoveryStep> recovery = sights_.recovery();
+    std::uint64_t number = 0;
+    for (const RecoveryStep& step : recovery) {
+        memory_.set_weak_state(step.weak_state);
+        if (step.sync) {
+            memory_.sync();
+        } else if (++number == cut.write) {
+            memory_.tear({number, step.offset, step.bytes}, cut.tearing);
+            (void)memory_.exchange_unsynced({});
+            return;
+        } else {
+            memory_.write(step.offset, step.bytes);
+        }
+    }
+    throw RequestError(
+        fmt::format("the recovery has {} writes of the memory, and none numbered {}", number, cut.write));
 }
 
 /// A passcode that was taken by now, and no try was spent before: said at the first write since.

@@ -67,7 +67,11 @@ public:
     /// images of recoveries that were not there before. `where` tells moments apart whose images are not to
     /// be merged. Unless it ends `whole`, images of recoveries are missing.
     [[nodiscard]] CutEnd cut(const MemoryStep& write, const std::vector<std::size_t>& tearings,
-                           std::uint64_t where, const OnImage& on_first, const OnImage& on_recovery);
+                             std::uint64_t where, const OnImage& on_first, const OnImage& on_recovery);
+    /// What is wrong with one image: this write torn so, the next of the card's, and then these cuts, each in
+    /// the recovery from the one before. Throws RequestError where a recovery has no such write.
+    [[nodiscard]] ImageVerdict look_at(const MemoryStep& write, const Tearing& tearing,
+                                       const std::vector<RecoveryCut>& further, std::uint64_t where);
     /// The step is done whole.
     void pass(const MemoryStep& step);
     /// The number of the state that a power-on would find now.
@@ -95,6 +99,7 @@ private:
                                         const OnImage& on_recovery);
     void cut_recovery(const Open& from, std::uint64_t moment, std::vector<Open>& next,
                       const OnImage& on_recovery);
+    void cut_power_on(const RecoveryCut& cut);
     /// The memory as it is. `recovery`: what the power-on writes, where it was not come to at this moment
     /// before; else nothing.
     const ImageVerdict* consider(std::uint64_t moment, bool& is_new, std::vector<RecoveryStep>& recovery);

@@ -1,5 +1,6 @@
 #include "harness/sweep/memory_phase.h"
 
+#include "harness/errors.h"
 #include "harness/sweep/card_search.h"
 #include "harness/sweep/client_phase.h"
 #include "harness/sweep/digests.h"
@@ -52,7 +53,31 @@ public:
         return std::move(result_);
     }
 
+    [[nodiscard]] PlaceOutcome look_at(const SweepPlace& place) {
+        const auto tearing = std::ranges::find(all_tearings(), place.effect.tearing.value_or(Tearing{}));
+        for (const MemoryStep& step : recording_.steps) {
+            if (step.kind == MemoryStep::Kind::write) {
+                if (step.number == place.place.write && is_card(step.card, place.place.card)) {
+                    set_moment(step);
+                    const ImageVerdict verdict =
+                        searches_.at(step.card)->look_at(step, *tearing, place.further, where_);
+                    const auto index = static_cast<std::size_t>(tearing - all_tearings().begin());
+                    return outcome_of(step, {index, place.further, &verdict});
+                }
+                ++position_;
+            }
+            searches_.at(step.card)->pass(step);
+            stale_.at(step.card) = true;
+        }
+        throw RequestError(
+            fmt::format("'{}': the recorded run has no such write of this card", place.text()));
+    }
+
 private:
+    [[nodiscard]] bool is_card(std::size_t card, const std::string& name) const {
+        return name.empty() ? card == 0 : recording_.card_names.at(card) == name;
+    }
+
     [[nodiscard]] bool cut(const MemoryStep& write) {
         const std::vector<std::size_t> tearings = taken(write);
         if (tearings.empty()) {
@@ -91,8 +116,7 @@ private:
                 place.message = fmt::format("the card's recoveries from here do not come to an end: given up "
                                             "after {} images, or {} cuts in a row",
                                             most_images_of_a_write, most_cuts_in_a_row);
-                place.outcome =
-                    place.outcome == Outcome::violation ? Outcome::violation : Outcome::failed;
+                place.outcome = place.outcome == Outcome::violation ? Outcome::violation : Outcome::failed;
             }
             if (options_.on_place) {
                 options_.on_place(place);
@@ -224,6 +248,12 @@ private:
 
 MemoryPhaseResult run_memory_phase(const Recording& recording, const MemoryPhaseOptions& options) {
     return MemoryPhase(recording, options).run();
+}
+
+PlaceOutcome look_at_image(const Recording& recording, const SweepPlace& place, const CardMaker& maker) {
+    MemoryPhaseOptions options;
+    options.maker = maker;
+    return MemoryPhase(recording, options).look_at(place);
 }
 
 } // namespace cardrig::harness

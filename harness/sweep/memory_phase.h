@@ -40,8 +40,8 @@ struct DistinctState {
 
 struct MemoryPhaseResult {
     /// One for each write and model of a first cut, in order (`failed`, with a message, where the card's
-    /// recoveries do not come to an end and nothing worse is known of it); then those of cuts in recoveries that broke
-    /// something which their first cut had not.
+    /// recoveries do not come to an end and nothing worse is known of it); then those of cuts in recoveries
+    /// that broke something which their first cut had not.
     std::vector<PlaceOutcome> places;
     std::vector<DistinctState> states;
     std::uint64_t images = 0;        ///< made: first cuts, and cuts in recoveries
@@ -55,5 +55,10 @@ struct MemoryPhaseResult {
 /// Checks I1, I2, I4, I5 and I6 on each image.
 [[nodiscard]] MemoryPhaseResult run_memory_phase(const Recording& recording,
                                                  const MemoryPhaseOptions& options);
+
+/// The same of one image alone, whether the phase would list it or not. Throws RequestError where the
+/// recording has no such write, or a recovery fewer.
+[[nodiscard]] PlaceOutcome look_at_image(const Recording& recording, const SweepPlace& place,
+                                         const CardMaker& maker = {});
 
 } // namespace cardrig::harness

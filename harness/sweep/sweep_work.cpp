@@ -143,30 +143,14 @@ private:
         return options;
     }
 
-    /// One crash image, and those of cuts in its recovery: the others are left out.
+    /// One crash image.
     PlaceOutcome looked_at(const SweepPlace& place, const std::optional<PlaceKeep>& keep) {
         const CrashState state = crash_state(recording_, place);
         if (keep) {
             keep_images(state.cards, recording_.card_names, *keep);
             keep_trace(place, state.event, *keep);
         }
-        SweepPlace first = place;
-        first.further.clear();
-        MemoryPhaseOptions phase;
-        phase.selection.phases = {SweepPhase::memory};
-        phase.selection.models = {first.model()};
-        phase.selection.places = std::regex("^" + first.place.text() + "$");
-        const MemoryPhaseResult result = run_memory_phase(recording_, phase);
-        const auto found = std::ranges::find(result.places, place, &PlaceOutcome::place);
-        if (found != result.places.end()) {
-            return *found;
-        }
-        // Nothing that its first cut had not broken already.
-        PlaceOutcome outcome;
-        outcome.place = place;
-        outcome.client_phase = client_phase(recording_.events, state.event);
-        outcome.card_state = card_phase(recording_.start.front(), state.cards.front());
-        return outcome;
+        return look_at_image(recording_, place);
     }
 
     /// The undisturbed run as far as the cut, and the cut as it would be there.
