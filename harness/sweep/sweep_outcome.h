@@ -36,6 +36,8 @@ struct BrokenPromise {
     bool mended = false;   ///< whole again afterwards
     std::uint32_t run = 0; ///< after which run of the client it was seen: 0 at the cut itself without a
                            ///< client, 1 the interrupted run, 2 the first one of the recovery
+    std::string state{};   ///< memory: of I2 and I4 the state in which it was seen, where that is not the
+                           ///< place's: what another power-on found
 
     [[nodiscard]] nlohmann::json to_json() const;
     /// Throws RequestError with the offending key.

@@ -151,7 +151,7 @@ private:
         return selection;
     }
 
-    /// One crash image, and those of cuts in its recovery: the others are left out.
+    /// One crash image.
     PlaceOutcome looked_at(const SweepPlace& place, const std::optional<PlaceKeep>& keep) {
         const CrashState state = crash_state(recording_, place);
         if (keep) {
@@ -160,23 +160,7 @@ private:
             std::ranges::for_each(trace_to_cut(recording_, place, state.event),
                                   [&file](const TraceEvent& event) { file.write(event); });
         }
-        SweepPlace first = place;
-        first.further.clear();
-        MemoryPhaseOptions phase;
-        phase.selection.phases = {SweepPhase::memory};
-        phase.selection.models = {first.model()};
-        phase.selection.places = std::regex("^" + first.place.text() + "$");
-        const MemoryPhaseResult result = run_memory_phase(recording_, phase);
-        const auto found = std::ranges::find(result.places, place, &PlaceOutcome::place);
-        if (found != result.places.end()) {
-            return *found;
-        }
-        // Nothing that its first cut had not broken already.
-        PlaceOutcome outcome;
-        outcome.place = place;
-        outcome.client_phase = client_phase(recording_.events, state.event);
-        outcome.card_state = card_phase(recording_.start.front(), state.cards.front());
-        return outcome;
+        return look_at_image(recording_, place);
     }
 
     SweepWorkOptions options_;

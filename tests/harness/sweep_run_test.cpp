@@ -293,6 +293,19 @@ BOOST_AUTO_TEST_CASE(the_only_worker_is_replaced_when_it_has_ended) {
     BOOST_TEST(!has_children());
 }
 
+BOOST_AUTO_TEST_CASE(a_worker_that_is_ended_is_followed_by_another_where_there_is_room_for_one_alone) {
+    Stage stage;
+    stage.jobs = 1;
+    stage.play.at["live: verify before: remove"] = Does::host_error;
+    stage.play.at["live: verify #3 before: remove"] = Does::host_error;
+    const auto result = stage.sweep();
+    const auto found = outcomes(result.report);
+    BOOST_TEST(found.size() == 10U);
+    BOOST_TEST(std::ranges::count(result.report.places, Outcome::failed, &PlaceOutcome::outcome) == 2);
+    BOOST_TEST(result.report.complete());
+    BOOST_TEST(!has_children());
+}
+
 BOOST_AUTO_TEST_CASE(an_undisturbed_run_that_fails_refuses_the_sweep) {
     Stage stage;
     stage.play.undisturbed = "s.yaml: the client ended with status 3";
