@@ -59,7 +59,7 @@ void ScenarioStage::move_clock(std::chrono::seconds time) {
     set_clock();
 }
 
-void ScenarioStage::rewind(const StageState& state) {
+void ScenarioStage::rewind(const StageState& state, const std::function<void()>& before_set_out) {
     static_cast<void>(hand_.forget());
     static_cast<void>(authority_.forget());
     cards_.set_forsaken(true);
@@ -72,6 +72,9 @@ void ScenarioStage::rewind(const StageState& state) {
     last_output_.clear();
     runs_ = 0;
     last_killed_ = 0;
+    if (before_set_out) {
+        before_set_out();
+    }
     moves_.set_out();
 }
 

@@ -73,7 +73,8 @@ public:
     /// Everything is as if the scenario began, with the cards and the authority in this state: nothing
     /// planned, the home folder empty, the trace and what clients printed begun anew, the cards where they
     /// are when the scenario begins. Daemon and server go on. Only for a stage with a seed.
-    void rewind(const StageState& state);
+    /// `before_set_out` is called when all is so but the cards, which have no power yet.
+    void rewind(const StageState& state, const std::function<void()>& before_set_out = {});
 
     /// What clients have printed, each with a heading; and the last lines of the last one, without secrets.
     [[nodiscard]] const std::string& output() const { return output_; }

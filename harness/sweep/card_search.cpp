@@ -1,5 +1,6 @@
 #include "harness/sweep/card_search.h"
 
+#include "harness/errors.h"
 #include "harness/sweep/digests.h"
 
 #include <algorithm>
@@ -12,9 +13,6 @@ namespace cardrig::harness {
 namespace {
 
 constexpr std::uint32_t nothing_later = std::numeric_limits<std::uint32_t>::max();
-/// A card whose recoveries do not come to an end is given up there, write by write; sound ones need far less.
-constexpr std::uint64_t most_images_of_a_write = 50'000;
-constexpr std::size_t most_cuts_in_a_row = 32;
 
 void do_step(CrashMemory& memory, const MemoryStep& step) {
     if (step.kind == MemoryStep::Kind::sync) {
@@ -103,22 +101,64 @@ std::uint32_t CardSearch::state() {
     return sight.has_state ? sight.state : nothing_later;
 }
 
-bool CardSearch::cut(const MemoryStep& write, const std::vector<std::size_t>& tearings, std::uint64_t where,
-                     const OnImage& on_first, const OnImage& on_recovery) {
+CutEnd CardSearch::cut(const MemoryStep& write, const std::vector<std::size_t>& tearings, std::uint64_t where,
+                       const OnImage& on_first, const OnImage& on_recovery) {
     evidence_now_ = number_of(evidence_.at(write.event));
     tell_of_tries(write.event);
     const std::uint64_t moment = digests::mixed(evidence_now_, where);
     if (options_.merge) {
         return cut_recoveries(cut_first(write, tearings, moment, on_first), moment, on_recovery);
     }
+    CutEnd end = CutEnd::whole;
     for (const std::size_t tearing : tearings) {
         visited_.clear();
         sights_.forget();
-        if (!cut_recoveries(cut_first(write, {tearing}, moment, on_first), moment, on_recovery)) {
-            return false;
+        const CutEnd of_one =
+            cut_recoveries(cut_first(write, {tearing}, moment, on_first), moment, on_recovery);
+        if (of_one == CutEnd::enough) {
+            return of_one;
+        }
+        end = of_one == CutEnd::endless ? of_one : end;
+    }
+    return end;
+}
+
+ImageVerdict CardSearch::look_at(const MemoryStep& write, const Tearing& tearing,
+                                 const std::vector<RecoveryCut>& further, std::uint64_t where) {
+    evidence_now_ = number_of(evidence_.at(write.event));
+    tell_of_tries(write.event);
+    const CrashMemory::Mark mark = memory_.mark();
+    memory_.tear({write.number, write.offset, write.bytes}, tearing);
+    UnsyncedWrites unsynced = memory_.exchange_unsynced({});
+    for (const RecoveryCut& cut : further) {
+        cut_power_on(cut);
+    }
+    bool is_new = false;
+    std::vector<RecoveryStep> recovery;
+    const ImageVerdict& verdict = *consider(digests::mixed(evidence_now_, where), is_new, recovery);
+    memory_.back_to(mark);
+    (void)memory_.exchange_unsynced(std::move(unsynced));
+    return verdict;
+}
+
+/// A power-on over the memory as it is, as far as that.
+void CardSearch::cut_power_on(const RecoveryCut& cut) {
+    const std::vector<RecoveryStep> recovery = sights_.recovery();
+    std::uint64_t number = 0;
+    for (const RecoveryStep& step : recovery) {
+        memory_.set_weak_state(step.weak_state);
+        if (step.sync) {
+            memory_.sync();
+        } else if (++number == cut.write) {
+            memory_.tear({number, step.offset, step.bytes}, cut.tearing);
+            (void)memory_.exchange_unsynced({});
+            return;
+        } else {
+            memory_.write(step.offset, step.bytes);
         }
     }
-    return true;
+    throw RequestError(
+        fmt::format("the recovery has {} writes of the memory, and none numbered {}", number, cut.write));
 }
 
 /// A passcode that was taken by now, and no try was spent before: said at the first write since.
@@ -154,18 +194,20 @@ std::vector<CardSearch::Open> CardSearch::cut_first(const MemoryStep& write,
 
 // --- recoveries
 
-bool CardSearch::cut_recoveries(std::vector<Open> open, std::uint64_t moment, const OnImage& on_recovery) {
+CutEnd CardSearch::cut_recoveries(std::vector<Open> open, std::uint64_t moment, const OnImage& on_recovery) {
     const std::uint64_t begin = counts_.images;
     UnsyncedWrites unsynced = memory_.exchange_unsynced({});
-    bool enough = false;
-    while (!open.empty() && !enough) {
+    CutEnd end = CutEnd::whole;
+    while (!open.empty() && end == CutEnd::whole) {
         std::vector<Open> next;
         for (const Open& from : open) {
-            enough = options_.enough && options_.enough();
-            const bool endless = counts_.images - begin > most_images_of_a_write ||
-                                 from.found.further.size() >= most_cuts_in_a_row;
-            counts_.complete = counts_.complete && !enough && !endless;
-            if (enough || endless) {
+            if (options_.enough && options_.enough()) {
+                end = CutEnd::enough;
+            } else if (counts_.images - begin > most_images_of_a_write ||
+                       from.found.further.size() >= most_cuts_in_a_row) {
+                end = CutEnd::endless;
+            }
+            if (end != CutEnd::whole) {
                 break;
             }
             cut_recovery(from, moment, next, on_recovery);
@@ -173,7 +215,7 @@ bool CardSearch::cut_recoveries(std::vector<Open> open, std::uint64_t moment, co
         open = std::move(next);
     }
     (void)memory_.exchange_unsynced(std::move(unsynced));
-    return !enough;
+    return end;
 }
 
 /// Each write of it, in every way. What the card does up to there is what it does undisturbed.
@@ -260,6 +302,8 @@ const ImageVerdict& CardSearch::judge(std::uint32_t sights, std::uint32_t later)
     }
     ImageVerdict& verdict = at->second;
     promise(verdict, "I6", unspent_.empty() ? std::nullopt : std::optional(unspent_), "");
+    const Sight& front = sights_.sights(sights).front();
+    verdict.state = front.has_state ? std::optional(front.state) : std::nullopt;
     bool first = true;
     for (const Sight& sight : sights_.sights(sights)) {
         add(verdict, sight, first ? "" : "at another power-on, weak bits reading otherwise: ");
@@ -283,27 +327,27 @@ void CardSearch::add(ImageVerdict& verdict, const Sight& sight, const std::strin
     if (!sight.has_state) {
         return;
     }
-    if (std::ranges::find(verdict.states, sight.state) == verdict.states.end()) {
-        verdict.states.push_back(sight.state);
-    }
     const StateBook::Entry& state = states_.entry(sight.state);
-    promise(verdict, "I2", state.discontinued, when);
-    promise(verdict, "I4", state.orphaned, when);
+    promise(verdict, "I2", state.discontinued, when, sight.state);
+    promise(verdict, "I4", state.orphaned, when, sight.state);
     promise(verdict, "I5", state.torn, when);
     promise(verdict, "I6", state.open, when);
     promise(verdict, "I6", states_.passcode_trouble(sight.state, evidences_.at(evidence_now_)), when);
 }
 
-/// Each once: what was said first.
+/// Each once, of each state: what was said first.
 void CardSearch::promise(ImageVerdict& verdict, const char* invariant, const std::optional<std::string>& how,
-                         const std::string& when) const {
-    const bool said = std::ranges::any_of(
-        verdict.broken, [&](const BrokenPromise& broken) { return broken.invariant == invariant; });
+                         const std::string& when, std::optional<std::uint32_t> state) const {
+    const bool said = std::ranges::any_of(verdict.broken, [&](const SeenBroken& seen) {
+        return seen.promise.invariant == invariant && seen.state == state;
+    });
     if (!how || said) {
         return;
     }
-    verdict.broken.push_back({invariant, card_name_, when + *how});
-    std::ranges::sort(verdict.broken, {}, &BrokenPromise::invariant);
+    verdict.broken.push_back({{invariant, card_name_, when + *how}, state});
+    std::ranges::stable_sort(verdict.broken, {}, [](const SeenBroken& seen) -> const std::string& {
+        return seen.promise.invariant;
+    });
     const bool mendable = std::string_view(invariant) == "I2" || std::string_view(invariant) == "I4";
     if (!mendable) {
         verdict.outcome = Outcome::violation;

@@ -18,11 +18,16 @@
 
 namespace cardrig::harness {
 
+struct SeenBroken {
+    BrokenPromise promise;
+    std::optional<std::uint32_t> state; ///< of I2 and I4: StateBook's number of what it was seen in
+};
+
 /// What is wrong with an image.
 struct ImageVerdict {
-    std::vector<BrokenPromise> broken;
+    std::vector<SeenBroken> broken; ///< each once; I2 and I4 once of each state
     Outcome outcome = Outcome::clean;
-    std::vector<std::uint32_t> states; ///< StateBook's numbers: what the card may be in
+    std::optional<std::uint32_t> state; ///< StateBook's number: what the first power-on finds; none: nothing
 };
 
 /// An image, or a row of cuts that leads to one.
@@ -37,8 +42,17 @@ struct SearchCounts {
     std::uint64_t recovery_cuts = 0;
     std::uint64_t merged = 0;
     std::uint32_t depth = 0;
-    bool complete = true;
 };
+
+/// How the images of a write, and the recoveries from them, came to an end.
+enum class CutEnd : std::uint8_t {
+    whole,
+    enough,  ///< options.enough() said so
+    endless, ///< given up: the card's recoveries from there do not come to an end
+};
+/// Where a card is given up, write by write; sound ones need far less.
+inline constexpr std::uint64_t most_images_of_a_write = 50'000;
+inline constexpr std::size_t most_cuts_in_a_row = 32;
 
 /// Goes along the recording, from the card's state at its beginning. What it is given outlives it.
 class CardSearch {
@@ -51,9 +65,13 @@ public:
     /// Cuts this write, the next of the card's, in the ways that `tearings` names by their place in
     /// all_tearings(), and every recovery from that. Tells of each first cut, in that order, and then of the
     /// images of recoveries that were not there before. `where` tells moments apart whose images are not to
-    /// be merged. False where options.enough() said so.
-    [[nodiscard]] bool cut(const MemoryStep& write, const std::vector<std::size_t>& tearings,
-                           std::uint64_t where, const OnImage& on_first, const OnImage& on_recovery);
+    /// be merged. Unless it ends `whole`, images of recoveries are missing.
+    [[nodiscard]] CutEnd cut(const MemoryStep& write, const std::vector<std::size_t>& tearings,
+                             std::uint64_t where, const OnImage& on_first, const OnImage& on_recovery);
+    /// What is wrong with one image: this write torn so, the next of the card's, and then these cuts, each in
+    /// the recovery from the one before. Throws RequestError where a recovery has no such write.
+    [[nodiscard]] ImageVerdict look_at(const MemoryStep& write, const Tearing& tearing,
+                                       const std::vector<RecoveryCut>& further, std::uint64_t where);
     /// The step is done whole.
     void pass(const MemoryStep& step);
     /// The number of the state that a power-on would find now.
@@ -77,17 +95,18 @@ private:
     [[nodiscard]] std::vector<Open> cut_first(const MemoryStep& write,
                                               const std::vector<std::size_t>& tearings, std::uint64_t moment,
                                               const OnImage& on_first);
-    [[nodiscard]] bool cut_recoveries(std::vector<Open> open, std::uint64_t moment,
-                                      const OnImage& on_recovery);
+    [[nodiscard]] CutEnd cut_recoveries(std::vector<Open> open, std::uint64_t moment,
+                                        const OnImage& on_recovery);
     void cut_recovery(const Open& from, std::uint64_t moment, std::vector<Open>& next,
                       const OnImage& on_recovery);
+    void cut_power_on(const RecoveryCut& cut);
     /// The memory as it is. `recovery`: what the power-on writes, where it was not come to at this moment
     /// before; else nothing.
     const ImageVerdict* consider(std::uint64_t moment, bool& is_new, std::vector<RecoveryStep>& recovery);
     const ImageVerdict& judge(std::uint32_t sights, std::uint32_t later);
     void add(ImageVerdict& verdict, const Sight& sight, const std::string& when) const;
     void promise(ImageVerdict& verdict, const char* invariant, const std::optional<std::string>& how,
-                 const std::string& when) const;
+                 const std::string& when, std::optional<std::uint32_t> state = {}) const;
     [[nodiscard]] std::uint32_t number_of(const CodeEvidence& evidence);
 
     const Recording& recording_;

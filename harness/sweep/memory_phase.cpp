@@ -1,5 +1,6 @@
 #include "harness/sweep/memory_phase.h"
 
+#include "harness/errors.h"
 #include "harness/sweep/card_search.h"
 #include "harness/sweep/client_phase.h"
 #include "harness/sweep/digests.h"
@@ -7,7 +8,9 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <unordered_map>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -45,13 +48,36 @@ public:
             result_.recovery_cuts += counts.recovery_cuts;
             result_.merged += counts.merged;
             result_.depth = std::max(result_.depth, counts.depth);
-            result_.complete = result_.complete && counts.complete;
         }
         result_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
         return std::move(result_);
     }
 
+    [[nodiscard]] PlaceOutcome look_at(const SweepPlace& place) {
+        const auto tearing = std::ranges::find(all_tearings(), place.effect.tearing.value_or(Tearing{}));
+        for (const MemoryStep& step : recording_.steps) {
+            if (step.kind == MemoryStep::Kind::write) {
+                if (step.number == place.place.write && is_card(step.card, place.place.card)) {
+                    set_moment(step);
+                    const ImageVerdict verdict =
+                        searches_.at(step.card)->look_at(step, *tearing, place.further, where_);
+                    const auto index = static_cast<std::size_t>(tearing - all_tearings().begin());
+                    return outcome_of(step, {index, place.further, &verdict});
+                }
+                ++position_;
+            }
+            searches_.at(step.card)->pass(step);
+            stale_.at(step.card) = true;
+        }
+        throw RequestError(
+            fmt::format("'{}': the recorded run has no such write of this card", place.text()));
+    }
+
 private:
+    [[nodiscard]] bool is_card(std::size_t card, const std::string& name) const {
+        return name.empty() ? card == 0 : recording_.card_names.at(card) == name;
+    }
+
     [[nodiscard]] bool cut(const MemoryStep& write) {
         const std::vector<std::size_t> tearings = taken(write);
         if (tearings.empty()) {
@@ -74,12 +100,29 @@ private:
                 of_recoveries_.push_back(std::move(outcome));
             }
         };
-        const bool go_on = searches_[write.card]->cut(write, tearings, where_, on_first, on_recovery);
-        if (options_.on_place) {
-            std::for_each(result_.places.begin() + static_cast<std::ptrdiff_t>(first), result_.places.end(),
-                          options_.on_place);
+        return told_of(first, searches_[write.card]->cut(write, tearings, where_, on_first, on_recovery));
+    }
+
+    /// The places of a write, from this one on, and how they came to an end. False: enough.
+    [[nodiscard]] bool told_of(std::size_t first, CutEnd end) {
+        if (end == CutEnd::enough) { // not tried to the end: they are not told of at all
+            result_.complete = false;
+            result_.places.resize(first);
+            return false;
         }
-        return go_on;
+        for (std::size_t i = first; i < result_.places.size(); ++i) {
+            PlaceOutcome& place = result_.places[i];
+            if (end == CutEnd::endless) {
+                place.message = fmt::format("the card's recoveries from here do not come to an end: given up "
+                                            "after {} images, or {} cuts in a row",
+                                            most_images_of_a_write, most_cuts_in_a_row);
+                place.outcome = place.outcome == Outcome::violation ? Outcome::violation : Outcome::failed;
+            }
+            if (options_.on_place) {
+                options_.on_place(place);
+            }
+        }
+        return true;
     }
 
     [[nodiscard]] static bool breaks_more(const PlaceOutcome& recovery, const PlaceOutcome& first) {
@@ -136,38 +179,55 @@ private:
         outcome.place = place_of(write, found.tearing);
         outcome.place.further = found.further;
         outcome.outcome = found.verdict->outcome;
-        outcome.broken = found.verdict->broken;
         outcome.position = position_;
         outcome.client_phase = client_phase_;
-        if (found.verdict->states.empty()) {
+        const std::optional<std::uint32_t> front = found.verdict->state;
+        for (const SeenBroken& seen : found.verdict->broken) {
+            outcome.broken.push_back(seen.promise);
+            if (seen.state && seen.state != front) {
+                outcome.broken.back().state = called(*seen.state).id;
+            }
+        }
+        if (!front) {
             outcome.card_state = "cannot be read";
             return outcome;
         }
-        const std::uint32_t state = found.verdict->states.front();
-        outcome.card_state = searches_[write.card]->states().entry(state).card_state;
-        outcome.state = state_of(outcome, state);
+        outcome.card_state = searches_[write.card]->states().entry(*front).card_state;
+        Called& state = called(*front);
+        outcome.state = state.id;
+        if (!std::exchange(state.listed, true)) {
+            add_state(outcome);
+        }
         return outcome;
     }
 
-    /// What that state is called, with all around the card.
-    [[nodiscard]] std::string state_of(const PlaceOutcome& outcome, std::uint32_t state) {
-        const auto [at, is_new] =
-            state_ids_.try_emplace(digests::mixed(where_, state), result_.states.size());
+    struct Called {
+        std::string id;
+        bool listed = false; ///< among the result's states: a place's first power-on found it
+    };
+    /// What a state of the cut card is called, with all around that.
+    [[nodiscard]] Called& called(std::uint32_t state) {
+        const auto [at, is_new] = called_.try_emplace(digests::mixed(where_, state));
         if (is_new) {
-            DistinctState distinct;
-            distinct.id = fmt::format("s{}", at->second + 1);
-            distinct.first = outcome.place;
-            distinct.first.phase = SweepPhase::recovery;
-            distinct.position = outcome.position;
-            distinct.client_phase = outcome.client_phase;
-            distinct.card_state = outcome.card_state;
-            std::ranges::copy_if(outcome.broken, std::back_inserter(distinct.broken),
-                                 [](const BrokenPromise& broken) {
-                                     return broken.invariant == "I2" || broken.invariant == "I4";
-                                 });
-            result_.states.push_back(std::move(distinct));
+            at->second.id = fmt::format("s{}", called_.size());
         }
-        return result_.states[at->second].id;
+        return at->second;
+    }
+
+    void add_state(const PlaceOutcome& outcome) {
+        DistinctState distinct;
+        distinct.id = outcome.state;
+        distinct.first = outcome.place;
+        distinct.first.phase = SweepPhase::recovery;
+        distinct.position = outcome.position;
+        distinct.client_phase = outcome.client_phase;
+        distinct.card_state = outcome.card_state;
+        std::ranges::copy_if(outcome.broken, std::back_inserter(distinct.broken),
+                             [](const BrokenPromise& broken) {
+                                 const bool mendable = broken.invariant == "I2" || broken.invariant == "I4";
+                                 return mendable && broken.state.empty();
+                             });
+        result_.states.push_back(std::move(distinct));
     }
 
     const Recording& recording_;
@@ -179,7 +239,7 @@ private:
     std::size_t event_ = 0;
     std::string client_phase_;
     std::uint32_t position_ = 0;
-    std::unordered_map<std::uint64_t, std::size_t> state_ids_;
+    std::unordered_map<std::uint64_t, Called> called_;
     std::vector<PlaceOutcome> of_recoveries_;
     MemoryPhaseResult result_;
 };
@@ -188,6 +248,12 @@ private:
 
 MemoryPhaseResult run_memory_phase(const Recording& recording, const MemoryPhaseOptions& options) {
     return MemoryPhase(recording, options).run();
+}
+
+PlaceOutcome look_at_image(const Recording& recording, const SweepPlace& place, const CardMaker& maker) {
+    MemoryPhaseOptions options;
+    options.maker = maker;
+    return MemoryPhase(recording, options).look_at(place);
 }
 
 } // namespace cardrig::harness

@@ -27,7 +27,8 @@ struct MemoryPhaseOptions {
     std::function<void(const PlaceOutcome&)> on_place;
 };
 
-/// A state that differs from every other, by what its cards hold and how far the authority was.
+/// A state that differs from every other, by what its cards hold and how far the authority was. What a later
+/// power-on alone finds is none: no place leads to it.
 struct DistinctState {
     std::string id;
     SweepPlace first; ///< the earliest write, and there the simplest model, that leave it; a `recovery` place
@@ -38,8 +39,9 @@ struct DistinctState {
 };
 
 struct MemoryPhaseResult {
-    /// One for each write and model of a first cut, in order; then those of cuts in recoveries that broke
-    /// something which their first cut had not.
+    /// One for each write and model of a first cut, in order (`failed`, with a message, where the card's
+    /// recoveries do not come to an end and nothing worse is known of it); then those of cuts in recoveries
+    /// that broke something which their first cut had not.
     std::vector<PlaceOutcome> places;
     std::vector<DistinctState> states;
     std::uint64_t images = 0;        ///< made: first cuts, and cuts in recoveries
@@ -47,11 +49,16 @@ struct MemoryPhaseResult {
     std::uint64_t merged = 0;        ///< of them those that were like one looked at before
     std::uint32_t depth = 0;         ///< most cuts in a row after which something new came
     double seconds = 0;
-    bool complete = true;
+    bool complete = true; ///< false: MemoryPhaseOptions::enough ended it, and places are missing
 };
 
 /// Checks I1, I2, I4, I5 and I6 on each image.
 [[nodiscard]] MemoryPhaseResult run_memory_phase(const Recording& recording,
                                                  const MemoryPhaseOptions& options);
+
+/// The same of one image alone, whether the phase would list it or not. Throws RequestError where the
+/// recording has no such write, or a recovery fewer.
+[[nodiscard]] PlaceOutcome look_at_image(const Recording& recording, const SweepPlace& place,
+                                         const CardMaker& maker = {});
 
 } // namespace cardrig::harness

@@ -43,6 +43,12 @@ apdu::Result<apdu::ResponseApdu> ask_to_sign(emulator::Card& card, piv::KeyRefer
     }
 }
 
+bool refused_for_passcode(apdu::StatusWord status) {
+    constexpr std::uint16_t security_status = 0x6982;
+    constexpr std::uint16_t blocked = 0x6983;
+    return status.value() == security_status || status.value() == blocked;
+}
+
 /// A private key that works for whoever asks, and must not: nobody has shown a passcode to this card yet.
 std::optional<std::string> open_key(emulator::Card& card, const emulator::CardState& state) {
     for (const emulator::SlotState& slot : state.slots) {
@@ -50,11 +56,16 @@ std::optional<std::string> open_key(emulator::Card& card, const emulator::CardSt
             continue;
         }
         const auto response = ask_to_sign(card, slot.reference, *slot.key);
-        if (response && (response->status.ok() || response->status.sw1() == 0x61)) {
+        if (!response) {
+            continue;
+        }
+        if (response->status.ok() || response->status.sw1() == 0x61) {
             return fmt::format("after the power was lost, the key of {:02X} works without a passcode",
                                slot.reference);
         }
-        return std::nullopt; // one key tells
+        if (refused_for_passcode(response->status)) {
+            return std::nullopt; // one key tells, where it came to be asked at all
+        }
     }
     return std::nullopt;
 }
@@ -64,7 +75,8 @@ std::optional<std::string> open_key(emulator::Card& card, const emulator::CardSt
 StateBook::StateBook(const Recording& recording, std::size_t card, const CommittedValues& committed,
                      bool merge, bool memo)
     : recording_(recording), card_(card), committed_(committed), merge_(merge), memo_(memo),
-      made_(state_of(recording.made.at(card))), start_(state_of(recording.start.at(card))) {}
+      made_(state_of(recording.made.at(card))), start_(state_of(recording.start.at(card))),
+      orphaned_before_(start_ ? orphaned_certificate(*start_) : std::nullopt) {}
 
 std::uint32_t StateBook::number(emulator::Card& card, const StoreContents& contents) {
     const auto [at, is_new] =
@@ -88,6 +100,9 @@ StateBook::Entry StateBook::look(emulator::Card& card, const StoreContents& cont
         discontinued(StateEvidence{made_ ? &*made_ : nullptr, start_ ? &*start_ : nullptr, entry.secrets,
                                    none, recording_.passcodes.at(card_), recording_.now});
     entry.orphaned = orphaned_certificate(entry.secrets);
+    if (entry.orphaned == orphaned_before_) {
+        entry.orphaned.reset(); // no cut of this run did that
+    }
     entry.torn = committed_.torn(contents);
     entry.open = is_known ? entries_.at(numbers_.at(contents.digest())).open : open_key(card, entry.secrets);
     entry.card_state = start_ ? card_phase(*start_, entry.secrets) : std::string();

@@ -27,7 +27,7 @@ public:
 
     struct Entry {
         std::optional<std::string> discontinued; ///< I2
-        std::optional<std::string> orphaned;     ///< I4
+        std::optional<std::string> orphaned;     ///< I4, but what the run began with
         std::optional<std::string> torn;         ///< I5
         std::optional<std::string> open;         ///< I6: a key works without a passcode
         emulator::CardState secrets;             ///< of all that the card is, codes and counters alone
@@ -51,6 +51,7 @@ private:
     std::unique_ptr<emulator::InspectionMemo> known_ = std::make_unique<emulator::InspectionMemo>();
     std::optional<emulator::CardState> made_;
     std::optional<emulator::CardState> start_;
+    std::optional<std::string> orphaned_before_; ///< I4 that the card had when the run began
     std::unordered_map<std::uint64_t, std::uint32_t> numbers_;
     std::vector<Entry> entries_;
 };

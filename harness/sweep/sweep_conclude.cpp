@@ -49,8 +49,12 @@ public:
         if (const auto found = by_cut_.find(memory.place.text()); found != by_cut_.end()) {
             return found->second;
         }
-        const auto found = by_state_.find(memory.state);
-        return found == by_state_.end() ? nullptr : found->second;
+        return of_state(memory.state);
+    }
+
+    /// That shows whether a client mends this promise of that place.
+    [[nodiscard]] const PlaceOutcome* of(const PlaceOutcome& memory, const BrokenPromise& promise) const {
+        return promise.state.empty() ? of(memory) : of_state(promise.state);
     }
 
     static SweepPlace as(SweepPlace place, SweepPhase phase) {
@@ -59,6 +63,11 @@ public:
     }
 
 private:
+    [[nodiscard]] const PlaceOutcome* of_state(const std::string& state) const {
+        const auto found = by_state_.find(state);
+        return found == by_state_.end() ? nullptr : found->second;
+    }
+
     std::map<std::string, const PlaceOutcome*> by_cut_;
     std::map<std::string, const PlaceOutcome*> by_state_;
 };
@@ -69,14 +78,22 @@ bool still_broken(const PlaceOutcome& recovery, const BrokenPromise& promise) {
     });
 }
 
-/// A place of the memory phase, with what the recovery of its state showed.
-void conclude_place(PlaceOutcome& memory, const PlaceOutcome& recovery) {
+/// A place of the memory phase, with what the recoveries of its states showed.
+void conclude_place(PlaceOutcome& memory, const Recoveries& recoveries) {
+    bool untried = false;
+    bool broken = false;
     for (BrokenPromise& promise : memory.broken) {
-        promise.mended = can_be_mended(promise) && !still_broken(recovery, promise);
+        const PlaceOutcome* const recovery =
+            can_be_mended(promise) ? recoveries.of(memory, promise) : nullptr;
+        promise.mended = recovery != nullptr && !still_broken(*recovery, promise);
+        const bool unknown = can_be_mended(promise) && recovery == nullptr;
+        untried = untried || unknown;
+        broken = broken || (!promise.mended && !unknown);
     }
-    const bool whole = std::ranges::all_of(memory.broken, &BrokenPromise::mended);
-    memory.outcome = whole ? Outcome::window : Outcome::violation;
-    memory.runs = recovery.runs;
+    memory.outcome = broken ? Outcome::violation : untried ? Outcome::open : Outcome::window;
+    if (const PlaceOutcome* const recovery = recoveries.of(memory)) {
+        memory.runs = recovery->runs;
+    }
 }
 
 void conclude_places(std::vector<PlaceOutcome>& places) {
@@ -85,9 +102,7 @@ void conclude_places(std::vector<PlaceOutcome>& places) {
     for (PlaceOutcome& outcome : places) {
         const bool judged = outcome.outcome != Outcome::failed && outcome.outcome != Outcome::diverged;
         if (outcome.place.phase == SweepPhase::memory && judged && !outcome.broken.empty()) {
-            if (const PlaceOutcome* const recovery = recoveries.of(outcome)) {
-                conclude_place(outcome, *recovery);
-            }
+            conclude_place(outcome, recoveries);
         }
     }
 }
@@ -140,20 +155,25 @@ std::map<GroupKey, Gathered> gathered(const std::vector<PlaceOutcome>& places) {
 }
 
 /// What the client made of a cut's state, only the recovery from it shows.
-SweepPlace shown_by(const PlaceOutcome& place, const BrokenPromise& promise) {
+SweepPlace shown_by(const PlaceOutcome& place, const BrokenPromise& promise, const Recoveries& recoveries) {
     const bool with_client =
         place.place.phase == SweepPhase::memory && can_be_mended(promise) && place.outcome != Outcome::open;
+    if (const PlaceOutcome* const recovery = recoveries.of(place, promise);
+        with_client && !promise.state.empty() && recovery != nullptr) {
+        return recovery->place;
+    }
     return with_client ? Recoveries::as(place.place, SweepPhase::recovery) : place.place;
 }
 
 std::vector<FindingGroup> groups_of(const SweepReport& report) {
     std::vector<FindingGroup> groups;
+    const Recoveries recoveries(report.places);
     for (const auto& [key, found] : gathered(report.places)) {
         FindingGroup group;
         group.broken = *found.broken;
         std::tie(group.invariant, std::ignore, group.client_phase, group.card_state, group.outcome) = key;
         group.places = found.places;
-        group.first = shown_by(*found.first, *found.broken);
+        group.first = shown_by(*found.first, *found.broken, recoveries);
         group.holder = holder_sentence(group.broken, group.outcome, group.card_state);
         group.reproduce = reproduce_command(report, group.first);
         groups.push_back(std::move(group));

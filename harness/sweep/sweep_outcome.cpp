@@ -44,7 +44,12 @@ Outcome worse(Outcome one, Outcome other) {
 }
 
 nlohmann::json BrokenPromise::to_json() const {
-    return {{"invariant", invariant}, {"card", card}, {"how", how}, {"mended", mended}, {"run", run}};
+    nlohmann::json json = {
+        {"invariant", invariant}, {"card", card}, {"how", how}, {"mended", mended}, {"run", run}};
+    if (!state.empty()) {
+        json["state"] = state;
+    }
+    return json;
 }
 
 BrokenPromise BrokenPromise::from_json(const nlohmann::json& json) {
@@ -53,7 +58,8 @@ BrokenPromise BrokenPromise::from_json(const nlohmann::json& json) {
             .card = fields.text("card"),
             .how = fields.text("how"),
             .mended = fields.truth("mended"),
-            .run = fields.number<std::uint32_t>("run")};
+            .run = fields.number<std::uint32_t>("run"),
+            .state = json.contains("state") ? fields.text("state") : std::string()};
 }
 
 nlohmann::json PlaceOutcome::to_json() const {

@@ -36,6 +36,8 @@ struct BrokenPromise {
     bool mended = false;   ///< whole again afterwards
     std::uint32_t run = 0; ///< after which run of the client it was seen: 0 at the cut itself without a
                            ///< client, 1 the interrupted run, 2 the first one of the recovery
+    std::string state{};   ///< memory: of I2 and I4 the state in which it was seen, where that is not the
+                           ///< place's: what another power-on found
 
     [[nodiscard]] nlohmann::json to_json() const;
     /// Throws RequestError with the offending key.
@@ -53,9 +55,9 @@ struct PlaceOutcome {
     std::string client_phase; ///< "generating the key of 9A" (client_phase.h)
     std::string card_state;   ///< at the cut: "9A new key, old certificate" (card_phase.h)
     std::uint32_t runs = 0;   ///< of the client after the cut, until it was through or given up
-    std::string state;        ///< memory: what the state that it left is called, for `recovery` and merging
-    std::string message;      ///< diverged, failed: why
-    double seconds = 0;       ///< that it took
+    std::string state;   ///< memory: what the state that it left is called; recovery: the one it starts from
+    std::string message; ///< diverged, failed: why
+    double seconds = 0;  ///< that it took
 
     [[nodiscard]] nlohmann::json to_json() const;
     /// Throws RequestError with the offending key.

@@ -67,8 +67,9 @@ SweepPool::~SweepPool() {
 int SweepPool::run(SweepTasks& tasks) {
     while (true) {
         hand_out(tasks);
-        const bool busy =
-            std::ranges::any_of(workers_, [](const Worker& one) { return one.task.has_value(); });
+        // One that is ending makes room for another: there may be tasks for that.
+        const bool busy = std::ranges::any_of(
+            workers_, [](const Worker& one) { return one.task.has_value() || one.expired; });
         if (!busy) {
             return 0;
         }

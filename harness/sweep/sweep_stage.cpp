@@ -20,6 +20,8 @@ namespace {
 constexpr std::uint64_t seeds_between = 1'000'003;
 /// A busy host alone may take so long for what takes a second elsewhere.
 constexpr std::chrono::milliseconds least_time{20'000};
+/// Every run gets certificates of its own, which a memo would keep for ever: after so many it begins anew.
+constexpr unsigned places_of_a_memo = 64;
 
 /// What is swept.
 ScenarioRun first_run(const Scenario& scenario) {
@@ -78,7 +80,8 @@ struct SweepStage::Parts {
     ScenarioStage stage;
     StageState beginning;
     std::optional<Recording> recording; ///< the last one
-    emulator::InspectionMemo memo;
+    std::unique_ptr<emulator::InspectionMemo> memo = std::make_unique<emulator::InspectionMemo>();
+    unsigned places = 0; ///< tried with this memo
 };
 
 /// How long, and how many commands, a disturbed run may take.
@@ -109,7 +112,7 @@ Recording SweepStage::Parts::made_of(const FinishedRun& finished, const RunRecor
             return event.kind == "apdu" && event.fields.value("delivered", false);
         }));
     made.now = finished.now;
-    RunPromises promises(scenario, stage.cards(), memo);
+    RunPromises promises(scenario, stage.cards(), *memo);
     made.renewed = !promises.not_renewed(finished, made.end.front());
     for (const auto& of_card : promises.look(finished).promises) {
         for (const Promise& promise : of_card) {
@@ -132,20 +135,21 @@ PlaceOutcome SweepStage::Parts::tried(const SweepPlace& place, const StageState&
                                       const std::optional<PlaceKeep>& keep,
                                       const std::function<PlaceOutcome(PlaceTrial&)>& attempt) {
     check_recorded();
+    if (++places > places_of_a_memo) {
+        memo = std::make_unique<emulator::InspectionMemo>();
+        places = 1;
+    }
     const auto begin = std::chrono::steady_clock::now();
     PlaceOutcome outcome;
     try {
         stage.rewind(from);
-        const TrialGround ground{scenario, stage, *recording, run, memo, options.reruns};
+        const TrialGround ground{scenario, stage, *recording, run, *memo, options.reruns};
         PlaceTrial trial(ground, place);
         outcome = attempt(trial);
         if (keep) {
             trial.keep(*keep);
         }
-    } catch (const HostError& error) {
-        outcome.outcome = Outcome::failed;
-        outcome.message = error.what();
-    } catch (const RequestError& error) {
+    } catch (const RequestError& error) { // a rig that fails is another thing: nothing can be tried on it
         outcome.outcome = Outcome::failed;
         outcome.message = error.what();
     }
@@ -154,16 +158,21 @@ PlaceOutcome SweepStage::Parts::tried(const SweepPlace& place, const StageState&
     return outcome;
 }
 
-SweepStage::SweepStage(const Scenario& scenario, const StageOptions& options)
-    : parts_(std::make_unique<Parts>(scenario, options)) {}
+SweepStage::SweepStage(const Scenario& scenario, const StageOptions& options) {
+    if (options.reruns == 0) {
+        throw RequestError(
+            "reruns: 0; what a client makes of a card's state, only a run of it shows: from 1");
+    }
+    parts_ = std::make_unique<Parts>(scenario, options);
+}
 
 SweepStage::~SweepStage() = default;
 
 Recording SweepStage::record() {
     Parts& parts = *parts_;
-    parts.stage.rewind(parts.beginning);
+    std::optional<RunRecorder> recorder;
+    parts.stage.rewind(parts.beginning, [&] { recorder.emplace(parts.stage); });
     const ScenarioRun run = first_run(parts.scenario);
-    const RunRecorder recorder(parts.stage);
     const FinishedRun finished = parts.stage.play(run);
     if (finished.outcome.exit_status != 0) {
         throw RequestError(fmt::format(
@@ -171,7 +180,7 @@ Recording SweepStage::record() {
             "client's last words:\n  {}",
             parts.scenario.file, finished.outcome.ending, fmt::join(parts.stage.last_output(), "\n  ")));
     }
-    parts.recording = parts.made_of(finished, recorder);
+    parts.recording = parts.made_of(finished, *recorder);
     parts.set_bounds();
     return *parts.recording;
 }

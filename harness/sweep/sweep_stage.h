@@ -22,7 +22,7 @@ class SignalWatch;
 struct StageOptions {
     ReaderKind kind = ReaderKind::rig;
     std::uint64_t seed = 1;
-    std::uint32_t reruns = 2;    ///< at most, until the job is to be done (I9)
+    std::uint32_t reruns = 2;    ///< from 1; at most, until the job is to be done (I9)
     std::uint32_t slowdown = 10; ///< so many times the APDUs and the time of the undisturbed run may one take
                                  ///< (I10); 20 seconds in any case, as hosts are busy at times
     const SignalWatch* signals = nullptr;
@@ -50,7 +50,8 @@ public:
     /// One place of the live phase: from the beginning to the cut, and on with the client's home as it is.
     /// What the scenario itself expects of the run is not judged. A client that crashes breaks I8: its exit
     /// status says nothing. Diverged: it never came to the place, or sent another command before it than in
-    /// the recorded run, or one that was answered in another way; lengths may vary.
+    /// the recorded run, or one that was answered in another way; lengths may vary. Throws HostError where
+    /// the rig is of no use any more: whatever it is asked for next would fail, too.
     [[nodiscard]] PlaceOutcome live(const SweepPlace& place, const std::optional<PlaceKeep>& keep = {});
     /// One of the recovery phase: the client starts on this state with an empty home.
     [[nodiscard]] PlaceOutcome recover(const SweepPlace& place, const CrashState& state,

@@ -160,9 +160,7 @@ std::string subject_text(const SweepReport& report, std::size_t width) {
     const SweepSubject& subject = report.subject;
     const std::string row = subject.variant.empty() ? "" : fmt::format(", {}", subject.variant);
     std::string text = wrapped("", fmt::format("{} ({}{})", subject.title, subject.scenario, row), width);
-    const std::string version =
-        subject.client_version.empty() ? "" : fmt::format(" ({})", subject.client_version);
-    text += head_line("client", subject.client + version, width);
+    text += head_line("client", subject.client, width);
     text += head_line("card",
                       fmt::format("memory protected by: {}; reader {}; seed {}", subject.protection,
                                   subject.reader, subject.seed),

@@ -2,6 +2,7 @@
 // merging.
 #include "harness/sweep/memory_phase.h"
 
+#include "harness/errors.h"
 #include "harness/sweep/client_phase.h"
 #include "harness/sweep/crash_images.h"
 #include "harness/sweep/store_contents.h"
@@ -9,7 +10,10 @@
 #include "tests/harness/recorded_renewal.h"
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
 #include <set>
+#include <string>
 #include <tuple>
 
 #include <boost/test/unit_test.hpp>
@@ -227,6 +231,70 @@ BOOST_AUTO_TEST_CASE(a_state_is_made_again_from_its_place) {
         after_a_recovery = after_a_recovery || !state.first.further.empty();
     }
     BOOST_TEST(ids.size() > 5U);
+}
+
+BOOST_AUTO_TEST_CASE(an_image_alone_is_judged_as_among_the_others) {
+    cardrig::test::RenewalScript script{.overrides = small_card("journal"), .slots = {0x9A}};
+    script.maker = cardrig::test::recovers_once();
+    const Recording recording = record_renewal(script);
+    const MemoryPhaseResult all = of_some_writes(recording, script.maker, true, true);
+    bool in_recovery = false;
+    for (std::size_t i = 0; i < all.places.size(); i += all.places[i].broken.empty() ? 17 : 5) {
+        const PlaceOutcome& listed = all.places[i];
+        const PlaceOutcome alone = look_at_image(recording, listed.place, script.maker);
+        BOOST_TEST_INFO(listed.place.text());
+        BOOST_TEST((alone.outcome == listed.outcome));
+        BOOST_TEST(alone.broken.size() == listed.broken.size());
+        BOOST_TEST(alone.position == listed.position);
+        BOOST_TEST(alone.client_phase == listed.client_phase);
+        in_recovery = in_recovery || !listed.place.further.empty();
+    }
+    BOOST_TEST(in_recovery);
+    SweepPlace none = all.places.front().place;
+    none.place.write = recording.writes() + 1;
+    BOOST_CHECK_THROW(static_cast<void>(look_at_image(recording, none)), RequestError);
+}
+
+BOOST_AUTO_TEST_CASE(what_the_run_began_with_is_not_told_of_its_images) {
+    const Recording whole = record_renewal({.overrides = small_card("journal"), .slots = {0x9A}});
+    const auto torn = std::ranges::find_if(whole.steps, [&](const MemoryStep& step) {
+        return step.kind == MemoryStep::Kind::write && step.event < whole.events.size() &&
+               whole.events[step.event].fields.value("text", "").starts_with("put-data");
+    });
+    BOOST_REQUIRE(torn != whole.steps.end());
+    SweepPlace cut =
+        SweepPlace::parse("recovery: write #" + std::to_string(torn->number) + ": prefix none").value();
+    Recording half = whole; // it begins with a new key, and the old certificate
+    half.start = crash_state(whole, cut).cards;
+    half.steps.erase(half.steps.begin(), half.steps.begin() + (torn - whole.steps.begin()));
+    BOOST_REQUIRE(orphaned_certificate(half.start.front()).has_value());
+    BOOST_TEST(!broken(run_memory_phase(whole, {}), Outcome::open).empty());
+    BOOST_TEST(broken(run_memory_phase(half, {}), Outcome::open).empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_card_whose_recoveries_do_not_end_is_told_of) {
+    cardrig::test::RenewalScript script{.overrides = small_card("journal"), .slots = {0x9A}};
+    const Recording recording = record_renewal(script);
+    MemoryPhaseOptions options;
+    options.selection.models = {"prefix none"};
+    options.selection.places = std::regex("^write #[12]$");
+    options.maker.power_on = [](emulator::Nvm& memory, const emulator::CardConfig& config,
+                                const emulator::Environment& environment) {
+        const std::uint32_t last = memory.geometry().size() - 2; // it counts its power-ons there
+        std::array<std::uint8_t, 2> count{};
+        memory.read(last, count);
+        count[1] = static_cast<std::uint8_t>(count[1] + 1);
+        count[0] = static_cast<std::uint8_t>(count[0] + (count[1] == 0 ? 1 : 0));
+        memory.write(last, count);
+        return emulator::Card::power_on(memory, config, environment);
+    };
+    const MemoryPhaseResult result = run_memory_phase(recording, options);
+    BOOST_TEST(result.complete);
+    BOOST_TEST_REQUIRE(first_cuts(result).size() == 2U);
+    for (std::size_t i = 0; i < 2; ++i) {
+        BOOST_TEST((result.places[i].outcome == Outcome::failed));
+        BOOST_TEST(result.places[i].message.find("do not come to an end") != std::string::npos);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(another_card_is_part_of_the_state) {

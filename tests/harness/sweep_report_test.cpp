@@ -121,6 +121,19 @@ BOOST_AUTO_TEST_CASE(what_no_client_can_mend_stays_a_violation) {
     BOOST_TEST(group(report, "I2", Outcome::window).places == 11U); // with the recovery's own, and this one
 }
 
+BOOST_AUTO_TEST_CASE(what_another_power_on_found_is_not_mended_by_the_recovery_of_the_first_ones_state) {
+    SweepReport report = invented_sweep();
+    for (PlaceOutcome& place : report.places) {
+        if (place.place.text() == "memory: write #10: prefix half") {
+            place.broken.push_back({"I4", "", "no private key", false, 0, "a state that nobody tried"});
+        }
+    }
+    harness::conclude(report);
+    BOOST_CHECK(outcome_at(report, "memory: write #10: prefix half") == Outcome::open);
+    const SweepReport again = SweepReport::from_json(report.to_json());
+    BOOST_CHECK(again.places == report.places);
+}
+
 BOOST_AUTO_TEST_CASE(groups_have_the_earliest_place_and_the_simplest_model) {
     const SweepReport report = concluded();
     const FindingGroup& lost = group(report, "I2", Outcome::violation);

@@ -89,7 +89,6 @@ void RetiredSlotRenewal::run() {
 }
 
 // --- looking
-// -----------------------------------------------------------------------------------------------------------
 
 void RetiredSlotRenewal::look_at_card(const Renewal& renewal) {
     for (std::size_t i = 0; i < slots.size(); ++i) {
@@ -217,7 +216,6 @@ void RetiredSlotRenewal::say_finishing() {
 }
 
 // --- making
-// ------------------------------------------------------------------------------------------------------------
 
 /// The card may have forgotten who the host is; it is asked once more then.
 StatusWord RetiredSlotRenewal::as_host(const std::function<StatusWord()>& work) {
@@ -360,7 +358,6 @@ void RetiredSlotRenewal::check_written(StatusWord status) const {
 }
 
 // --- moving
-// ------------------------------------------------------------------------------------------------------------
 
 /// In one go, until there is something to be made, or nothing more to do.
 void RetiredSlotRenewal::move_all() {
