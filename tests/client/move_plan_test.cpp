@@ -269,6 +269,15 @@ BOOST_AUTO_TEST_CASE(where_the_successor_of_a_stowed_key_is_lost_the_old_one_com
     BOOST_TEST((client::next_step(state) == PlannedStep{Action::put_back, 0}));
 }
 
+BOOST_AUTO_TEST_CASE(where_a_noted_slot_was_given_up_the_new_ones_are_noted_before_anything_is_moved) {
+    PairState state = made();
+    state.fresh = false;
+    const auto actions = actions_from(state);
+    BOOST_TEST(actions[0] == Action::note);
+    BOOST_TEST(actions[1] == Action::stow);
+    BOOST_TEST(client::all_finished(way_from(state).back()));
+}
+
 BOOST_AUTO_TEST_CASE(the_key_that_cannot_vouch_is_made_first_and_moved_first) {
     PairState state = start();
     state.rows[1].slot.key = "9C stray"; // another client began there

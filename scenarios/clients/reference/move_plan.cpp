@@ -156,7 +156,8 @@ PlannedStep lead(const PairState& state, std::size_t row) {
         return {Action::move_in, row};
     }
     if (state.attic.empty()) {
-        return {Action::stow, row};
+        // Nothing is moved to where no later run would look for it.
+        return state.fresh ? PlannedStep{Action::stow, row} : PlannedStep{Action::note};
     }
     if (state.attic.certificate) {
         return {Action::erase_in_attic};
