@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from sweep_defects import FOUND, NOT_BY_INTERRUPTING, NOTHING_TO_SWEEP
+from sweep_defects import FOUND, NOT_BY_INTERRUPTING, NOTHING_TO_SWEEP, TOO_SLOW_TO_SWEEP
 from sweep_session import SOURCES, outcomes, report_in, sweep
 from test_careless import TABLE as CARELESS
 
@@ -81,5 +81,5 @@ def test_where_the_undisturbed_run_is_of_another_card_nothing_is_swept(tmp_path,
 
 
 def test_of_every_careless_word_it_is_known_whether_a_sweep_finds_it():
-    assert set(FOUND) | set(NOT_BY_INTERRUPTING) | set(NOTHING_TO_SWEEP) == set(CARELESS)
-    assert len(FOUND) + len(NOT_BY_INTERRUPTING) + len(NOTHING_TO_SWEEP) == len(CARELESS)
+    words = [*FOUND, *NOT_BY_INTERRUPTING, *NOTHING_TO_SWEEP, *TOO_SLOW_TO_SWEEP]
+    assert sorted(words) == sorted(CARELESS)
