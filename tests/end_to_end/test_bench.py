@@ -51,6 +51,13 @@ FIGURES = [
     ("readers", "cardrig exec of opensc-tool -n", True, True),
     ("readers", "cardrig run of a renewal", True, True),
     ("readers", "of that: the rig itself", True, False),
+    ("crash-images", "a place, 1 renewal long", True, False),
+    ("crash-images", "with merging and memo", True, True),
+    ("crash-images", "looked at, with merging and memo", True, False),
+    ("crash-images", "looked at, without merging, with memo", True, True),
+    ("crash-images", "looked at, without merging and memo", True, False),
+    ("crash-images", "shadow, with merging and memo", True, False),
+    ("crash-images", "no protection, with merging and memo", True, False),
 ]
 
 
