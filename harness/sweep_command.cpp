@@ -20,6 +20,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -153,6 +154,8 @@ SweepSubject subject_of(const SweepArguments& arguments, const Scenario& scenari
     }
     subject.models = selection.models;
     subject.places = arguments.places;
+    subject.reruns = arguments.reruns;
+    subject.slowdown = arguments.slowdown;
     return subject;
 }
 
@@ -305,13 +308,16 @@ int sweep_all(const SweepArguments& arguments, const Scenario& scenario, const S
     ProgressLine line;
     sweep.on_progress([&line](const SweepProgress& progress) { line.show(progress); });
     if (arguments.list) {
-        const auto listing = sweep.list();
+        const SweepListing listing = sweep.list();
         line.clear();
-        return listing ? list_places(*listing, selection, shard) : interrupted(SIGINT, "");
+        return listing.signal == 0 ? list_places(listing, selection, shard) : interrupted(listing.signal, "");
     }
     const SweepRun::Result result = sweep.run();
     pool.end();
     line.clear();
+    if (!result.known) {
+        return interrupted(result.signal, "");
+    }
     print_report(result.report);
     std::fflush(stdout);
     write_reports(arguments, result.report);
@@ -382,13 +388,33 @@ void check_together(const SweepArguments& arguments) {
             throw RequestError(fmt::format("{} and {} do not go together: {}", one, other, why));
         }
     };
+    const auto refuse_all = [&](const char* other, const char* why,
+                                std::initializer_list<std::pair<const char*, bool>> options) {
+        for (const auto& [option, given] : options) {
+            refuse_with(given, option, other, why);
+        }
+    };
     const bool replay = !arguments.replay.empty();
     refuse_with(replay && !arguments.previous.empty(), "--replay", "--continue", "one tries one place alone");
     refuse_with(replay && !arguments.shard.empty(), "--replay", "--shard", "one tries one place alone");
     refuse_with(replay && arguments.list, "--replay", "--list", "one tries, the other does not");
     refuse_with(replay && !arguments.budget.empty(), "--replay", "--budget", "one place is tried to its end");
-    refuse_with(!arguments.previous.empty() && arguments.list, "--continue", "--list",
-                "one tries, the other does not");
+    if (replay) {
+        refuse_all("--replay", "the one place is named whole",
+                   {{"--phases", !arguments.phases.empty()},
+                    {"--models", !arguments.models.empty()},
+                    {"--places", !arguments.places.empty()}});
+    }
+    if (arguments.list) {
+        refuse_all("--list", "nothing is tried, and there is no report",
+                   {{"--continue", !arguments.previous.empty()},
+                    {"--json", !arguments.json.empty()},
+                    {"--junit", !arguments.junit.empty()},
+                    {"--keep", !arguments.keep.empty()},
+                    {"--budget", !arguments.budget.empty()},
+                    {"--reruns", arguments.reruns != arguments.defaults.reruns},
+                    {"--slowdown", arguments.slowdown != arguments.defaults.slowdown}});
+    }
 }
 
 int sweep(SweepArguments arguments) {
@@ -422,9 +448,9 @@ void add_what_is_tried(CLI::App& command, const std::shared_ptr<SweepArguments>&
                     "commands and requests (cut-power, 'kill-client after', 'fail 503 before', ...)")
         ->check(not_empty());
     command
-        .add_option(
-            "--places", arguments->places,
-            "only places in whose text this expression is found, as in 'put-data .* before' or 'write #12$'")
+        .add_option("--places", arguments->places,
+                    "only places in whose words (without phase and effect) this expression is found, as in "
+                    "'put-data .* before' or 'write #12$'")
         ->check(not_empty());
     command
         .add_option("--budget", arguments->budget,
@@ -437,7 +463,7 @@ void add_what_is_tried(CLI::App& command, const std::shared_ptr<SweepArguments>&
     command
         .add_option("--reruns", arguments->reruns,
                     "so often may the client be run again until its job is done (2)")
-        ->check(CLI::Range(0, 20));
+        ->check(CLI::Range(1, 20));
     command
         .add_option("--slowdown", arguments->slowdown,
                     "so many times the undisturbed run's commands and time may a run after a cut take (10)")
@@ -455,7 +481,8 @@ void add_what_is_left(CLI::App& command, const std::shared_ptr<SweepArguments>& 
     command
         .add_option(
             "--continue", arguments->previous,
-            "go on from the report of a sweep that was ended: what it has not reached, and what failed")
+            "go on from the report of a sweep that was ended: what it has not reached, and what failed or "
+            "diverged; without --json that report is written over")
         ->check(not_empty());
     command
         .add_option(

@@ -1,5 +1,7 @@
 #include "harness/sweep/holder_sentence.h"
 
+#include "harness/sweep/text_layout.h"
+
 #include <algorithm>
 #include <array>
 #include <vector>
@@ -9,8 +11,6 @@
 namespace cardrig::harness {
 
 namespace {
-
-constexpr std::string_view visit = "a visit to the registration authority is needed";
 
 /// What card_phase() says of a key; empty where it says nothing of it by itself.
 std::string_view slot_words(std::string_view card_state, std::string_view slot) {
@@ -25,70 +25,88 @@ std::string_view slot_words(std::string_view card_state, std::string_view slot) 
     return {};
 }
 
-/// Whether a key and its certificate go together still, or again.
-bool usable(std::string_view card_state, std::string_view slot) {
+/// Whether a key and its certificate do not go together any more, as far as anything is said of them.
+bool is_lost(std::string_view card_state, std::string_view slot) {
     constexpr auto whole =
         std::to_array<std::string_view>({"as before", "renewed", "new pair", "old key, new certificate"});
-    if (card_state.starts_with("as before")) {
-        return true;
-    }
-    return std::ranges::find(whole, slot_words(card_state, slot)) != whole.end();
+    const std::string_view words = slot_words(card_state, slot);
+    return !words.empty() && std::ranges::find(whole, words) == whole.end();
 }
 
-/// What the holder cannot do with a card whose certificate lost its key: "log in"; empty: nothing of the
-/// pair is concerned.
+/// What the holder cannot do with the pair: "cannot log in with the key of 9A"; empty: nothing of it is
+/// concerned. A client that knows of a key elsewhere on the card may log in by that.
 std::string lost(std::string_view card_state) {
-    const bool log_in = !usable(card_state, "9A");
-    const bool sign = !usable(card_state, "9C");
+    const bool log_in = is_lost(card_state, "9A");
+    const bool sign = is_lost(card_state, "9C");
     if (log_in && sign) {
-        return "can neither log in nor sign";
+        return "can neither log in with the key of 9A nor sign with that of 9C";
     }
     if (log_in) {
-        return "cannot log in";
+        return "cannot log in with the key of 9A";
     }
-    return sign ? "cannot sign" : "";
+    return sign ? "cannot sign with the key of 9C" : "";
 }
 
 std::string cannot(const std::string& what, Outcome outcome) {
     if (outcome == Outcome::window) {
-        return fmt::format("Until the client is run again, the holder {} with this card; running it again "
-                           "mends it.",
-                           what);
+        return fmt::format("Until the client is run again, the holder {}; running it again mends it.", what);
     }
     if (outcome == Outcome::open) {
-        return fmt::format("The holder {} with this card as it is; whether running the client again mends "
-                           "it was not tried.",
+        return fmt::format("The holder {} as the card is; whether running the client again mends it is not "
+                           "known.",
                            what);
     }
-    return fmt::format("The holder {} with this card any more, and running the client again does not "
-                       "help: {}.",
-                       what, visit);
+    return fmt::format("The holder {} any more, and running the client again did not mend that.", what);
+}
+
+/// Of a promise that a client may mend, and of which no more is known than how it is broken.
+std::string told(const BrokenPromise& broken, Outcome outcome) {
+    if (broken.run > 1) { // what the card was like at the cut says nothing of it
+        return fmt::format("When the client had been run again, this was so: {}{}.", broken.how,
+                           outcome == Outcome::window ? "; running it once more mended it" : "");
+    }
+    if (outcome == Outcome::window) {
+        return fmt::format("Until the client is run again, this is so: {}.", broken.how);
+    }
+    return fmt::format("The holder is left with this: {}; {}.", broken.how,
+                       outcome == Outcome::open ? "whether running the client again mends it is not known"
+                                                : "running the client again did not mend it");
 }
 
 std::string mixed_pair(Outcome outcome) {
     if (outcome == Outcome::window) {
-        return "Until the client is run again, one of the holder's two certificates is new and the other is "
-               "not; running it again finishes the pair.";
+        return "Until the client is run again, the holder's two certificates are not of one renewal; running "
+               "it again finishes the pair.";
     }
     if (outcome == Outcome::open) {
-        return "One of the holder's two certificates is new and the other is not; whether running the client "
-               "again finishes the pair was not tried.";
+        return "The holder's two certificates are not of one renewal; whether running the client again "
+               "finishes the pair is not known.";
     }
-    return "The holder is left with two certificates that do not belong together, and running the client "
-           "again does not change that.";
+    return "The holder is left with two certificates that are not of one renewal, and running the client "
+           "again did not change that.";
 }
 
-std::string orphan(Outcome outcome, std::string_view card_state) {
+/// By the card's state only where it is this card's: of several cards the place tells one's.
+std::string orphan(const BrokenPromise& broken, Outcome outcome, std::string_view card_state) {
+    if (!broken.card.empty()) {
+        return told(broken, outcome);
+    }
     if (const std::string what = lost(card_state); !what.empty()) {
         return cannot(what, outcome);
     }
-    if (outcome == Outcome::window) {
-        return "The holder can log in and sign; until the client is run again, a certificate without a key "
-               "is in the way of programs that try it.";
+    const bool of_pair = broken.how.find("certificate of 9A") != std::string::npos ||
+                         broken.how.find("certificate of 9C") != std::string::npos;
+    if (of_pair || broken.how.find("certificate of ") == std::string::npos) {
+        return told(broken, outcome);
     }
-    return fmt::format("The holder can log in and sign; a certificate without a key is in the way of "
-                       "programs that try it{}.",
-                       outcome == Outcome::open ? "" : ", and running the client again leaves it there");
+    constexpr std::string_view beside =
+        "What the holder logs in and signs with is not concerned; a certificate without a key is in the way "
+        "of programs that try it";
+    if (outcome == Outcome::window) {
+        return fmt::format("{}, until the client is run again.", beside);
+    }
+    return fmt::format("{}{}.", beside,
+                       outcome == Outcome::open ? "" : ", and running the client again left it there");
 }
 
 struct Meaning {
@@ -96,30 +114,49 @@ struct Meaning {
     std::string_view sentence;
 };
 
-/// The first whose part is in it; the last one has none.
+/// The first whose part is in it; where none is, what was seen.
 std::string by_how(const std::string& how, std::initializer_list<Meaning> meanings) {
     for (const Meaning& meaning : meanings) {
         if (how.find(meaning.part) != std::string::npos) {
             return std::string(meaning.sentence);
         }
     }
-    return how;
+    return fmt::format("The holder is left with this: {}.", how);
+}
+
+/// How many of the scenario's passcodes work is said at the end of what was seen.
+bool none_works(const std::string& how) {
+    constexpr std::string_view none = "0 of the ";
+    const std::size_t at = how.find(none);
+    return at != std::string::npos && (at == 0 || how[at - 1] == ' ');
 }
 
 std::string passcode(const std::string& how) {
-    return by_how(
-        how,
-        {{"tries rose", "Whoever finds the card can guess on: tries come back that were spent."},
-         {"verified", "Whoever finds the card can use it without the passcode: it still takes its user for "
-                      "its holder."},
-         {"factory value", "Whoever finds the card can use it: it takes a passcode that everybody knows."},
-         {"0 of the ", "The holder's passcode does not work any more: the card has to be unblocked."},
-         {" passcodes that the scenario knows work",
-          "A passcode that was changed still works: whoever knows the old one can use the card."},
-         {"global passcode", "The passcode that the holder shares with other uses of the card is another "
-                             "one, and nobody has changed it."},
-         {"", "The card has lost one of its codes, and cannot be used as before: a visit to the "
-              "registration authority is needed."}});
+    constexpr std::string_view guess =
+        "Whoever finds the card can guess on: tries come back that were spent.";
+    constexpr std::string_view open =
+        "Whoever finds the card can use it without the passcode: it still takes its user for its holder.";
+    constexpr std::string_view lost = "The card has lost a code, and what that code opens stays shut.";
+    if (none_works(how)) {
+        return "The holder's passcode does not work any more.";
+    }
+    return by_how(how, {{"tries rose", guess},
+                        {"has answered that", guess},
+                        {"before it had spent a try",
+                         "Whoever finds the card can guess without limit: a guess during which the power is "
+                         "cut costs no try."},
+                        {"verified", open},
+                        {"works without a passcode", open},
+                        {"factory value",
+                         "Whoever finds the card can use it: it takes a passcode that everybody knows."},
+                        {" passcodes that the scenario knows work",
+                         "The card takes more than one passcode: whoever knows another than the holder's can "
+                         "use it, too."},
+                        {"global passcode is another",
+                         "The passcode that the holder shares with other uses of the card is another one, "
+                         "and nobody has changed it."},
+                        {"the card has no ", lost},
+                        {" is erased", lost}});
 }
 
 std::string other_card(const std::string& how) {
@@ -130,12 +167,25 @@ std::string other_card(const std::string& how) {
                         {"", "The holder's card has a certificate that was issued for another card."}});
 }
 
-std::string unfinished(const std::string& how) {
-    return by_how(how, {{"certificates at the authority",
-                         "The holder comes through, but certificates that nobody uses stay valid at the "
-                         "authority."},
-                        {"", "However often the holder runs the client again, the renewal is not finished: "
-                             "somebody has to help before the certificates end."}});
+/// I8: what the client says of itself, or that it says nothing.
+std::string untrue(const std::string& how) {
+    return by_how(how, {{"the client crashed", "The client crashes, and the holder is left to find out what "
+                                               "became of the card."},
+                        {"that is not so", "The holder is told that all is done, and it is not."}});
+}
+
+std::string unfinished(const BrokenPromise& broken) {
+    constexpr std::string_view job = "the job is not finished after so many runs: ";
+    if (broken.how.starts_with(job)) {
+        const std::string why = broken.how.substr(job.size());
+        return broken.run < 2
+                   ? fmt::format("The holder's job is not done: {}.", why)
+                   : fmt::format("The holder's job is not done after the client was run again, {}: {}.",
+                                 counted(broken.run - 1, "time"), why);
+    }
+    return by_how(broken.how,
+                  {{"certificates at the authority", "The authority has issued certificates that no card "
+                                                     "ever had."}});
 }
 
 std::string endless(const std::string& how) {
@@ -159,16 +209,17 @@ std::string holder_sentence(const BrokenPromise& broken, Outcome outcome, std::s
     const std::string& id = broken.invariant;
     const std::string& how = broken.how;
     if (id == "I1") {
-        return "The card does not work any more, whatever is done: the holder needs a new one.";
+        return fmt::format("The holder's card does not work when it is powered on: {}.", how);
     }
     if (id == "I2") {
-        return cannot("can neither log in nor sign", outcome);
+        return broken.run > 1 ? told(broken, outcome)
+                              : cannot("can neither log in nor sign with this card", outcome);
     }
     if (id == "I3") {
-        return mixed_pair(outcome);
+        return broken.run > 1 ? told(broken, outcome) : mixed_pair(outcome);
     }
     if (id == "I4") {
-        return orphan(outcome, card_state);
+        return broken.run > 1 ? told(broken, outcome) : orphan(broken, outcome, card_state);
     }
     if (id == "I5") {
         return "What the holder's programs read from the card is not what anybody wrote: a half-written "
@@ -181,10 +232,10 @@ std::string holder_sentence(const BrokenPromise& broken, Outcome outcome, std::s
         return other_card(how);
     }
     if (id == "I8") {
-        return "The holder is told that all is done, and finds out only later that it is not.";
+        return untrue(how);
     }
     if (id == "I9") {
-        return unfinished(how);
+        return unfinished(broken);
     }
     if (id == "I10") {
         return endless(how);

@@ -8,8 +8,9 @@
 
 namespace cardrig::harness {
 
-/// One sentence, by the promise that was broken, how, and what the card was like at the cut (card_phase()).
-/// `outcome`: window, open or violation.
+/// One sentence, which says no more than what was seen: by the promise that was broken, how, after which run,
+/// and what the card was like at the cut (card_phase(); of several cards it is not looked at). `outcome`:
+/// window, open or violation.
 [[nodiscard]] std::string holder_sentence(const BrokenPromise& broken, Outcome outcome,
                                           std::string_view card_state);
 

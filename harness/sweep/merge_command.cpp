@@ -2,6 +2,7 @@
 #include "harness/command_line.h"
 #include "harness/errors.h"
 #include "harness/files.h"
+#include "harness/option_checks.h"
 #include "harness/sweep/progress_line.h"
 #include "harness/sweep/sweep_report.h"
 #include "harness/sweep/text_layout.h"
@@ -64,8 +65,8 @@ void add_merge_command(CLI::App& app, int& status) {
     const auto arguments = std::make_shared<MergeArguments>();
     merge->add_option("REPORT", arguments->reports, "reports, as sweep --shard K/N --json writes them")
         ->required();
-    merge->add_option("--json", arguments->json, "write the merged report to this file");
-    merge->add_option("--junit", arguments->junit, "write it as JUnit XML to this file");
+    merge->add_option("--json", arguments->json, "write the merged report to this file")->check(not_empty());
+    merge->add_option("--junit", arguments->junit, "write it as JUnit XML to this file")->check(not_empty());
     merge->footer(
         "The reports are of one sweep: the same scenario, client, reader, seed and choice of places, and "
         "the\n"

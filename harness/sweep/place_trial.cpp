@@ -5,6 +5,7 @@
 #include "harness/files.h"
 #include "harness/invariants.h"
 #include "harness/sweep/client_phase.h"
+#include "harness/sweep/cut_trace.h"
 #include "harness/trace_compare.h"
 #include "harness/trace_file.h"
 
@@ -210,6 +211,7 @@ void PlaceTrial::look_at_cut(const CrashState& state) {
                          ground_.stage.now(), ground_.stage.authority().authority().issued()};
     findings_ = look(finished);
     cut_ = findings_.after;
+    cut_at_ = state.event;
     const std::size_t card = card_of(recording, outcome_.place);
     outcome_.position = position_of_write(recording, card, outcome_.place.place.write.value_or(0));
     outcome_.client_phase = client_phase(recording.events, state.event);
@@ -337,8 +339,13 @@ void PlaceTrial::keep(const PlaceKeep& keep) const {
     }
     write_file((folder / "output.txt").string(), without_secrets(stage.output(), stage.secrets()));
     TraceFile file((folder / "trace.jsonl").string());
-    for (const TraceEvent& event : stage.trace().events()) {
-        file.write(event);
+    const std::vector<TraceEvent> played = stage.trace().events();
+    const auto write = [&file](const TraceEvent& event) { file.write(event); };
+    if (cut_at_) { // which no run has made
+        const auto to_cut = trace_to_cut(ground_.recording, outcome_.place, *cut_at_);
+        std::ranges::for_each(trace_over_cut(to_cut, played), write);
+    } else {
+        std::ranges::for_each(played, write);
     }
 }
 

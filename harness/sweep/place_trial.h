@@ -65,6 +65,7 @@ private:
     std::optional<FinishedRun> last_;                  ///< the run that was looked at last
     RunFindings findings_;                             ///< after it
     std::vector<emulator::CardImage> cut_;
+    std::optional<std::size_t> cut_at_; ///< recovery: MemoryStep::event
 };
 
 } // namespace cardrig::harness

@@ -119,17 +119,18 @@ std::tuple<std::size_t, std::string> invariant_order(const std::string& id) {
     return {id.size(), id};
 }
 
-using GroupKey = std::tuple<std::string, std::string, std::string, Outcome>;
+/// With the card that it is about, where there are several: what befell one says nothing of another.
+using GroupKey = std::tuple<std::string, std::string, std::string, std::string, Outcome>;
 
 GroupKey key_of(const FindingGroup& group) {
-    return {group.invariant, group.client_phase, group.card_state, group.outcome};
+    return {group.invariant, group.broken.card, group.client_phase, group.card_state, group.outcome};
 }
 
 /// What is known of a group, and where it is seen best so far.
 struct Gathered {
     const PlaceOutcome* first = nullptr;
     const BrokenPromise* broken = nullptr;
-    const PlaceOutcome* last_counted = nullptr; ///< of several cards' promises a place counts once
+    const PlaceOutcome* last_counted = nullptr; ///< a place counts once, however often it is said
     std::size_t places = 0;
 };
 
@@ -140,8 +141,8 @@ std::map<GroupKey, Gathered> gathered(const std::vector<PlaceOutcome>& places) {
             continue; // what was seen on the way proves nothing
         }
         for (const BrokenPromise& promise : place.broken) {
-            Gathered& group =
-                groups[{promise.invariant, place.client_phase, place.card_state, outcome_of(place, promise)}];
+            Gathered& group = groups[{promise.invariant, promise.card, place.client_phase, place.card_state,
+                                      outcome_of(place, promise)}];
             group.places += group.last_counted == &place ? 0 : 1;
             group.last_counted = &place;
             if (group.first == nullptr || simpler(place, *group.first)) {
@@ -169,10 +170,10 @@ std::vector<FindingGroup> groups_of(const SweepReport& report) {
     const Recoveries recoveries(report.places);
     for (const auto& [key, found] : gathered(report.places)) {
         FindingGroup group;
-        std::tie(group.invariant, group.client_phase, group.card_state, group.outcome) = key;
+        group.broken = *found.broken;
+        std::tie(group.invariant, std::ignore, group.client_phase, group.card_state, group.outcome) = key;
         group.places = found.places;
         group.first = shown_by(*found.first, *found.broken, recoveries);
-        group.broken = *found.broken;
         group.holder = holder_sentence(group.broken, group.outcome, group.card_state);
         group.reproduce = reproduce_command(report, group.first);
         groups.push_back(std::move(group));
@@ -194,7 +195,7 @@ void sort_groups(const SweepReport& report, std::vector<FindingGroup>& groups) {
     const auto key = [&](const FindingGroup& group) {
         return std::tuple(std::ranges::find(order, group.outcome) - order.begin(),
                           invariant_order(group.invariant), position_of(report, group), group.card_state,
-                          group.first.text());
+                          group.broken.card, group.first.text());
     };
     std::ranges::stable_sort(groups, {}, key);
 }

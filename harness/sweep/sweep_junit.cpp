@@ -93,7 +93,7 @@ void add_place(pugi::xml_node suite, const std::string& suite_name, const SweepR
         add_trouble(test, "failure", place, headline(place), findings_text(report, place));
         break;
     case Outcome::open:
-        add_trouble(test, "error", place, headline(place) + " (whether a client mends it was not tried)",
+        add_trouble(test, "error", place, headline(place) + " (whether a client mends it is not known)",
                     findings_text(report, place));
         break;
     case Outcome::diverged:

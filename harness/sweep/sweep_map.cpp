@@ -31,7 +31,7 @@ struct Sign {
 constexpr auto signs = std::to_array<Sign>({
     {Outcome::clean, '.', "32", "clean: every promise held"},
     {Outcome::window, 'w', "33", "window: broken at the cut, whole when the client had been run again"},
-    {Outcome::open, 'o', "36", "open: broken at the cut; whether a client mends it was not tried"},
+    {Outcome::open, 'o', "36", "open: broken at the cut; whether a client mends it is not known"},
     {Outcome::violation, 'X', "1;31", "violation: broken, and not mended"},
     {Outcome::diverged, '?', "35", "diverged: the client never came there"},
     {Outcome::failed, '!', "1;35", "failed: our own trouble, nothing is known"},

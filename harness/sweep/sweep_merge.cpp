@@ -52,13 +52,14 @@ void check_subject(const SweepReport& first, const SweepReport& other) {
     check.same("row of the scenario's matrix", one.variant, two.variant);
     check.same("title", one.title, two.title);
     check.same("client", one.client, two.client);
-    check.same("client's version", one.client_version, two.client_version);
     check.same("reader", one.reader, two.reader);
     check.same("seed", one.seed, two.seed);
     check.same("card's protection", one.protection, two.protection);
     check.same("choice of phases", one.phases, two.phases);
     check.same("choice of models", one.models, two.models);
     check.same("choice of places", one.places, two.places);
+    check.same("number of reruns", one.reruns, two.reruns);
+    check.same("slowdown", one.slowdown, two.slowdown);
     if (one.digest != two.digest) {
         refuse(first, other,
                "their undisturbed runs differ (digest): the places of the one are not those of the other");
@@ -111,6 +112,7 @@ void add(SweepReport& whole, const SweepReport& shard, std::set<std::string>& kn
     whole.merged = std::max(whole.merged, shard.merged);
     whole.states = std::max(whole.states, shard.states);
     whole.depth = std::max(whole.depth, shard.depth);
+    whole.memory_complete = whole.memory_complete && shard.memory_complete;
     whole.seconds += shard.seconds;
     whole.budget = std::max(whole.budget, shard.budget);
 }

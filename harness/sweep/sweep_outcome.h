@@ -14,9 +14,9 @@
 namespace cardrig::harness {
 
 enum class Outcome : std::uint8_t {
-    clean,  ///< every promise held, at the cut and afterwards
-    window, ///< a promise was broken at the cut, and whole again when the client had been run again
-    open,   ///< broken at the cut; nobody has tried whether a client mends it (that phase was not asked for)
+    clean,     ///< every promise held, at the cut and afterwards
+    window,    ///< a promise was broken at the cut, and whole again when the client had been run again
+    open,      ///< broken at the cut; whether a client mends it is not known (README.md says when)
     violation, ///< broken, and not mended
     diverged,  ///< the client did something else than in the recorded run, and never came to the place
     failed,    ///< our own trouble: nothing is known
@@ -55,9 +55,9 @@ struct PlaceOutcome {
     std::string client_phase; ///< "generating the key of 9A" (client_phase.h)
     std::string card_state;   ///< at the cut: "9A new key, old certificate" (card_phase.h)
     std::uint32_t runs = 0;   ///< of the client after the cut, until it was through or given up
-    std::string state;        ///< memory: what the state that it left is called, for `recovery` and merging
-    std::string message;      ///< diverged, failed: why
-    double seconds = 0;       ///< that it took
+    std::string state;   ///< memory: what the state that it left is called; recovery: the one it starts from
+    std::string message; ///< diverged, failed: why
+    double seconds = 0;  ///< that it took
 
     [[nodiscard]] nlohmann::json to_json() const;
     /// Throws RequestError with the offending key.

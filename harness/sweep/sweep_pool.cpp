@@ -67,7 +67,7 @@ SweepPool::~SweepPool() {
 int SweepPool::run(SweepTasks& tasks) {
     while (true) {
         hand_out(tasks);
-        // One that is being ended makes room for another when it is gone.
+        // One that is ending makes room for another: there may be tasks for that.
         const bool busy = std::ranges::any_of(
             workers_, [](const Worker& one) { return one.task.has_value() || one.expired; });
         if (!busy) {

@@ -49,8 +49,8 @@ public:
     /// Ends the workers, and waits for them.
     ~SweepPool();
 
-    /// Until nobody has a task or is being ended, and there is none, or a signal has come, which is returned;
-    /// else 0. Throws HostError where there can be no process.
+    /// Until nobody has a task or is ending and there is none, or a signal has come, which is returned; else
+    /// 0. Throws HostError where there can be no process.
     [[nodiscard]] int run(SweepTasks& tasks);
     /// Asks the workers to end, and ends those that do not.
     void end();

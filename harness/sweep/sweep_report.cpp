@@ -24,18 +24,11 @@ constexpr std::uint32_t most_shards = 10'000;
 using Phases = std::vector<std::pair<std::uint32_t, std::string>>;
 
 nlohmann::json json_of(const SweepSubject& subject) {
-    return {{"scenario", subject.scenario},
-            {"variant", subject.variant},
-            {"title", subject.title},
-            {"client", subject.client},
-            {"client_version", subject.client_version},
-            {"reader", subject.reader},
-            {"seed", subject.seed},
-            {"protection", subject.protection},
-            {"digest", subject.digest},
-            {"phases", subject.phases},
-            {"models", subject.models},
-            {"places", subject.places}};
+    return {{"scenario", subject.scenario},     {"variant", subject.variant}, {"title", subject.title},
+            {"client", subject.client},         {"reader", subject.reader},   {"seed", subject.seed},
+            {"protection", subject.protection}, {"digest", subject.digest},   {"phases", subject.phases},
+            {"models", subject.models},         {"places", subject.places},   {"reruns", subject.reruns},
+            {"slowdown", subject.slowdown}};
 }
 
 SweepSubject subject_from(const nlohmann::json& json) {
@@ -44,14 +37,15 @@ SweepSubject subject_from(const nlohmann::json& json) {
             .variant = fields.text("variant"),
             .title = fields.text("title"),
             .client = fields.text("client"),
-            .client_version = fields.text("client_version"),
             .reader = fields.text("reader"),
             .seed = fields.number<std::uint64_t>("seed"),
             .protection = fields.text("protection"),
             .digest = fields.text("digest"),
             .phases = fields.texts("phases"),
             .models = fields.texts("models"),
-            .places = fields.text("places")};
+            .places = fields.text("places"),
+            .reruns = fields.number<std::uint32_t>("reruns"),
+            .slowdown = fields.number<std::uint32_t>("slowdown")};
 }
 
 nlohmann::json json_of(const Phases& phases) {
@@ -210,6 +204,7 @@ nlohmann::json SweepReport::to_json() const {
         {"merged", merged},
         {"states", states},
         {"depth", depth},
+        {"memory_complete", memory_complete},
         {"seconds", seconds},
         {"notices", notices},
         {"replay", replay},
@@ -239,6 +234,7 @@ SweepReport SweepReport::from_json(const nlohmann::json& json) {
     report.merged = fields.number<std::uint64_t>("merged");
     report.states = fields.number<std::uint64_t>("states");
     report.depth = fields.number<std::uint32_t>("depth");
+    report.memory_complete = fields.truth("memory_complete");
     report.seconds = fields.seconds("seconds");
     report.notices = fields.texts("notices");
     report.replay = fields.text("replay");

@@ -21,8 +21,7 @@ struct SweepSubject {
     std::string scenario; ///< file, as given
     std::string variant;
     std::string title;
-    std::string client;         ///< its name or command line
-    std::string client_version; ///< its own words, where it says any; else empty
+    std::string client; ///< its name or command line
     std::string reader;
     std::uint64_t seed = 1;
     std::string protection;          ///< of the first card: "journal"
@@ -30,6 +29,8 @@ struct SweepSubject {
     std::vector<std::string> phases; ///< asked for
     std::vector<std::string> models; ///< asked for; empty: all
     std::string places;              ///< asked for; empty: all
+    std::uint32_t reruns = 2;        ///< what places are judged by: StageOptions, with the next
+    std::uint32_t slowdown = 10;
     friend bool operator==(const SweepSubject&, const SweepSubject&) = default;
 };
 
@@ -86,6 +87,8 @@ struct SweepReport {
     std::uint64_t merged = 0;
     std::uint64_t states = 0;
     std::uint32_t depth = 0;
+    /// False while there may be states, and recoveries from them, that nobody has found yet.
+    bool memory_complete = true;
     double seconds = 0;
     std::vector<std::string> notices;
     std::string replay; ///< a command that wants a place behind it: "cardrig sweep a.yaml --seed 1 --replay"
@@ -96,7 +99,9 @@ struct SweepReport {
     /// Of a merged report: those that are not there.
     [[nodiscard]] std::vector<std::uint32_t> missing_shards() const;
     /// Whether all that this report is to hold was tried: of a shard its own part.
-    [[nodiscard]] bool complete() const { return not_reached.empty() && missing_shards().empty(); }
+    [[nodiscard]] bool complete() const {
+        return memory_complete && not_reached.empty() && missing_shards().empty();
+    }
     [[nodiscard]] nlohmann::json to_json() const;
     /// Throws RequestError that names the offending key, and for another version of the format.
     [[nodiscard]] static SweepReport from_json(const nlohmann::json& json);

@@ -61,6 +61,16 @@ private:
     std::string path_;
 };
 
+/// Which shard's a state is goes by where it is first seen, not by how many came before: certificates have
+/// other dates in each process, so that one state more or less may be seen there. (FNV-1a.)
+std::uint64_t number_of(const SweepPlace& first) {
+    std::uint64_t number = 0xCBF2'9CE4'8422'2325U;
+    for (const char c : first.text()) {
+        number = (number ^ static_cast<unsigned char>(c)) * 0x100'0000'01B3U;
+    }
+    return number;
+}
+
 /// What has to be equal, in words.
 std::vector<std::pair<std::string, std::pair<std::string, std::string>>> compared(const SweepSubject& one,
                                                                                   const SweepSubject& other) {
@@ -68,7 +78,6 @@ std::vector<std::pair<std::string, std::pair<std::string, std::string>>> compare
         {"the scenario", {one.scenario, other.scenario}},
         {"--variant", {one.variant, other.variant}},
         {"--client", {one.client, other.client}},
-        {"the client's version", {one.client_version, other.client_version}},
         {"--reader", {one.reader, other.reader}},
         {"--seed", {std::to_string(one.seed), std::to_string(other.seed)}},
         {"--phases",
@@ -76,6 +85,8 @@ std::vector<std::pair<std::string, std::pair<std::string, std::string>>> compare
         {"--models",
          {fmt::format("{}", fmt::join(one.models, ",")), fmt::format("{}", fmt::join(other.models, ","))}},
         {"--places", {one.places, other.places}},
+        {"--reruns", {std::to_string(one.reruns), std::to_string(other.reruns)}},
+        {"--slowdown", {std::to_string(one.slowdown), std::to_string(other.slowdown)}},
         {"the card's protection", {one.protection, other.protection}}};
 }
 
@@ -88,7 +99,7 @@ std::string or_nothing(const std::string& word) {
 SweepRun::SweepRun(SweepPool& pool, SweepRunOptions options) : pool_(pool), options_(std::move(options)) {
     if (options_.previous) {
         for (const PlaceOutcome& outcome : options_.previous->places) {
-            if (outcome.outcome != Outcome::failed) {
+            if (outcome.outcome != Outcome::failed && outcome.outcome != Outcome::diverged) {
                 before_.emplace(outcome.place.text(), outcome);
             }
         }
@@ -97,19 +108,22 @@ SweepRun::SweepRun(SweepPool& pool, SweepRunOptions options) : pool_(pool), opti
 
 // --- the course --------------------------------------------------------------------------------------------
 
-std::optional<SweepListing> SweepRun::list() {
+SweepListing SweepRun::list() {
     listing_ = true;
-    if (pool_.run(*this) != 0) {
-        return std::nullopt;
+    SweepListing listing;
+    listing.signal = pool_.run(*this);
+    if (listing.signal == 0) {
+        listing.record = record_.value();
+        listing.record.live = live_;
+        listing.notices.assign(notices_.begin(), notices_.end());
     }
-    SweepListing listing{record_.value(), {notices_.begin(), notices_.end()}};
-    listing.record.live = live_;
     return listing;
 }
 
 SweepRun::Result SweepRun::run() {
     Result result;
     result.signal = pool_.run(*this);
+    result.known = record_ || options_.previous;
     result.report = report();
     conclude(result.report);
     if (result.signal == 0 && !over()) {
@@ -123,13 +137,16 @@ bool SweepRun::over() const {
     return options_.until && Clock::now() >= *options_.until;
 }
 
+/// What recoveries start from is found in the memory phase.
+bool SweepRun::wants_states() const {
+    return options_.phases.contains(SweepPhase::memory) || options_.phases.contains(SweepPhase::recovery);
+}
+
 bool SweepRun::something_to_do() const {
     if (shrinking_) {
         return !again_.empty();
     }
-    const bool memory = memory_ == Memory::to_do && (options_.phases.contains(SweepPhase::memory) ||
-                                                     options_.phases.contains(SweepPhase::recovery));
-    return memory || !recovery_left_.empty() || !live_left_.empty();
+    return (memory_ == Memory::to_do && wants_states()) || !recovery_left_.empty() || !live_left_.empty();
 }
 
 std::optional<SweepTask> SweepRun::next(bool fresh) {
@@ -159,9 +176,7 @@ std::optional<SweepTask> SweepRun::next_place() {
         again_.pop_front();
         return task;
     }
-    const bool states =
-        options_.phases.contains(SweepPhase::memory) || options_.phases.contains(SweepPhase::recovery);
-    if (states && memory_ == Memory::to_do) {
+    if (wants_states() && memory_ == Memory::to_do) {
         memory_ = Memory::under_way;
         task.kind = SweepTask::Kind::memory;
         return task;
@@ -242,6 +257,9 @@ void SweepRun::tried(const SweepTask& task, PlaceOutcome outcome) {
         outcome.position = planned->second.position;
         outcome.client_phase = planned->second.client_phase;
     }
+    if (const auto state = state_at_.find(text); state != state_at_.end()) {
+        outcome.state = state->second;
+    }
     outcomes_[text] = std::move(outcome);
     ++tried_;
 }
@@ -254,8 +272,29 @@ void SweepRun::recorded(SweepRecord record) {
         return;
     }
     record_ = std::move(record);
+    check_selection();
     check_previous();
     plan_live();
+}
+
+/// Of the whole sweep: that a shard has no part in it is nobody's mistake.
+void SweepRun::check_selection() const {
+    if (!record_->memory.empty() || !record_->live.empty()) {
+        return;
+    }
+    const SweepSubject& subject = options_.subject;
+    std::string asked;
+    const auto add = [&asked](const char* option, const std::string& words) {
+        if (!words.empty()) {
+            asked += fmt::format("{}{} '{}'", asked.empty() ? "" : ", ", option, words);
+        }
+    };
+    add("--phases", fmt::format("{}", fmt::join(subject.phases, ",")));
+    add("--models", fmt::format("{}", fmt::join(subject.models, ",")));
+    add("--places", subject.places);
+    throw RequestError(fmt::format("nothing to try: the undisturbed run ({} commands, {} memory writes, {} "
+                                   "requests) has no place for {}; --list without these shows all",
+                                   record_->run.commands, record_->run.writes, record_->run.requests, asked));
 }
 
 void SweepRun::check_previous() const {
@@ -302,13 +341,17 @@ void SweepRun::memory_done(MemoryPhaseResult result) {
     memory_result_.places = std::move(places);
     std::vector<PlannedPlace> states;
     for (const DistinctState& state : memory_result_.states) {
-        state_numbers_.emplace(state.id, state_numbers_.size());
-        states.push_back({state.first, state.position, state.client_phase, 0});
+        const std::uint64_t number = number_of(state.first);
+        state_numbers_.emplace(state.id, number);
+        state_at_.emplace(state.first.text(), state.id);
+        if (is_ours(number)) {
+            states.push_back({state.first, state.position, state.client_phase, 0});
+        }
     }
     if (!options_.phases.contains(SweepPhase::recovery)) {
         return;
     }
-    recovery_ = every_nth(states, options_.shard);
+    recovery_ = std::move(states);
     for (const PlannedPlace& place : recovery_) {
         const std::string text = place.place.text();
         planned_.emplace(text, place);
@@ -324,7 +367,10 @@ bool SweepRun::take_over(const std::string& place) {
     if (found == before_.end()) {
         return false;
     }
-    outcomes_.emplace(place, found->second);
+    PlaceOutcome& outcome = outcomes_.emplace(place, found->second).first->second;
+    if (const auto state = state_at_.find(place); state != state_at_.end()) {
+        outcome.state = state->second;
+    }
     return true;
 }
 
@@ -342,7 +388,7 @@ SweepReport SweepRun::report() const {
     report.seconds = seconds_since(begin_) + (options_.previous ? options_.previous->seconds : 0);
     report.notices.assign(notices_.begin(), notices_.end());
     if (!record_) {
-        return report;
+        return options_.previous.value_or(std::move(report));
     }
     report.subject.digest = record_->digest;
     report.subject.protection = record_->protection;
@@ -352,7 +398,9 @@ SweepReport SweepRun::report() const {
     report.merged = memory_result_.merged;
     report.states = memory_result_.states.size();
     report.depth = memory_result_.depth;
+    report.memory_complete = !wants_states() || (memory_ == Memory::done && memory_result_.complete);
     add_memory_places(report);
+    add_earlier(report, SweepPhase::recovery);
     add_unknown_states(report);
     add_places(report, recovery_);
     add_places(report, live_);
@@ -362,7 +410,10 @@ SweepReport SweepRun::report() const {
 /// Places of the memory phase go with the state that they left, so that a shard knows what became of it.
 bool SweepRun::is_ours(const PlaceOutcome& outcome, std::size_t index) const {
     const auto state = state_numbers_.find(outcome.state);
-    const std::size_t number = state == state_numbers_.end() ? index : state->second;
+    return is_ours(state == state_numbers_.end() ? index : state->second);
+}
+
+bool SweepRun::is_ours(std::uint64_t number) const {
     return number % options_.shard.of == options_.shard.number - 1;
 }
 
@@ -377,6 +428,9 @@ void SweepRun::add_memory_places(SweepReport& report) const {
         if (is_ours(outcome, i)) {
             report.places.push_back(outcome);
         }
+    }
+    for (const std::string& earlier : add_earlier(report, SweepPhase::memory)) {
+        done.insert(earlier);
     }
     const auto& planned = record_->memory;
     for (std::size_t i = 0; i < planned.size(); ++i) {
@@ -397,20 +451,37 @@ void SweepRun::add_memory_places(SweepReport& report) const {
     }
 }
 
-/// Which states there are is known at the memory phase's end. Until then its last place counts as one that
-/// was not reached, whatever is known of it: nobody takes such a report for the whole.
+/// Until this sweep's own memory phase has come to its end, what the one before knew of it and of the states
+/// stays, in whose place nothing new has come. Returns these places' texts.
+std::vector<std::string> SweepRun::add_earlier(SweepReport& report, SweepPhase phase) const {
+    std::vector<std::string> added;
+    if (memory_ == Memory::done && memory_result_.complete) {
+        return added;
+    }
+    std::set<std::string> there;
+    for (const PlaceOutcome& outcome : report.places) {
+        there.insert(outcome.place.text());
+    }
+    for (const auto& [text, outcome] : before_) {
+        if (outcome.place.phase == phase && !there.contains(text) && !planned_.contains(text)) {
+            added.push_back(text);
+            report.places.push_back(outcome);
+            report.places.back().state.clear(); // numbered by that sweep, and concluded by it
+        }
+    }
+    return added;
+}
+
+/// Which states there are is known at the memory phase's end. Until then the recovery from its last place
+/// counts as one that was not reached: nobody takes such a report for the whole.
 void SweepRun::add_unknown_states(SweepReport& report) const {
     const bool ended = memory_ == Memory::done && (memory_result_.complete || !memory_trouble_.empty());
-    const bool wanted =
-        options_.phases.contains(SweepPhase::memory) || options_.phases.contains(SweepPhase::recovery);
-    if (ended || !wanted || record_->memory.empty() || !report.not_reached.empty()) {
+    if (ended || !wants_states() || record_->memory.empty() || !report.not_reached.empty()) {
         return;
     }
     const PlannedPlace& last = record_->memory.back();
     SweepPlace place = last.place;
-    if (std::erase_if(report.places, [&](const PlaceOutcome& one) { return one.place == place; }) == 0) {
-        place.phase = SweepPhase::recovery;
-    }
+    place.phase = SweepPhase::recovery;
     report.not_reached.emplace_back(std::move(place), last.position);
 }
 
@@ -463,7 +534,11 @@ void SweepRun::look() {
         Clock::now() - saved_ >= options_.checkpoint_interval) {
         SweepReport so_far = report();
         conclude(so_far);
-        options_.checkpoint(so_far);
+        try {
+            options_.checkpoint(so_far);
+        } catch (const RequestError& error) { // the disk may have room again the next time, or in the end
+            notices_.insert(fmt::format("what there was could not be written meanwhile: {}", error.what()));
+        }
         saved_ = Clock::now();
     }
 }

@@ -28,7 +28,7 @@ struct SweepRunOptions {
     std::string keep; ///< folder for each finding's images, trace and output; empty: they are not kept
     std::optional<SweepReport> previous; ///< what it goes on from
     std::string replay;                  ///< SweepReport::replay
-    /// Called with all that there is so far, every few seconds.
+    /// Called with all that there is so far, every few seconds. That it throws RequestError is a notice.
     std::function<void(const SweepReport&)> checkpoint;
     std::chrono::milliseconds checkpoint_interval{std::chrono::seconds(5)};
 };
@@ -42,8 +42,9 @@ struct SweepProgress {
     std::optional<std::chrono::seconds> left; ///< about
 };
 
-/// What a sweep would try.
+/// What a sweep would try; nothing where a signal ended it.
 struct SweepListing {
+    int signal = 0; ///< which one, or 0
     SweepRecord record;
     std::vector<std::string> notices;
 };
@@ -53,14 +54,15 @@ public:
     SweepRun(SweepPool& pool, SweepRunOptions options);
 
     struct Result {
-        SweepReport report;
-        int signal = 0; ///< that ended it, or 0
+        SweepReport report; ///< of `previous` alone, where nothing was recorded
+        int signal = 0;     ///< that ended it, or 0
+        bool known = false; ///< whether there is anything to report: it has recorded, or goes on from a sweep
     };
-    /// Throws RequestError where the undisturbed run fails, or is another than that of `previous`; HostError
-    /// where there are no workers.
+    /// Throws RequestError where the undisturbed run fails, has none of the places that were asked for, or is
+    /// another than that of `previous`; HostError where there are no workers.
     [[nodiscard]] Result run();
-    /// The recorded run alone, and the places of this shard. None where a signal ended it.
-    [[nodiscard]] std::optional<SweepListing> list();
+    /// The recorded run alone, and the places of this shard. Throws as run() does.
+    [[nodiscard]] SweepListing list();
     void on_progress(std::function<void(const SweepProgress&)> told) { told_ = std::move(told); }
 
 private:
@@ -71,10 +73,12 @@ private:
     void lost(const SweepTask& task, const std::string& why) override;
     void look() override;
 
+    [[nodiscard]] bool wants_states() const;
     [[nodiscard]] bool something_to_do() const;
     [[nodiscard]] std::optional<SweepTask> next_place();
     [[nodiscard]] bool over() const;
     void recorded(SweepRecord record);
+    void check_selection() const;
     void check_previous() const;
     void plan_live();
     void memory_done(MemoryPhaseResult result);
@@ -83,9 +87,11 @@ private:
     [[nodiscard]] bool take_over(const std::string& place);
     [[nodiscard]] SweepReport report() const;
     void add_memory_places(SweepReport& report) const;
+    std::vector<std::string> add_earlier(SweepReport& report, SweepPhase phase) const;
     void add_unknown_states(SweepReport& report) const;
     void add_places(SweepReport& report, const std::vector<PlannedPlace>& planned) const;
     [[nodiscard]] bool is_ours(const PlaceOutcome& outcome, std::size_t index) const;
+    [[nodiscard]] bool is_ours(std::uint64_t number) const;
     [[nodiscard]] int shrink(SweepReport& report);
     [[nodiscard]] std::optional<std::chrono::seconds> time_left() const;
     void tell();
@@ -96,16 +102,17 @@ private:
     std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
     std::chrono::steady_clock::time_point saved_ = begin_;
 
-    std::map<std::string, PlaceOutcome> before_; ///< of `previous`, but what failed: by the place's text
+    std::map<std::string, PlaceOutcome> before_; ///< of `previous`, but what failed or diverged: by text
     bool recording_ = false;
     bool listing_ = false;
     std::optional<SweepRecord> record_;
     unsigned bad_workers_ = 0; ///< in a row, that came to nothing
     Memory memory_ = Memory::to_do;
     std::string memory_trouble_;
-    MemoryPhaseResult memory_result_; ///< with its places
-    std::map<std::string, std::size_t> state_numbers_;
-    std::vector<PlannedPlace> recovery_; ///< this shard's, all
+    MemoryPhaseResult memory_result_;                    ///< with its places
+    std::map<std::string, std::uint64_t> state_numbers_; ///< by which shards part them
+    std::map<std::string, std::string> state_at_;        ///< what a recovery starts from, by its place's text
+    std::vector<PlannedPlace> recovery_;                 ///< this shard's, all
     std::vector<PlannedPlace> live_;
     std::map<std::string, PlannedPlace> planned_; ///< of both, by text
     std::deque<SweepPlace> recovery_left_;

@@ -13,7 +13,8 @@ namespace cardrig::harness {
 
 namespace {
 
-constexpr std::array<std::string_view, 5> kinds_shown{"apdu", "authority", "fault", "power", "reader"};
+constexpr std::array<std::string_view, 6> kinds_shown{"apdu", "authority", "fault",
+                                                      "note", "power",     "reader"};
 constexpr std::size_t before_shown = 6;
 constexpr std::size_t after_shown = 6;
 constexpr std::size_t bytes_shown = 16;
@@ -58,8 +59,12 @@ std::vector<std::string> trace_excerpt(const std::string& folder) {
 }
 
 bool shows(const FindingGroup& group, const PlaceOutcome& outcome) {
+    if (outcome.outcome == Outcome::failed || outcome.outcome == Outcome::diverged) {
+        return false; // what was seen on the way proves nothing
+    }
     return std::ranges::any_of(outcome.broken, [&](const BrokenPromise& promise) {
-        return promise.invariant == group.invariant && promise.card == group.broken.card;
+        return promise.invariant == group.invariant && promise.card == group.broken.card &&
+               promise.mended == group.broken.mended;
     });
 }
 

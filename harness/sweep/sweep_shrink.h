@@ -15,12 +15,13 @@ namespace cardrig::harness {
 [[nodiscard]] std::string group_folder(const FindingGroup& group, std::size_t index);
 
 /// The last events before the place and the first after it, the place marked with `>>>`: commands, requests,
-/// faults, power and what readers did. Where nothing was done to the run (a recovery), its first ones.
+/// faults, power, what readers did, and notes.
 [[nodiscard]] std::vector<std::string> trace_excerpt(const std::vector<TraceEvent>& events);
 /// Of the trace that a try has left in its folder; nothing where it has left none.
 [[nodiscard]] std::vector<std::string> trace_excerpt(const std::string& folder);
 
-/// Whether a try broke the promise that the group is about.
+/// Whether a try broke the promise that the group is about, and it was whole again afterwards or was not, as
+/// the group says.
 [[nodiscard]] bool shows(const FindingGroup& group, const PlaceOutcome& outcome);
 
 } // namespace cardrig::harness

@@ -158,8 +158,13 @@ PlaceOutcome SweepStage::Parts::tried(const SweepPlace& place, const StageState&
     return outcome;
 }
 
-SweepStage::SweepStage(const Scenario& scenario, const StageOptions& options)
-    : parts_(std::make_unique<Parts>(scenario, options)) {}
+SweepStage::SweepStage(const Scenario& scenario, const StageOptions& options) {
+    if (options.reruns == 0) {
+        throw RequestError(
+            "reruns: 0; what a client makes of a card's state, only a run of it shows: from 1");
+    }
+    parts_ = std::make_unique<Parts>(scenario, options);
+}
 
 SweepStage::~SweepStage() = default;
 

@@ -22,7 +22,7 @@ class SignalWatch;
 struct StageOptions {
     ReaderKind kind = ReaderKind::rig;
     std::uint64_t seed = 1;
-    std::uint32_t reruns = 2;    ///< at most, until the job is to be done (I9)
+    std::uint32_t reruns = 2;    ///< from 1; at most, until the job is to be done (I9)
     std::uint32_t slowdown = 10; ///< so many times the APDUs and the time of the undisturbed run may one take
                                  ///< (I10); 20 seconds in any case, as hosts are busy at times
     const SignalWatch* signals = nullptr;

@@ -94,6 +94,16 @@ public:
 
     [[nodiscard]] bool empty() const { return kinds_.empty(); }
 
+    /// Of the live phase: "each before and after", or the one that is tried alone.
+    [[nodiscard]] std::string moments() const {
+        const auto any = [&](Moment moment) {
+            return std::ranges::any_of(
+                kinds_, [moment](const auto& kind) { return kind.second.moments.contains(moment); });
+        };
+        const bool before = any(Moment::before);
+        return before && any(Moment::after) ? "each before and after" : before ? "before each" : "after each";
+    }
+
     /// "cut-power, remove, each before and after; before: later 1 s"
     [[nodiscard]] std::string text() const {
         std::vector<std::string> both;
@@ -150,9 +160,7 @@ std::string subject_text(const SweepReport& report, std::size_t width) {
     const SweepSubject& subject = report.subject;
     const std::string row = subject.variant.empty() ? "" : fmt::format(", {}", subject.variant);
     std::string text = wrapped("", fmt::format("{} ({}{})", subject.title, subject.scenario, row), width);
-    const std::string version =
-        subject.client_version.empty() ? "" : fmt::format(" ({})", subject.client_version);
-    text += head_line("client", subject.client + version, width);
+    text += head_line("client", subject.client, width);
     text += head_line("card",
                       fmt::format("memory protected by: {}; reader {}; seed {}", subject.protection,
                                   subject.reader, subject.seed),
@@ -169,25 +177,36 @@ std::string enumerated(const std::vector<std::string>& parts) {
     return text;
 }
 
-/// What the sweep as a whole is about: the places, then the models.
-std::string promise_text(const SweepReport& report, std::size_t width) {
+/// Which kinds of places the sweep as a whole has. What was asked for and chosen away by the models is none.
+std::vector<std::string> promised_places(const SweepReport& report) {
     const RecordedRun& run = report.recorded;
     std::vector<std::string> what;
     const ModelNames commands(report, SweepPhase::live, Where::card);
     const ModelNames requests(report, SweepPhase::live, Where::authority);
-    if (asked_for(report, SweepPhase::live)) {
-        what.push_back(
-            fmt::format("every APDU boundary ({}, each before and after)", counted(run.commands, "command")));
-        if (run.requests > 0) {
-            what.push_back(fmt::format("every request to the authority ({})", grouped(run.requests)));
-        }
+    const ModelNames writes(report, SweepPhase::memory, Where::card);
+    const ModelNames recoveries(report, SweepPhase::recovery, Where::card);
+    if (!commands.empty()) {
+        what.push_back(fmt::format("every APDU boundary ({}, {})", counted(run.commands, "command"),
+                                   commands.moments()));
     }
-    if (asked_for(report, SweepPhase::memory) || asked_for(report, SweepPhase::recovery)) {
+    if (!requests.empty()) {
+        what.push_back(fmt::format("every request to the authority ({})", grouped(run.requests)));
+    }
+    if (!writes.empty() || !recoveries.empty()) {
         what.push_back(fmt::format("every memory write ({})", grouped(run.writes)));
     }
+    return what;
+}
+
+/// The places, then the models.
+std::string promise_text(const SweepReport& report, std::size_t width) {
     const bool some = !report.subject.places.empty();
     const std::string which =
         some ? fmt::format(", as far as its place matches '{}'", report.subject.places) : "";
+    const std::vector<std::string> what = promised_places(report);
+    if (what.empty()) {
+        return head_line("promised", fmt::format("nothing of the recorded run{}", which), width);
+    }
     std::string text = head_line(
         "promised", fmt::format("{} of the recorded run{}, under these models:", enumerated(what), which),
         width);
@@ -196,10 +215,12 @@ std::string promise_text(const SweepReport& report, std::size_t width) {
             text += wrapped(fmt::format("{}{:<10}", margin, name), models.text(), width);
         }
     };
-    add("commands", commands);
-    add("requests", requests);
-    add("writes", ModelNames(report, SweepPhase::memory, Where::card));
-    if (asked_for(report, SweepPhase::recovery)) {
+    add("commands", ModelNames(report, SweepPhase::live, Where::card));
+    add("requests", ModelNames(report, SweepPhase::live, Where::authority));
+    const ModelNames writes(report, SweepPhase::memory, Where::card);
+    add("writes", writes);
+    const bool recovers = !writes.empty() || !ModelNames(report, SweepPhase::recovery, Where::card).empty();
+    if (recovers && asked_for(report, SweepPhase::recovery)) {
         text += wrapped(fmt::format("{}{:<10}", margin, "recovery"),
                         "the client, run with an empty home on each different state that a cut write leaves",
                         width);
@@ -251,7 +272,7 @@ std::string tried_text(const SweepReport& report, std::size_t width) {
     if (report.budget > 0) {
         text += head_line("budget",
                           fmt::format("{}; {}", duration_text(report.budget),
-                                      report.not_reached.empty() ? "it was enough" : "it was used up"),
+                                      report.not_reached.empty() ? "all was reached" : "not all was reached"),
                           width);
     }
     return text;

@@ -6,6 +6,7 @@
 #include "harness/signal_watch.h"
 #include "harness/sweep/client_phase.h"
 #include "harness/sweep/crash_images.h"
+#include "harness/sweep/cut_trace.h"
 #include "harness/trace_file.h"
 
 #include <algorithm>
@@ -105,16 +106,14 @@ public:
         record.protection = protection_text(recording_.start.front().config);
         record.run = recorded_run(recording_);
         record.run.differences = std::move(differences);
-        record.memory = memory_places(recording_, options_.selection);
+        record.memory = memory_places(recording_, with_memory());
         record.live = live_places(recording_, options_.selection);
         return record;
     }
 
     MemoryPhaseResult memory(const std::function<void(const PlaceOutcome&)>& on_place) override {
         MemoryPhaseOptions phase;
-        phase.selection = options_.selection;
-        // What recoveries start from is found here, also where nobody asked for the phase itself.
-        phase.selection.phases.insert(SweepPhase::memory);
+        phase.selection = with_memory();
         phase.enough = [this] {
             return has_come(signals_) ||
                    (options_.until && std::chrono::steady_clock::now() >= *options_.until);
@@ -143,29 +142,25 @@ private:
         return options;
     }
 
+    /// What recoveries start from is found in the memory phase, also where nobody asked for the phase itself.
+    [[nodiscard]] SweepSelection with_memory() const {
+        SweepSelection selection = options_.selection;
+        if (selection.phases.contains(SweepPhase::recovery)) {
+            selection.phases.insert(SweepPhase::memory);
+        }
+        return selection;
+    }
+
     /// One crash image.
     PlaceOutcome looked_at(const SweepPlace& place, const std::optional<PlaceKeep>& keep) {
         const CrashState state = crash_state(recording_, place);
         if (keep) {
             keep_images(state.cards, recording_.card_names, *keep);
-            keep_trace(place, state.event, *keep);
+            TraceFile file(keep->folder + "/trace.jsonl");
+            std::ranges::for_each(trace_to_cut(recording_, place, state.event),
+                                  [&file](const TraceEvent& event) { file.write(event); });
         }
         return look_at_image(recording_, place);
-    }
-
-    /// The undisturbed run as far as the cut, and the cut as it would be there.
-    void keep_trace(const SweepPlace& place, std::size_t event, const PlaceKeep& keep) const {
-        TraceFile file(keep.folder + "/trace.jsonl");
-        const std::size_t end = std::min(event + 1, recording_.events.size());
-        for (std::size_t i = 0; i < end; ++i) {
-            file.write(recording_.events[i]);
-        }
-        TraceEvent cut;
-        cut.number = end == 0 ? 1 : recording_.events[end - 1].number + 1;
-        cut.seconds = end == 0 ? 0 : recording_.events[end - 1].seconds;
-        cut.kind = "fault";
-        cut.fields = {{"place", place.place.text()}, {"effect", place.effect.text()}};
-        file.write(cut);
     }
 
     SweepWorkOptions options_;

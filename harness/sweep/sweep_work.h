@@ -26,7 +26,7 @@ struct SweepRecord {
     std::string digest;     ///< Recording::digest()
     std::string protection; ///< of the first card
     RecordedRun run;
-    std::vector<PlannedPlace> memory; ///< first cuts: those that were asked for, in order
+    std::vector<PlannedPlace> memory; ///< first cuts that were asked for, in order, also for recovery alone
     std::vector<PlannedPlace> live;
 
     [[nodiscard]] nlohmann::json to_json() const;

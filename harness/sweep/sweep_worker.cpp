@@ -151,7 +151,7 @@ private:
 
     json memory() {
         if (!aimed_) { // its writes have other numbers
-            throw HostError("the client's undisturbed run differs from the one that the sweep is about");
+            throw HostError("the client's undisturbed run differs from the one that the places are of");
         }
         const auto tell = [this](const PlaceOutcome& outcome) {
             line_.write({{"place", outcome.to_json()}});

@@ -104,8 +104,23 @@ BOOST_AUTO_TEST_CASE(what_is_told_of_no_key_pair_is_nothing) {
 }
 
 BOOST_AUTO_TEST_CASE(a_note_is_read_as_it_was_written) {
-    const client::WorkNote note{"renewal-7", {0x82, 0x95, 0x84}};
+    const client::WorkNote note{"renewal-7",
+                                {0x82, 0x95, 0x84},
+                                {std::string(64, 'A'), std::string(64, 'B')},
+                                {std::string(64, 'C')}};
     BOOST_TEST((client::work_note_in(client::work_note_container(note)) == note));
+    const client::WorkNote begun{"renewal-7", {0x82, 0x95, 0x84}, {}, {}};
+    BOOST_TEST((client::work_note_in(client::work_note_container(begun)) == begun));
+}
+
+BOOST_AUTO_TEST_CASE(a_key_of_a_kind_that_has_no_short_name_is_not_noted) {
+    const client::WorkNote note{"7", {0x82, 0x83, 0x84}, {"7F49AA"}, {}};
+    BOOST_TEST(client::work_note_in(client::work_note_container(note))->old_keys.empty());
+}
+
+BOOST_AUTO_TEST_CASE(half_a_key_in_a_note_makes_it_none) {
+    BOOST_TEST(!client::work_note_in(hex("80 01 31 81 03 82 83 84 82 02 AA BB")).has_value());
+    BOOST_TEST(!client::work_note_in(hex("80 01 31 81 03 82 83 84 82 00 83 01 AA")).has_value());
 }
 
 BOOST_AUTO_TEST_CASE(a_note_that_names_other_slots_than_three_for_retired_keys_is_none) {

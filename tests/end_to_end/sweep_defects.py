@@ -4,13 +4,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
+IN_WINDOW = SCENARIOS / "self-renewal/in-window.yaml"
 
 
 class Defect(NamedTuple):
     """The place that shows it, the promise that is broken there for good, and the scenario that is swept."""
     place: str
     invariant: str
-    scenario: Path = SCENARIOS / "self-renewal/in-window.yaml"
+    scenario: Path = IN_WINDOW
 
 
 # By word of --careless. One place each: whoever tries more finds the same.
@@ -31,13 +32,31 @@ FOUND = {
                                SCENARIOS / "self-renewal/wrong-then-right-passcode.yaml"),
 }
 
-# What no interruption brings to light, and why; scenarios find it (test_careless.py).
+class Harmless(NamedTuple):
+    """Why no interruption brings it to light, and a place at which it would have to show, if anywhere."""
+    why: str
+    place: str
+    scenario: Path = IN_WINDOW
+
+
+# What the client does wrong is no matter of when it is interrupted; scenarios find it (test_careless.py).
 NOT_BY_INTERRUPTING = {
-    "forgets-read-back": "a card that was interrupted gives no answer; one that says 9000 and keeps nothing is a scenario's",
-    "polls": "a sweep holds a run against the client's own undisturbed one, which polls as well; scenarios bound it by number",
-    "verifies-before-knowing-whose-card": "a sweep puts in no other card",
-    "takes-first-reader": "where it shows, the undisturbed run is of another card, and does not end well",
-    "takes-any-card": "where it shows, the undisturbed run is of another card, and does not end well",
-    "takes-any-device": "where it shows, the undisturbed run is of another card, and does not end well",
-    "goes-on-without-agent": "the holder's card is renewed all the same, and no promise is about the agent's",
+    "forgets-read-back": Harmless(
+        "a card that was interrupted gives no answer; one that says 9000 and keeps nothing is a scenario's",
+        "live: put-data authentication-certificate block 3 before: cut-power"),
+    "verifies-before-knowing-whose-card": Harmless("a sweep puts in no other card", "live: verify passcode before: remove"),
+    "goes-on-without-agent": Harmless(
+        "the holder's card is renewed all the same, and no promise is about the agent's",
+        "live: general-authenticate 9A block 2 after card agent: remove", SCENARIOS / "assisted-renewal/in-window.yaml"),
 }
+
+# Where it shows, the undisturbed run is of another card, and does not end well: there is nothing to sweep.
+NOTHING_TO_SWEEP = {
+    "takes-first-reader": SCENARIOS / "self-renewal/two-cards-attached.yaml",
+    "takes-any-card": SCENARIOS / "assisted-renewal/wrong-holder-in-second-reader.yaml",
+    "takes-any-device": SCENARIOS / "assisted-renewal/old-device-on-record.yaml",
+}
+
+# Not tried, as each of its runs takes minutes: a sweep holds a run against the client's own undisturbed one, which polls as
+# well. Scenarios bound it by number.
+TOO_SLOW_TO_SWEEP = {"polls"}

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from sweep_defects import FOUND, NOT_BY_INTERRUPTING
+from sweep_defects import FOUND, NOT_BY_INTERRUPTING, NOTHING_TO_SWEEP, TOO_SLOW_TO_SWEEP
 from sweep_session import SOURCES, outcomes, report_in, sweep
 from test_careless import TABLE as CARELESS
 
@@ -52,6 +52,34 @@ def test_the_same_client_without_the_defect_does_not_break_it(tmp_path, word):
     assert not violated_at(report, defect.place), result.stdout
 
 
+def test_a_small_sweep_finds_by_itself_that_there_is_no_way_back(tmp_path):
+    path = tmp_path / "sweep.json"
+    result = sweep("--client", description(tmp_path, "has-no-way-back"), "--phases", "live", "--models", "cut-power",
+                   "--places", "generate-key-pair|put-data", "--json", path)
+    assert result.returncode == 1, result.stdout + result.stderr
+    report = report_in(path)
+    found = {place for place, outcome in outcomes(report).items() if outcome == "violation"}
+    assert "live: generate-key-pair 9A after: cut-power" in found, result.stdout
+    assert "live: generate-key-pair 9A before: cut-power" not in found, result.stdout
+    assert all("I4" in violated_at(report, place) for place in found), result.stdout
+
+
+@pytest.mark.parametrize("word", NOT_BY_INTERRUPTING)
+def test_what_is_no_matter_of_interrupting_breaks_nothing_where_it_is_interrupted(tmp_path, word):
+    harmless = NOT_BY_INTERRUPTING[word]
+    result, report = tried(tmp_path, word, harmless)
+    assert outcomes(report)[harmless.place] in ("clean", "window"), result.stdout
+    assert result.returncode == 0, result.stdout
+
+
+@pytest.mark.parametrize("word", NOTHING_TO_SWEEP)
+def test_where_the_undisturbed_run_is_of_another_card_nothing_is_swept(tmp_path, word):
+    result = sweep("--client", description(tmp_path, word), "--list", "--phases", "live", "--models", "cut-power",
+                   scenario=NOTHING_TO_SWEEP[word])
+    assert result.returncode == 2, result.stdout + result.stderr
+    assert "the undisturbed run does not end with status 0" in result.stderr
+
+
 def test_of_every_careless_word_it_is_known_whether_a_sweep_finds_it():
-    assert set(FOUND) | set(NOT_BY_INTERRUPTING) == set(CARELESS)
-    assert not set(FOUND) & set(NOT_BY_INTERRUPTING)
+    words = [*FOUND, *NOT_BY_INTERRUPTING, *NOTHING_TO_SWEEP, *TOO_SLOW_TO_SWEEP]
+    assert sorted(words) == sorted(CARELESS)

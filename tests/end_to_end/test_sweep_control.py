@@ -74,6 +74,6 @@ def test_one_more_run_is_enough_wherever_it_was_cut(live, images):
 def test_each_command_that_changes_the_card_was_cut_before_and_after(live):
     tried = {place.removeprefix("live: ").rsplit(": ", 1)[0] for place in outcomes(live)}
     for command in ("put-data 5FFF60", "generate-key-pair 82", "generate-key-pair 83", "move-key 9A", "move-key 82",
-                    "delete-key 9C", "move-key 83", "delete-key 84", "put-data retired-certificate-2 #2", "put-data 5FFF60 #2",
+                    "delete-key 9C", "move-key 83", "delete-key 84", "put-data retired-certificate-2 #2", "put-data 5FFF60 #4",
                     "authority certificate 9A", "authority renewal-done"):
         assert {f"{command} before", f"{command} after"} <= tried, sorted(tried)

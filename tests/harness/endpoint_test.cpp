@@ -49,7 +49,8 @@ BOOST_AUTO_TEST_CASE(what_is_no_host_and_port_is_refused_with_the_offending_word
                                      {"a b", "'a b'"},
                                      {"http://host", "'//host'"}}) {
         BOOST_CHECK_EXCEPTION(
-            static_cast<void>(Endpoint::parse(text, "--vpcd")), RequestError, [&](const RequestError& error) {
+            static_cast<void>(Endpoint::parse(text, "--vpcd")), RequestError,
+            [word = std::string_view(word)](const RequestError& error) { // clang 14 captures no binding
                 const std::string message = error.what();
                 return message.find(word) != std::string::npos && message.starts_with("--vpcd ");
             });

@@ -377,7 +377,9 @@ BOOST_AUTO_TEST_CASE(a_driver_that_pcscd_could_not_load_is_refused_and_why) {
         {"libpthread.so.0", "No such file"}, // which the loader would find, and pcscd's configuration not
         {library_that_is_no_driver(), "no driver for pcscd"},
     }};
-    for (const auto& [path, why] : bad) {
+    for (const auto& each : bad) {
+        const auto& path = each.first; // clang 14 captures no binding
+        const auto& why = each.second;
         setenv("CARDRIG_IFD", path.c_str(), 1);
         BOOST_CHECK_EXCEPTION(static_cast<void>(find_driver()), HostError, [&](const HostError& error) {
             const std::string text = error.what();

@@ -96,14 +96,15 @@ SweepReport empty_sweep() {
                       .variant = "",
                       .title = "Renewed within the window",
                       .client = "reference",
-                      .client_version = "cardrig-client 1",
                       .reader = "rig",
                       .seed = 1,
                       .protection = "journal",
                       .digest = "00FF",
                       .phases = {"memory", "recovery", "live"},
                       .models = {},
-                      .places = ""};
+                      .places = "",
+                      .reruns = 2,
+                      .slowdown = 10};
     report.recorded = {
         .commands = 12,
         .writes = 30,

@@ -103,7 +103,7 @@ BOOST_AUTO_TEST_CASE(what_it_writes_when_it_starts_belongs_to_no_command) {
     RiggedCardFixture rig;
     const emulator::CardImage start = rig.card.image();
     std::size_t in_recovery = 0;
-    for (int write = 1; write <= 12; ++write) { // some of them are behind the journal's commit
+    for (int write = 1; write <= 60; ++write) { // some of them are behind the journal's commit
         rig.card.rewind(start, 7);
         rig.card.power_on();
         authenticate(rig);

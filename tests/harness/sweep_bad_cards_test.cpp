@@ -39,12 +39,13 @@ bool in_a_recovery(const PlaceOutcome& place) {
     return !place.place.further.empty();
 }
 
-/// The first place there that breaks it; none: nowhere.
+/// The first place there that breaks it; none: nowhere. Of a promise that a client may mend the place is
+/// open.
 const BrokenPromise* found(const MemoryPhaseResult& result, const std::string& invariant,
                            const std::string& words = "", const Which& where = anywhere) {
     for (const PlaceOutcome& place : result.places) {
         for (const BrokenPromise& broken : place.broken) {
-            if (where(place) && place.outcome == Outcome::violation && broken.invariant == invariant &&
+            if (where(place) && place.outcome != Outcome::clean && broken.invariant == invariant &&
                 broken.how.find(words) != std::string::npos) {
                 return &broken;
             }
@@ -113,9 +114,7 @@ BOOST_AUTO_TEST_CASE(a_verified_state_that_outlives_the_power_is_found) {
 
 BOOST_AUTO_TEST_CASE(a_recovery_that_cannot_be_repeated_is_found_by_the_second_cut) {
     const MemoryPhaseResult result = look_at(script_with(recovers_once()));
-    BOOST_TEST((found(result, "I5", "", in_a_recovery) != nullptr ||
-                found(result, "I1", "", in_a_recovery) != nullptr),
-               broken(result));
+    BOOST_TEST(found(result, "I5", "", in_a_recovery) != nullptr, broken(result));
     const Which at_the_first = [](const PlaceOutcome& place) { return place.place.further.empty(); };
     BOOST_TEST(found(result, "I5", "", at_the_first) == nullptr, broken(result));
     BOOST_TEST(found(result, "I1", "", at_the_first) == nullptr, broken(result));

@@ -41,7 +41,12 @@ struct Play {
     std::size_t writes = 2;
     std::size_t commands = 6;
     bool memory_crashes = false;
-    std::string counter; ///< a file, in which workers count each other
+    bool record_hangs = false;
+    bool memory_incomplete = false;
+    std::size_t broken_writes = 0; ///< I5 is broken at so many last ones
+    std::size_t open_writes = 0;   ///< I4 is broken, and may be mended, at so many last ones
+    bool first_unreported = false; ///< the first state was first seen in a cut that no place is reported of
+    std::string counter;           ///< a file, in which workers count each other
 };
 
 PlannedPlace planned(const std::string& text, std::size_t position) {
@@ -64,6 +69,9 @@ public:
         }
         if (number_ > 0 && number_ <= play_.crashes) {
             ::_exit(9);
+        }
+        while (play_.record_hangs) {
+            ::pause();
         }
         runs_ += times;
         SweepRecord record;
@@ -90,18 +98,26 @@ public:
             outcome.place =
                 SweepPlace::parse("memory: write #" + std::to_string(i + 1) + ": prefix half").value();
             outcome.state = "s" + std::to_string(i % play_.states);
+            if (i + play_.broken_writes >= play_.writes) {
+                outcome.outcome = Outcome::violation;
+                outcome.broken = {{"I5", "", "the card does not come to its end", false, 0}};
+            }
+            if (i + play_.open_writes >= play_.writes) {
+                outcome.outcome = Outcome::open;
+                outcome.broken = {{"I4", "", "a certificate without its key", false, 0}};
+            }
             on_place(outcome);
         }
         for (std::size_t i = 0; i < play_.states; ++i) {
-            result.states.push_back(
-                {"s" + std::to_string(i),
-                 SweepPlace::parse("recovery: write #" + std::to_string(i + 1) + ": prefix half").value(),
-                 static_cast<std::uint32_t>(i),
-                 "writing",
-                 "as before",
-                 {}});
+            result.states.push_back({"s" + std::to_string(i),
+                                     first_of_state(i),
+                                     static_cast<std::uint32_t>(i),
+                                     "writing",
+                                     "as before",
+                                     {}});
         }
         result.images = 10;
+        result.complete = !play_.memory_incomplete;
         return result;
     }
 
@@ -140,6 +156,13 @@ public:
     }
 
 private:
+    [[nodiscard]] SweepPlace first_of_state(std::size_t state) const {
+        const bool unreported = state == 0 && play_.first_unreported;
+        return SweepPlace::parse("recovery: write #" + std::to_string(state + 1) + ": prefix half" +
+                                 (unreported ? "; recovery 1: prefix half" : ""))
+            .value();
+    }
+
     const Play& play_;
     int number_;
     std::size_t runs_ = 0;
@@ -260,6 +283,16 @@ BOOST_AUTO_TEST_CASE(trouble_of_ours_fails_the_place_and_says_why) {
     BOOST_TEST(outcomes(result.report).size() == 10U);
 }
 
+BOOST_AUTO_TEST_CASE(the_only_worker_is_replaced_when_it_has_ended) {
+    Stage stage;
+    stage.jobs = 1;
+    stage.play.at["live: verify before: remove"] = Does::host_error;
+    const auto found = outcomes(stage.sweep().report);
+    BOOST_TEST(found.size() == 10U);
+    BOOST_TEST(std::ranges::count_if(found, [](const auto& one) { return one.second == "clean"; }) == 9);
+    BOOST_TEST(!has_children());
+}
+
 BOOST_AUTO_TEST_CASE(a_worker_that_is_ended_is_followed_by_another_where_there_is_room_for_one_alone) {
     Stage stage;
     stage.jobs = 1;
@@ -279,6 +312,25 @@ BOOST_AUTO_TEST_CASE(an_undisturbed_run_that_fails_refuses_the_sweep) {
     BOOST_CHECK_EXCEPTION(static_cast<void>(stage.sweep()), RequestError,
                           [](const RequestError& error) { return contains(error.what(), "status 3"); });
     BOOST_TEST(!has_children());
+}
+
+BOOST_AUTO_TEST_CASE(a_choice_without_any_place_refuses_the_sweep) {
+    Stage stage;
+    stage.play.writes = 0;
+    stage.play.states = 0;
+    stage.play.commands = 0;
+    stage.options.subject.phases = {"live"};
+    stage.options.subject.places = "zzz";
+    BOOST_CHECK_EXCEPTION(static_cast<void>(stage.sweep()), RequestError, [](const RequestError& error) {
+        return contains(error.what(), "no place for --phases 'live', --places 'zzz'");
+    });
+    BOOST_TEST(!has_children());
+    Stage shard; // one that has no part in it is no mistake
+    shard.play.writes = 0;
+    shard.play.states = 0;
+    shard.play.commands = 1;
+    shard.options.shard = {2, 2};
+    BOOST_TEST(exit_status(shard.sweep().report) == 0);
 }
 
 BOOST_AUTO_TEST_CASE(a_worker_with_another_run_says_so_and_aims_by_meaning_alone) {
@@ -325,6 +377,48 @@ BOOST_AUTO_TEST_CASE(a_memory_phase_that_crashes_is_said_of_each_of_its_places) 
     const auto result = stage.sweep();
     BOOST_TEST(outcomes(result.report)["memory: write #1: prefix half"] == "failed");
     BOOST_TEST(outcomes(result.report)["live: verify #6 before: remove"] == "clean");
+    BOOST_TEST(exit_status(result.report) == 4);
+}
+
+BOOST_AUTO_TEST_CASE(a_memory_phase_that_ended_early_keeps_what_it_found_at_its_last_place) {
+    Stage stage;
+    stage.play.memory_incomplete = true;
+    stage.play.broken_writes = 1;
+    const auto result = stage.sweep();
+    BOOST_TEST(outcomes(result.report)["memory: write #2: prefix half"] == "violation");
+    BOOST_TEST(exit_status(result.report) == 1);
+    BOOST_TEST(!result.report.complete());
+}
+
+BOOST_AUTO_TEST_CASE(a_recovery_says_from_which_state_and_decides_every_cut_that_left_it) {
+    Stage stage;
+    stage.play.writes = 4;
+    stage.play.open_writes = 4;
+    stage.play.first_unreported = true;
+    const auto result = stage.sweep();
+    for (const PlaceOutcome& outcome : result.report.places) {
+        if (outcome.place.phase == SweepPhase::recovery) {
+            BOOST_TEST(outcome.state == (outcome.place.further.empty() ? "s1" : "s0"));
+        } else if (outcome.place.phase == SweepPhase::memory) {
+            BOOST_TEST(word(outcome.outcome) == "window", outcome.place.text());
+        }
+    }
+    BOOST_TEST(exit_status(result.report) == 0);
+    Stage second; // which takes its recoveries over
+    second.play = stage.play;
+    second.play.counter = second.folder + "/workers";
+    second.options.previous = result.report;
+    second.play.at["recovery: write #2: prefix half"] = Does::violation;
+    BOOST_TEST((outcomes(second.sweep().report) == outcomes(result.report)));
+}
+
+BOOST_AUTO_TEST_CASE(a_sweep_of_recoveries_alone_without_a_memory_phase_is_incomplete) {
+    Stage stage;
+    stage.options.phases = {SweepPhase::recovery};
+    stage.play.commands = 0;
+    stage.play.memory_crashes = true;
+    const auto result = stage.sweep();
+    BOOST_TEST(result.report.places.empty());
     BOOST_TEST(exit_status(result.report) == 4);
 }
 
@@ -377,10 +471,57 @@ BOOST_AUTO_TEST_CASE(a_sweep_that_goes_on_tries_what_was_not_reached_and_what_fa
     SweepReport partial = first.sweep().report;
     // As if it had been ended before the last two places.
     std::erase_if(partial.places, [](const PlaceOutcome& one) { return one.place.place.occurrence > 4; });
+    const auto fourth = std::ranges::find_if(partial.places, [](const PlaceOutcome& one) {
+        return one.place.text() == "live: verify #4 before: remove";
+    });
+    BOOST_TEST_REQUIRE((fourth != partial.places.end()));
+    fourth->outcome = Outcome::diverged; // as on a busy host
     Stage second;
     second.options.previous = SweepReport::from_json(partial.to_json());
     second.play.at["live: verify before: remove"] = Does::crash; // which is known, and not tried
     BOOST_TEST((outcomes(second.sweep().report) == wanted));
+}
+
+BOOST_AUTO_TEST_CASE(what_an_earlier_sweep_knew_stays_until_it_is_known_again) {
+    Stage whole;
+    whole.play.at["recovery: write #2: prefix half"] = Does::violation;
+    const SweepReport known = whole.sweep().report;
+    BOOST_TEST_REQUIRE(known.complete());
+    Stage out_of_time;
+    out_of_time.options.previous = known;
+    out_of_time.options.until = std::chrono::steady_clock::now();
+    const SweepReport kept = out_of_time.sweep().report;
+    BOOST_TEST((outcomes(kept) == outcomes(known)));
+    BOOST_TEST(!kept.complete()); // whether there are other states now, nobody knows
+    BOOST_TEST(exit_status(kept) == 1);
+    Stage ends;
+    ends.options.previous = known;
+    ends.play.memory_crashes = true;
+    BOOST_TEST((outcomes(ends.sweep().report) == outcomes(known)));
+}
+
+BOOST_AUTO_TEST_CASE(a_signal_while_it_records_loses_nothing) {
+    Stage whole;
+    const SweepReport known = whole.sweep().report;
+    const auto interrupted = [](Stage& stage) {
+        stage.play.record_hangs = true;
+        stage.on_progress = [](const SweepProgress& progress) {
+            if (progress.doing == "recording") {
+                ::kill(::getpid(), SIGTERM);
+            }
+        };
+        return stage.sweep();
+    };
+    Stage goes_on;
+    goes_on.options.previous = known;
+    const auto result = interrupted(goes_on);
+    BOOST_TEST(result.signal == SIGTERM);
+    BOOST_TEST(result.known);
+    BOOST_TEST((outcomes(result.report) == outcomes(known)));
+    BOOST_TEST(result.report.subject.digest == "first");
+    Stage anew;
+    BOOST_TEST(!interrupted(anew).known);
+    BOOST_TEST(!has_children());
 }
 
 BOOST_AUTO_TEST_CASE(a_sweep_does_not_go_on_from_another_one) {
@@ -402,6 +543,9 @@ BOOST_AUTO_TEST_CASE(a_sweep_does_not_go_on_from_another_one) {
     BOOST_TEST(contains(refusal([](Stage& stage) { stage.options.subject.client = "mine"; }),
                         "--client was nothing, and is 'mine' now"));
     BOOST_TEST(contains(refusal([](Stage& stage) { stage.options.subject.seed = 5; }), "--seed was '1'"));
+    BOOST_TEST(contains(refusal([](Stage& stage) { stage.options.subject.reruns = 5; }), "--reruns was '2'"));
+    BOOST_TEST(
+        contains(refusal([](Stage& stage) { stage.options.subject.slowdown = 5; }), "--slowdown was '10'"));
     BOOST_TEST(contains(refusal([](Stage& stage) { stage.options.shard = {2, 3}; }), "shard 1 of 1"));
 }
 
@@ -437,6 +581,17 @@ BOOST_AUTO_TEST_CASE(what_there_is_is_written_down_meanwhile) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(what_cannot_be_written_meanwhile_is_a_notice) {
+    Stage stage;
+    stage.options.checkpoint_interval = 0ms;
+    stage.options.checkpoint = [](const SweepReport&) { throw RequestError("the disk is full"); };
+    const auto result = stage.sweep();
+    BOOST_TEST(outcomes(result.report).size() == 10U);
+    BOOST_TEST(std::ranges::any_of(result.report.notices, [](const std::string& notice) {
+        return contains(notice, "the disk is full");
+    }));
+}
+
 BOOST_AUTO_TEST_CASE(a_listing_tries_nothing) {
     Stage stage;
     stage.play.at["live: verify before: remove"] = Does::crash;
@@ -446,9 +601,20 @@ BOOST_AUTO_TEST_CASE(a_listing_tries_nothing) {
     stage.options.shard = {2, 2};
     SweepRun run(pool, stage.options);
     const auto listing = run.list();
-    BOOST_TEST_REQUIRE(listing.has_value());
-    BOOST_TEST(listing->record.live.size() == 3U);
-    BOOST_TEST(listing->record.live.front().place.text() == "live: verify #2 before: remove");
+    BOOST_TEST_REQUIRE(listing.signal == 0);
+    BOOST_TEST(listing.record.live.size() == 3U);
+    BOOST_TEST(listing.record.live.front().place.text() == "live: verify #2 before: remove");
+}
+
+BOOST_AUTO_TEST_CASE(a_signal_that_ends_a_listing_is_told) {
+    Stage stage;
+    stage.play.record_hangs = true;
+    const SignalWatch signals;
+    SweepPool pool([&](const SignalWatch&) { return std::make_unique<PlayedWork>(stage.play); },
+                   SweepPoolOptions{1, 20s, 500ms, signals});
+    SweepRun run(pool, stage.options);
+    run.on_progress([](const SweepProgress&) { ::kill(::getpid(), SIGHUP); });
+    BOOST_TEST(run.list().signal == SIGHUP);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -84,6 +84,15 @@ BOOST_AUTO_TEST_CASE(an_undisturbed_run_is_recorded_whole) {
     BOOST_TEST(number == run.writes());
 }
 
+BOOST_AUTO_TEST_CASE(a_place_without_a_run_of_the_client_is_refused) {
+    StageOptions options;
+    options.reruns = 0;
+    const Scenario& scenario = Swept::get().scenario;
+    BOOST_CHECK_EXCEPTION(SweepStage(scenario, options), RequestError, [](const RequestError& error) {
+        return std::string(error.what()).starts_with("reruns: 0");
+    });
+}
+
 BOOST_AUTO_TEST_CASE(the_recorded_writes_make_the_end_of_the_beginning) {
     const Recording& run = Swept::get().first;
     cardrig::emulator::Bytes memory = run.start.front().memory;

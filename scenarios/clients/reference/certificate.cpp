@@ -91,7 +91,6 @@ bool set_signature(X509_REQ* request, const PublicKey& key, ByteView signature) 
 } // namespace
 
 // --- certificates
-// ------------------------------------------------------------------------------------------------
 
 std::optional<Certificate> Certificate::parse(ByteView der) {
     const unsigned char* in = der.data();
@@ -143,7 +142,6 @@ bool Certificate::same_subject(const Certificate& other) const {
 }
 
 // --- the request
-// -------------------------------------------------------------------------------------------------
 
 std::optional<Bytes> make_request(const Certificate& model, const PublicKey& key,
                                   const std::function<Bytes(ByteView)>& sign) {
@@ -162,7 +160,6 @@ std::optional<Bytes> make_request(const Certificate& model, const PublicKey& key
 }
 
 // --- trust
-// -------------------------------------------------------------------------------------------------------
 
 TrustAnchors::TrustAnchors(const std::string& file) : store_(X509_STORE_new(), X509_STORE_free) {
     if (!store_ || X509_STORE_load_file(store_.get(), file.c_str()) != 1) {

@@ -24,6 +24,9 @@ constexpr apdu::Tag public_key_template = 0x7F49;
 
 constexpr apdu::Tag note_renewal = 0x80;
 constexpr apdu::Tag note_slots = 0x81;
+constexpr apdu::Tag note_old_keys = 0x82;
+constexpr apdu::Tag note_new_keys = 0x83;
+constexpr std::size_t key_id_size = 32;
 
 /// Far more than any certificate has: a card is not to fill the memory.
 constexpr std::size_t largest_inflated = 65'536;
@@ -43,6 +46,31 @@ std::optional<apdu::Bytes> inflated(apdu::ByteView packed) {
     out.resize(stream.total_out);
     inflateEnd(&stream);
     return result == Z_STREAM_END ? std::optional(std::move(out)) : std::nullopt;
+}
+
+/// Without those of a kind that is not known here, whose names are longer.
+apdu::Bytes bytes_of(const std::vector<std::string>& keys) {
+    apdu::Bytes all;
+    for (const std::string& key : keys) {
+        const auto bytes = apdu::from_hex(key);
+        if (bytes && bytes.value().size() == key_id_size) {
+            all.insert(all.end(), bytes.value().begin(), bytes.value().end());
+        }
+    }
+    return all;
+}
+
+/// None where the last one is not whole. An absent element has no keys.
+std::optional<std::vector<std::string>> keys_in(std::optional<apdu::ByteView> bytes) {
+    std::vector<std::string> keys;
+    for (apdu::ByteView rest = bytes.value_or(apdu::ByteView{}); !rest.empty();
+         rest = rest.subspan(key_id_size)) {
+        if (rest.size() < key_id_size) {
+            return std::nullopt;
+        }
+        keys.push_back(apdu::to_hex(rest.first(key_id_size)));
+    }
+    return keys;
 }
 
 } // namespace
@@ -97,17 +125,29 @@ apdu::Bytes work_note_container(const WorkNote& note) {
     const apdu::Bytes name(note.renewal.begin(), note.renewal.end());
     apdu::Bytes content = apdu::make_tlv(note_renewal, name);
     apdu::append_tlv(content, note_slots, note.slots);
+    apdu::append_tlv(content, note_old_keys, bytes_of(note.old_keys));
+    apdu::append_tlv(content, note_new_keys, bytes_of(note.new_keys));
     return content;
 }
 
 std::optional<WorkNote> work_note_in(apdu::ByteView content) {
     const auto elements = apdu::parse_tlvs(content);
-    const auto renewal = elements ? apdu::find_tlv(*elements, note_renewal) : std::nullopt;
-    const auto slots = elements ? apdu::find_tlv(*elements, note_slots) : std::nullopt;
+    if (!elements) {
+        return std::nullopt;
+    }
     WorkNote note;
+    const auto renewal = apdu::find_tlv(*elements, note_renewal);
+    const auto slots = apdu::find_tlv(*elements, note_slots);
     if (!renewal || !slots || slots->size() != note.slots.size()) {
         return std::nullopt;
     }
+    auto old_keys = keys_in(apdu::find_tlv(*elements, note_old_keys));
+    auto new_keys = keys_in(apdu::find_tlv(*elements, note_new_keys));
+    if (!old_keys || !new_keys) {
+        return std::nullopt;
+    }
+    note.old_keys = std::move(*old_keys);
+    note.new_keys = std::move(*new_keys);
     note.renewal.assign(renewal->begin(), renewal->end());
     std::ranges::copy(*slots, note.slots.begin());
     const auto [first, second, third] = note.slots;

@@ -72,7 +72,6 @@ std::chrono::sys_seconds HolderCard::ends() const {
 }
 
 // --- whose it is
-// -------------------------------------------------------------------------------------------------
 
 CardIdentity HolderCard::read_identity() {
     CardIdentity identity;
@@ -122,7 +121,6 @@ void HolderCard::check_whose() {
 }
 
 // --- steps
-// -------------------------------------------------------------------------------------------------------
 
 /// False: to a card that may be another one.
 bool HolderCard::begin_transaction() {
@@ -258,7 +256,6 @@ void HolderCard::authenticate_host(const Authority& authority) {
 }
 
 // --- passcodes
-// ---------------------------------------------------------------------------------------------------
 
 bool could_be_passcode(const Secret& passcode) {
     return passcode.size() >= 4 && passcode.size() <= 8;

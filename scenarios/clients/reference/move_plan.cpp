@@ -156,7 +156,8 @@ PlannedStep lead(const PairState& state, std::size_t row) {
         return {Action::move_in, row};
     }
     if (state.attic.empty()) {
-        return {Action::stow, row};
+        // Nothing is moved to where no later run would look for it.
+        return state.fresh ? PlannedStep{Action::stow, row} : PlannedStep{Action::note};
     }
     if (state.attic.certificate) {
         return {Action::erase_in_attic};
@@ -235,6 +236,52 @@ PlannedStep wanted_step(const PairState& state) {
     return ready(state.rows[0]) && ready(state.rows[1]) ? move_into_place(state) : make_successors(state);
 }
 
+void change_certificates(PairState& state, const PlannedStep& step) {
+    PairRow& row = state.rows[step.row];
+    switch (step.action) {
+    case Action::write_in_workshop:
+        row.workshop.certificate = {row.certified, true, true};
+        break;
+    case Action::erase_in_workshop:
+        row.workshop.certificate.reset();
+        break;
+    case Action::write:
+        row.slot.certificate = {waits_for_certificate(row) ? row.slot.key : row.workshop.key, true, true};
+        break;
+    case Action::erase_in_attic:
+        state.attic.certificate.reset();
+        break;
+    default:
+        break;
+    }
+}
+
+void change_keys(PairState& state, const PlannedStep& step) {
+    PairRow& row = state.rows[step.row];
+    switch (step.action) {
+    case Action::delete_in_workshop:
+        row.workshop.key.clear();
+        break;
+    case Action::stow:
+        state.attic.key = std::exchange(row.slot.key, {});
+        break;
+    case Action::put_back:
+        row.slot.key = std::exchange(state.attic.key, {});
+        break;
+    case Action::move_in:
+        row.slot.key = std::exchange(row.workshop.key, {});
+        break;
+    case Action::delete_in_slot:
+        row.slot.key.clear();
+        break;
+    case Action::delete_in_attic:
+        state.attic.key.clear();
+        break;
+    default:
+        break;
+    }
+}
+
 } // namespace
 
 bool finished(const PairRow& row) {
@@ -268,41 +315,12 @@ PairState after(PairState state, const PlannedStep& step, const KeyId& made) {
     case Action::certify:
         row.certified = row.workshop.key;
         break;
-    case Action::write_in_workshop:
-        row.workshop.certificate = {row.certified, true, true};
-        break;
-    case Action::erase_in_workshop:
-        row.workshop.certificate.reset();
-        break;
-    case Action::delete_in_workshop:
-        row.workshop.key.clear();
-        break;
-    case Action::stow:
-        state.attic.key = std::exchange(row.slot.key, {});
-        break;
-    case Action::put_back:
-        row.slot.key = std::exchange(state.attic.key, {});
-        break;
-    case Action::move_in:
-        row.slot.key = std::exchange(row.workshop.key, {});
-        break;
-    case Action::write:
-        row.slot.certificate = {waits_for_certificate(row) ? row.slot.key : row.workshop.key, true, true};
-        break;
-    case Action::delete_in_slot:
-        row.slot.key.clear();
-        break;
-    case Action::erase_in_attic:
-        state.attic.certificate.reset();
-        break;
-    case Action::delete_in_attic:
-        state.attic.key.clear();
-        break;
     case Action::erase_note:
         state.noted = false;
         break;
-    case Action::nothing:
-    case Action::impossible:
+    default:
+        change_certificates(state, step);
+        change_keys(state, step);
         break;
     }
     return state;

@@ -1,3 +1,4 @@
+// clang-format off
 // What to do next to a pair of keys whose successors are made in slots for retired keys, and moved into place
 // when both are there: a pure function over what lies on the card, so that a run that finds the card half
 // moved goes on as the one before would have.
@@ -6,14 +7,15 @@
 // The attic is one more, for the old key of the slot that is renewed first. The order of the moves:
 //
 //     both successors are in their workshops, with their certificates
-//     9A -> attic, workshop -> 9A          9C works meanwhile; the old certificate of 9A has its key in the
-//     attic certificate into 9A                  9A works again; the two certificates are of different
-//     renewals certificate into 9C                  and are of one again: the next command; 9C's new key is
-//     in its workshop old key of 9C deleted, workshop -> 9C certificates in the workshops erased, attic
-//     emptied
+//     9A -> attic, workshop -> 9A            9C works meanwhile; the old certificate of 9A has its key in the attic
+//     certificate into 9A                    9A works again; the two certificates are of different renewals
+//     certificate into 9C                    and are of one again: the next command; 9C's new key is in its workshop
+//     old key of 9C deleted, workshop -> 9C  both work
+//     certificates in the workshops erased, attic emptied
 //
 // At each moment one of the two slots works with its own certificate, and no certificate is without its key
 // on the card.
+// clang-format on
 #pragma once
 
 #include <array>

@@ -58,7 +58,6 @@ DWORD arrivals_in(const SCARD_READERSTATE& state) {
 } // namespace
 
 // --- the daemon
-// --------------------------------------------------------------------------------------------------
 
 PcscContext::PcscContext() {
     const LONG result = SCardEstablishContext(SCARD_SCOPE_SYSTEM, nullptr, nullptr, &context_);
@@ -114,7 +113,6 @@ bool PcscContext::wait_for_card(const std::string& reader, bool present,
 }
 
 // --- a card
-// ------------------------------------------------------------------------------------------------------
 
 Connection::Connection(std::string reader)
     : context_(std::make_unique<PcscContext>()), reader_(std::move(reader)) {
@@ -226,7 +224,6 @@ bool Connection::still_there() const {
 }
 
 // --- the watch
-// ---------------------------------------------------------------------------------------------------
 
 RemovalWatch::RemovalWatch(const std::string& reader)
     : removed_(std::make_shared<Event>()), ending_(std::make_shared<Event>()) {

@@ -89,7 +89,6 @@ std::optional<unsigned> tries_left(StatusWord status) {
 }
 
 // --- APDUs
-// -------------------------------------------------------------------------------------------------------
 
 ResponseApdu Piv::exchange(const Bytes& bytes, std::chrono::milliseconds limit) {
     const auto response = ResponseApdu::parse(channel_.transmit(bytes, limit));
@@ -143,7 +142,6 @@ ResponseApdu Piv::command(std::uint8_t ins, std::uint8_t p1, std::uint8_t p2, By
 }
 
 // --- objects
-// -----------------------------------------------------------------------------------------------------
 
 void Piv::select() {
     const ResponseApdu answer = command(ins::select, 0x04, 0x00, apdu::piv_application_id, true, ordinary);
@@ -176,7 +174,6 @@ StatusWord Piv::write(apdu::Tag object, ByteView content) {
 }
 
 // --- passcodes
-// ---------------------------------------------------------------------------------------------------
 
 std::optional<unsigned> Piv::tries() {
     return tries_left(command(ins::verify, 0, passcode_reference, {}, false, ordinary).status);
@@ -215,7 +212,6 @@ StatusWord Piv::reset_retry_counter(const Secret& unblocking_code, const Secret&
 }
 
 // --- keys
-// --------------------------------------------------------------------------------------------------------
 
 ResponseApdu Piv::generate(KeyReference key, std::uint8_t algorithm, std::optional<PasscodePolicy> policy) {
     const Bytes mechanism{algorithm};
@@ -272,7 +268,6 @@ StatusWord Piv::answer_challenge(std::uint8_t algorithm, ByteView response) {
 }
 
 // --- of tokens
-// ---------------------------------------------------------------------------------------------------------
 
 std::optional<std::array<std::uint8_t, 3>> Piv::version() {
     const ResponseApdu answer = command(ins::get_version, 0, 0, {}, true, ordinary);

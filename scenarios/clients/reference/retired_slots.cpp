@@ -1,5 +1,6 @@
 #include "scenarios/clients/reference/retired_slots.h"
 
+#include "scenarios/clients/reference/noted_slots.h"
 #include "scenarios/clients/reference/renewal.h"
 #include "scenarios/clients/reference/tasks.h"
 
@@ -89,7 +90,6 @@ void RetiredSlotRenewal::run() {
 }
 
 // --- looking
-// -----------------------------------------------------------------------------------------------------------
 
 void RetiredSlotRenewal::look_at_card(const Renewal& renewal) {
     for (std::size_t i = 0; i < slots.size(); ++i) {
@@ -136,61 +136,90 @@ KnownCertificate RetiredSlotRenewal::known(const Certificate& certificate, const
             certificate.in_date(now())};
 }
 
-/// By the note, if there is one; what the holder has put into one of its slots meanwhile stays.
+/// By the note, if there is one. A noted slot into which the holder has put something is left to him, and
+/// another one is taken: never one that is noted for something else.
 void RetiredSlotRenewal::look_at_retired(const Renewal& renewal) {
     const auto content = card_.piv().read(work_note_object);
-    const auto noted = content ? work_note_in(*content) : std::nullopt;
-    std::vector<KeyReference> taken;
-    std::array<KeyReference, 3> chosen{};
+    noted_ = content ? work_note_in(*content) : std::nullopt;
     state_.noted = content.has_value();
-    state_.fresh = noted && noted->renewal == renewal.id;
+    state_.fresh = noted_ && noted_->renewal == renewal.id;
+    std::vector<KeyReference> taken;
+    if (noted_) {
+        taken.assign(noted_->slots.begin(), noted_->slots.end());
+    }
+    std::array<KeyReference, 3> chosen{};
+    bool all_kept = true;
     for (std::size_t i = 0; i < chosen.size(); ++i) {
-        const bool given_up = noted && is_somebodys(noted->slots[i]);
-        chosen[i] = noted && !given_up ? noted->slots[i] : free_slot(taken);
-        state_.fresh = state_.fresh && !given_up;
+        const bool kept = noted_ && take_over(i, noted_->slots[i]);
+        chosen[i] = kept ? noted_->slots[i] : free_slot(taken);
         taken.push_back(chosen[i]);
+        all_kept = all_kept && kept;
     }
     rows_[0].workshop = chosen[0];
     rows_[1].workshop = chosen[1];
     attic_ = chosen[2];
-    if (!noted) {
-        return; // they are free
-    }
-    for (std::size_t i = 0; i < rows_.size(); ++i) {
-        state_.rows[i].workshop = look_at_workshop(rows_[i]);
-    }
-    if (const auto key = card_.piv().metadata(attic_)) {
-        state_.attic.key = id_of(*key);
-    }
-    if (card_.piv().read(certificate_object(attic_))) {
-        state_.attic.certificate = KnownCertificate{};
-    }
+    state_.fresh = state_.fresh && all_kept;
 }
 
-KeyPlace RetiredSlotRenewal::look_at_workshop(Row& row) {
+/// Whether the slot is a renewal's still; what it has is known then.
+bool RetiredSlotRenewal::take_over(std::size_t which, KeyReference slot) {
+    if (which == rows_.size()) {
+        return take_over_attic(slot);
+    }
+    Row& row = rows_[which];
+    const KeyPlace found = look_at_workshop(row, slot);
+    if (!is_of_workshop(found, row.new_key.has_value(), *noted_, state_.fresh,
+                        state_.rows[which].certified)) {
+        row.new_key.reset();
+        row.in_workshop.reset();
+        return false;
+    }
+    state_.rows[which].workshop = found;
+    return true;
+}
+
+bool RetiredSlotRenewal::take_over_attic(KeyReference slot) {
+    KeyPlace found;
+    if (const auto key = card_.piv().metadata(slot)) {
+        found.key = id_of(*key);
+    }
+    if (const auto content = card_.piv().read(certificate_object(slot))) {
+        const auto der = certificate_in(*content);
+        const auto certificate = der ? Certificate::parse(*der) : std::nullopt;
+        found.certificate = KnownCertificate{certificate ? certificate->key().id() : KeyId{}};
+    }
+    std::vector<KeyId> certified;
+    for (const PairRow& row : state_.rows) {
+        if (row.slot.certificate) {
+            certified.push_back(row.slot.certificate->key);
+        }
+    }
+    if (!is_of_attic(found, *noted_, certified)) {
+        return false;
+    }
+    // No renewal writes a certificate there: one that is not that key's stays when the key goes.
+    if (!found.works()) {
+        found.certificate.reset();
+    }
+    state_.attic = found;
+    return true;
+}
+
+KeyPlace RetiredSlotRenewal::look_at_workshop(Row& row, KeyReference slot) {
     KeyPlace place;
-    if (const auto key = card_.piv().metadata(row.workshop)) {
+    if (const auto key = card_.piv().metadata(slot)) {
         place.key = id_of(*key);
         const bool as_asked = row.asked && key->algorithm == row.asked->algorithm && key->generated &&
                               key->passcode_policy == static_cast<std::uint8_t>(row.policy);
         row.new_key = as_asked ? PublicKey::from_template(key->public_key, key->algorithm) : std::nullopt;
     }
-    if (const auto content = card_.piv().read(certificate_object(row.workshop))) {
+    if (const auto content = card_.piv().read(certificate_object(slot))) {
         const auto der = certificate_in(*content);
         row.in_workshop = der ? Certificate::parse(*der) : std::nullopt;
         // One that cannot be read is of no key, and goes.
         place.certificate = row.in_workshop ? known(*row.in_workshop, row) : KnownCertificate{};
     }
     return place;
-}
-
-/// A certificate in it is another's than one that this client may have put there: of the holder, to sign
-/// with.
-bool RetiredSlotRenewal::is_somebodys(KeyReference slot) {
-    const auto content = card_.piv().read(certificate_object(slot));
-    const auto der = content ? certificate_in(*content) : std::nullopt;
-    const auto certificate = der ? Certificate::parse(*der) : std::nullopt;
-    return certificate && (certificate->holder() != card_.identity().holder || !(certificate->signs(false)));
 }
 
 bool RetiredSlotRenewal::is_free(KeyReference slot) {
@@ -217,7 +246,6 @@ void RetiredSlotRenewal::say_finishing() {
 }
 
 // --- making
-// ------------------------------------------------------------------------------------------------------------
 
 /// The card may have forgotten who the host is; it is asked once more then.
 StatusWord RetiredSlotRenewal::as_host(const std::function<StatusWord()>& work) {
@@ -265,14 +293,20 @@ void RetiredSlotRenewal::make(const PlannedStep& planned) {
 }
 
 void RetiredSlotRenewal::note() {
-    const Bytes content = work_note_container({renewal_, {rows_[0].workshop, rows_[1].workshop, attic_}});
     card_.step([&] {
         card_.authenticate_host(authority_);
-        check_written(as_host([&] { return card_.piv().write(work_note_object, content); }));
-        if (card_.piv().read(work_note_object) != content) {
-            throw lasting(std::string(cannot) + "an object does not read back as it was written");
-        }
+        write_note();
     });
+}
+
+void RetiredSlotRenewal::write_note() {
+    const WorkNote written = note_of(state_, renewal_, {rows_[0].workshop, rows_[1].workshop, attic_});
+    const Bytes content = work_note_container(written);
+    check_written(as_host([&] { return card_.piv().write(work_note_object, content); }));
+    if (card_.piv().read(work_note_object) != content) {
+        throw lasting(std::string(cannot) + "an object does not read back as it was written");
+    }
+    noted_ = written;
 }
 
 KeyId RetiredSlotRenewal::generate(Row& row) {
@@ -296,6 +330,14 @@ KeyId RetiredSlotRenewal::generate(Row& row) {
     return row.new_key->id();
 }
 
+/// Before anybody knows of it: by the note alone a later renewal can tell it from the holder's own.
+void RetiredSlotRenewal::note_new_key(const Row& row) {
+    if (!noted_ || std::ranges::find(noted_->new_keys, row.new_key->id()) == noted_->new_keys.end()) {
+        card_.authenticate_host(authority_);
+        write_note();
+    }
+}
+
 /// `other`: which can vouch for it, in its slot or in its workshop.
 void RetiredSlotRenewal::certify(Row& row, const PairRow& other, const Row& other_row) {
     const auto& old_one = card_.certificate(other_row.slot);
@@ -306,6 +348,7 @@ void RetiredSlotRenewal::certify(Row& row, const PairRow& other, const Row& othe
     std::optional<Bytes> vouched;
     card_.step([&] {
         card_.check_whose();
+        note_new_key(row);
         request = make_request(model_for(card_, row.slot), *row.new_key, [&](ByteView data) {
             auto signature = card_.sign(row.workshop, *row.new_key, data, passcode_);
             return signature ? std::move(*signature) : Bytes{};
@@ -360,7 +403,6 @@ void RetiredSlotRenewal::check_written(StatusWord status) const {
 }
 
 // --- moving
-// ------------------------------------------------------------------------------------------------------------
 
 /// In one go, until there is something to be made, or nothing more to do.
 void RetiredSlotRenewal::move_all() {

@@ -3,7 +3,8 @@
 // which order, and why).
 //
 // What the holder keeps in such slots stays: workshops and attic are slots that have neither key nor
-// certificate, and are written down on the card before anything is made in them. By that note, its own
+// certificate, and are written down on the card before anything is made in them, with the keys that are made
+// in them or moved to them: whatever else lies there is the holder's (noted_slots.h). By that note, its own
 // certificates at the authority and the public keys that the card tells, a later run knows where the one
 // before had come to, on whichever computer.
 #pragma once
@@ -54,8 +55,9 @@ private:
     void look_at_card(const Renewal& renewal);
     void look_at_slots();
     void look_at_retired(const Renewal& renewal);
-    [[nodiscard]] KeyPlace look_at_workshop(Row& row);
-    [[nodiscard]] bool is_somebodys(KeyReference slot);
+    [[nodiscard]] bool take_over(std::size_t which, KeyReference slot);
+    [[nodiscard]] bool take_over_attic(KeyReference slot);
+    [[nodiscard]] KeyPlace look_at_workshop(Row& row, KeyReference slot);
     [[nodiscard]] bool is_free(KeyReference slot);
     [[nodiscard]] KeyReference free_slot(const std::vector<KeyReference>& taken);
     [[nodiscard]] KnownCertificate known(const Certificate& certificate, const Row& row) const;
@@ -64,6 +66,8 @@ private:
     // --- making
     void make(const PlannedStep& step);
     void note();
+    void write_note();
+    void note_new_key(const Row& row);
     [[nodiscard]] KeyId generate(Row& row);
     void certify(Row& row, const PairRow& other, const Row& other_row);
     void write_in_workshop(Row& row);
@@ -87,6 +91,7 @@ private:
     std::array<Row, 2> rows_;
     KeyReference attic_ = 0;
     std::string renewal_;
+    std::optional<WorkNote> noted_; ///< what is written on the card
     PairState state_;
     bool said_finishing_ = false;
     bool checked_ = false; ///< the new pair, in its slots

@@ -55,7 +55,6 @@ std::chrono::sys_seconds now() {
 }
 
 // --- readers
-// -----------------------------------------------------------------------------------------------------
 
 std::string named_reader(const Desk& desk, const std::string& name) {
     std::vector<std::string> beginning;
@@ -110,7 +109,6 @@ Authority connect_authority(const Desk& desk, const std::string& reader) {
 }
 
 // --- what is said
-// ------------------------------------------------------------------------------------------------
 
 void say_whose(const Person& person, const HolderCard& card) {
     const Holder& holder = card.identity().holder;
@@ -154,7 +152,6 @@ bool renewal_is_open(const Authority& authority, const std::string& guid) {
 }
 
 // --- login
-// -------------------------------------------------------------------------------------------------------
 
 Session log_in(const Desk& desk, Authority& authority, HolderCard& card, const std::string& role,
                std::string_view question, std::chrono::seconds grace) {
