@@ -78,19 +78,22 @@ bool still_broken(const PlaceOutcome& recovery, const BrokenPromise& promise) {
     });
 }
 
-/// A place of the memory phase, with what the recoveries of its states showed.
+/// A place of the memory phase, with what the recoveries of its states showed. Where there is none, what was
+/// concluded of it before stays.
 void conclude_place(PlaceOutcome& memory, const Recoveries& recoveries) {
-    bool untried = false;
+    bool open = false;
     bool broken = false;
     for (BrokenPromise& promise : memory.broken) {
         const PlaceOutcome* const recovery =
             can_be_mended(promise) ? recoveries.of(memory, promise) : nullptr;
-        promise.mended = recovery != nullptr && !still_broken(*recovery, promise);
-        const bool unknown = can_be_mended(promise) && recovery == nullptr;
-        untried = untried || unknown;
-        broken = broken || (!promise.mended && !unknown);
+        if (recovery != nullptr) {
+            promise.mended = !still_broken(*recovery, promise);
+        }
+        const bool untried = can_be_mended(promise) && recovery == nullptr && memory.outcome == Outcome::open;
+        open = open || (!promise.mended && untried);
+        broken = broken || (!promise.mended && !untried);
     }
-    memory.outcome = broken ? Outcome::violation : untried ? Outcome::open : Outcome::window;
+    memory.outcome = broken ? Outcome::violation : open ? Outcome::open : Outcome::window;
     if (const PlaceOutcome* const recovery = recoveries.of(memory)) {
         memory.runs = recovery->runs;
     }

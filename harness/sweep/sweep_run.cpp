@@ -466,7 +466,11 @@ std::vector<std::string> SweepRun::add_earlier(SweepReport& report, SweepPhase p
         if (outcome.place.phase == phase && !there.contains(text) && !planned_.contains(text)) {
             added.push_back(text);
             report.places.push_back(outcome);
-            report.places.back().state.clear(); // numbered by that sweep, and concluded by it
+            PlaceOutcome& earlier = report.places.back();
+            earlier.state.clear(); // numbered by that sweep, and concluded by it
+            for (BrokenPromise& promise : earlier.broken) {
+                promise.state = promise.state.empty() ? "" : "of the sweep before";
+            }
         }
     }
     return added;

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <iterator>
 #include <set>
 #include <string>
 #include <tuple>
@@ -110,6 +111,12 @@ MemoryPhaseResult check_merging_changes_nothing(const cardrig::test::RenewalScri
     BOOST_TEST((broken_by_recoveries(merged) == broken_by_recoveries(each)));
     BOOST_TEST(merged.images <= each.images);
     return merged;
+}
+
+std::set<std::string> invariants_of(const PlaceOutcome& place) {
+    std::set<std::string> ids;
+    std::ranges::transform(place.broken, std::inserter(ids, ids.end()), &BrokenPromise::invariant);
+    return ids;
 }
 
 emulator::CardState state_of(const emulator::CardImage& image) {
@@ -244,7 +251,9 @@ BOOST_AUTO_TEST_CASE(an_image_alone_is_judged_as_among_the_others) {
         const PlaceOutcome alone = look_at_image(recording, listed.place, script.maker);
         BOOST_TEST_INFO(listed.place.text());
         BOOST_TEST((alone.outcome == listed.outcome));
-        BOOST_TEST(alone.broken.size() == listed.broken.size());
+        BOOST_TEST((invariants_of(alone) == invariants_of(listed))); // weak bits may show further states
+        const bool weak = listed.place.text().find("weak-bits") != std::string::npos;
+        BOOST_TEST((weak || alone.broken.size() == listed.broken.size()));
         BOOST_TEST(alone.position == listed.position);
         BOOST_TEST(alone.client_phase == listed.client_phase);
         in_recovery = in_recovery || !listed.place.further.empty();

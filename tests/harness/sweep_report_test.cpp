@@ -121,6 +121,16 @@ BOOST_AUTO_TEST_CASE(what_no_client_can_mend_stays_a_violation) {
     BOOST_TEST(group(report, "I2", Outcome::window).places == 11U); // with the recovery's own, and this one
 }
 
+BOOST_AUTO_TEST_CASE(what_was_concluded_stays_where_the_recovery_is_no_longer_there) {
+    SweepReport report = concluded();
+    std::erase_if(report.places, [](const PlaceOutcome& place) {
+        return place.place.phase == harness::SweepPhase::recovery;
+    });
+    const std::vector<PlaceOutcome> before = report.places;
+    harness::conclude(report);
+    BOOST_CHECK(report.places == before);
+}
+
 BOOST_AUTO_TEST_CASE(what_another_power_on_found_is_not_mended_by_the_recovery_of_the_first_ones_state) {
     SweepReport report = invented_sweep();
     for (PlaceOutcome& place : report.places) {
