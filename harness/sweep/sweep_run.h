@@ -30,7 +30,7 @@ struct SweepRunOptions {
     std::string replay;                  ///< SweepReport::replay
     /// Called with all that there is so far, every few seconds. That it throws RequestError is a notice.
     std::function<void(const SweepReport&)> checkpoint;
-    std::chrono::milliseconds checkpoint_interval{std::chrono::seconds(5)};
+    std::chrono::milliseconds checkpoint_interval{std::chrono::seconds(2)};
 };
 
 struct SweepProgress {

@@ -9,6 +9,8 @@ import pytest
 from rig_processes import CARDRIG, below, is_alive, mentioning, need, wait_until
 from sweep_session import LIMIT, SCENARIO, SMALL, broken_at, outcomes, report_in, sweep, temporary, words
 
+# Takes a single worker much longer than the first report of a part.
+LONGER = ("--phases", "live", "--models", "cut-power", "--places", "put-data|general-authenticate")
 CUT_AT_KEY = "live: generate-key-pair 9A after: cut-power"
 
 
@@ -110,7 +112,7 @@ def test_a_cut_in_memory_is_replayed_alone(tmp_path, place):
 
 
 def test_a_budget_that_is_over_says_what_was_not_reached(tmp_path):
-    result = sweep("--phases", "live", "--models", "cut-power", "--budget", "5 s", "--json", tmp_path / "part.json")
+    result = sweep("--phases", "live", "--models", "cut-power", "--budget", "2 s", "--json", tmp_path / "part.json")
     assert result.returncode == 4, result.stdout + result.stderr
     report = report_in(tmp_path / "part.json")
     assert len(report["places"]) + len(report["not_reached"]) == 2 * 81
@@ -123,13 +125,20 @@ def test_a_budget_that_is_over_says_what_was_not_reached(tmp_path):
     assert "--places was nothing, and is 'select' now" in other.stderr
 
 
+@pytest.fixture(name="longer", scope="module")
+def longer_sweep(tmp_path_factory):
+    """What comes of each place of one that takes longer."""
+    path = tmp_path_factory.mktemp("longer") / "sweep.json"
+    result = sweep(*LONGER, "--json", path)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return outcomes(report_in(path))
+
+
 @pytest.mark.parametrize("sign, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
-def test_a_sweep_that_was_ended_is_gone_on_with(whole, tmp_path, sign, status):
-    _, folder = whole
-    wanted = outcomes(report_in(folder / "sweep.json"))
+def test_a_sweep_that_was_ended_is_gone_on_with(longer, tmp_path, sign, status):
     path = tmp_path / "sweep.json"
     environment = temporary(tmp_path)
-    with subprocess.Popen(["env", "--default-signal", *words(*SMALL, "--jobs", 1, "--json", path)], env=environment,
+    with subprocess.Popen(["env", "--default-signal", *words(*LONGER, "--jobs", 1, "--json", path)], env=environment,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
         wait_until(lambda: path.exists() and len(report_in(path)["places"]) > 0 or process.poll() is not None,
                    "a report of a part", LIMIT)
@@ -143,9 +152,9 @@ def test_a_sweep_that_was_ended_is_gone_on_with(whole, tmp_path, sign, status):
     assert part["not_reached"]
     if sign != signal.SIGKILL:
         assert f"--continue {path} goes on from here" in error
-    rest = sweep(*SMALL, "--continue", path, env=environment)
+    rest = sweep(*LONGER, "--continue", path, env=environment)
     assert rest.returncode == 0, rest.stdout + rest.stderr
-    assert outcomes(report_in(path)) == wanted
+    assert outcomes(report_in(path)) == longer
 
 
 def test_shards_with_gnu_parallel_are_the_whole(whole, tmp_path):
