@@ -205,9 +205,9 @@ SweepWorkOptions work_options(const SweepArguments& arguments, const SweepSelect
 
 SweepPoolOptions pool_options(std::size_t jobs, const SweepArguments& arguments, const Scenario& scenario,
                               const SignalWatch& signals) {
-    // The interrupted run, and those after it; the undisturbed one is run twice at most.
+    // The interrupted run, and those after it; of the undisturbed one, two and two more where they differ.
     const auto runs = static_cast<std::int64_t>(arguments.reruns) + 1;
-    return {jobs, client_of(scenario).limit * std::max<std::int64_t>(runs, 2) + time_for_the_rest,
+    return {jobs, client_of(scenario).limit * std::max<std::int64_t>(runs, 4) + time_for_the_rest,
             std::chrono::seconds(10), signals};
 }
 

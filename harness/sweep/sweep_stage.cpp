@@ -90,7 +90,9 @@ void SweepStage::Parts::set_bounds() {
     run.expect.trace.apdus = static_cast<std::uint32_t>(commands * options.slowdown);
     const std::chrono::milliseconds most = std::max(recording->outcome.took * options.slowdown, least_time);
     run.expect.trace.time = most;
-    run.client.limit = std::chrono::ceil<std::chrono::seconds>(most);
+    // Never longer than the scenario gives its client, which is what whoever waits for this process counts
+    // with.
+    run.client.limit = std::min(run.client.limit, std::chrono::ceil<std::chrono::seconds>(most));
 }
 
 Recording SweepStage::Parts::made_of(const FinishedRun& finished, const RunRecorder& recorder) {
