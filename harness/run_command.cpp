@@ -7,6 +7,7 @@
 #include "harness/scenario.h"
 #include "harness/scenario_pool.h"
 #include "harness/scenario_run.h"
+#include "harness/sweep/text_layout.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -54,12 +55,6 @@ RunSelection selection_of(const RunArguments& arguments) {
     }
     selection.reader = arguments.reader;
     return selection;
-}
-
-/// Colour on a terminal, unless NO_COLOR is set and not empty (no-color.org).
-bool colour_wanted() {
-    const char* const refused = std::getenv("NO_COLOR");
-    return ::isatty(STDOUT_FILENO) == 1 && (refused == nullptr || *refused == '\0');
 }
 
 void print_row(const ScenarioReport& report, bool colour) {
@@ -174,7 +169,7 @@ int run_all(const RunArguments& arguments) {
     }
     const RunOptions options = run_options(arguments);
     probe_report_files(arguments.files);
-    const bool colour = colour_wanted();
+    const bool colour = colour_wanted(STDOUT_FILENO);
     const auto begin = std::chrono::steady_clock::now();
     const SignalWatch signals;
     PoolOptions pool{job_count(arguments), {}, signals};

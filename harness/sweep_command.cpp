@@ -14,6 +14,7 @@
 #include "harness/sweep/sweep_report.h"
 #include "harness/sweep/sweep_run.h"
 #include "harness/sweep/sweep_words.h"
+#include "harness/sweep/text_layout.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -67,12 +68,6 @@ struct SweepArguments {
 std::optional<std::string> variable(const std::string& name) {
     const char* const value = std::getenv(name.c_str());
     return value == nullptr ? std::nullopt : std::optional<std::string>(value);
-}
-
-/// Colour on a terminal, unless NO_COLOR is set and not empty (no-color.org).
-bool colour_wanted() {
-    const char* const refused = std::getenv("NO_COLOR");
-    return ::isatty(STDOUT_FILENO) == 1 && (refused == nullptr || *refused == '\0');
 }
 
 // --- what was asked for ------------------------------------------------------------------------------------
@@ -242,7 +237,7 @@ void write_reports(const SweepArguments& arguments, const SweepReport& report) {
 }
 
 void print_report(const SweepReport& report) {
-    fmt::print("{}", text(report, terminal_columns(STDOUT_FILENO), colour_wanted()));
+    fmt::print("{}", text(report, terminal_columns(STDOUT_FILENO), colour_wanted(STDOUT_FILENO)));
 }
 
 int list_places(const SweepListing& listing, const SweepSelection& selection, const Shard& shard) {
