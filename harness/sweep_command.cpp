@@ -9,6 +9,7 @@
 #include "harness/run_selection.h"
 #include "harness/shell_word.h"
 #include "harness/sweep/progress_line.h"
+#include "harness/sweep/scratch_folder.h"
 #include "harness/sweep/sweep_pool.h"
 #include "harness/sweep/sweep_replay.h"
 #include "harness/sweep/sweep_report.h"
@@ -324,27 +325,16 @@ int sweep_all(const SweepArguments& arguments, const Scenario& scenario, const S
 /// Where the user has named no folder: gone in the end.
 class ReplayFolder {
 public:
-    explicit ReplayFolder(std::string wanted) : path_(std::move(wanted)), ours_(path_.empty()) {
-        if (ours_) {
-            path_ = (fs::temp_directory_path() / "cardrig-replay-XXXXXX").string();
-            if (::mkdtemp(path_.data()) == nullptr) {
-                throw HostError(fmt::format("no folder for a trace ({}): {}", path_, std::strerror(errno)));
-            }
-        }
-    }
-    ReplayFolder(const ReplayFolder&) = delete;
-    ReplayFolder& operator=(const ReplayFolder&) = delete;
-    ~ReplayFolder() {
-        std::error_code ignored;
-        if (ours_) {
-            fs::remove_all(path_, ignored);
+    explicit ReplayFolder(std::string wanted) : path_(std::move(wanted)) {
+        if (path_.empty()) {
+            path_ = ours_.emplace().path();
         }
     }
     [[nodiscard]] const std::string& path() const { return path_; }
 
 private:
     std::string path_;
-    bool ours_;
+    std::optional<ScratchFolder> ours_;
 };
 
 SweepPlace place_of(const std::string& id) {

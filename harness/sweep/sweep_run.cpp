@@ -1,5 +1,7 @@
 #include "harness/sweep/sweep_run.h"
 
+#include "harness/sweep/scratch_folder.h"
+
 #include "harness/errors.h"
 #include "harness/sweep/sweep_shrink.h"
 
@@ -40,26 +42,6 @@ std::optional<std::string> trouble_in(const json& answer) {
     }
     return std::nullopt;
 }
-
-/// For what is looked at and thrown away.
-class ScratchFolder {
-public:
-    ScratchFolder() : path_((fs::temp_directory_path() / "cardrig-sweep-XXXXXX").string()) {
-        if (::mkdtemp(path_.data()) == nullptr) {
-            throw HostError(fmt::format("no folder for a trace ({}): {}", path_, std::strerror(errno)));
-        }
-    }
-    ScratchFolder(const ScratchFolder&) = delete;
-    ScratchFolder& operator=(const ScratchFolder&) = delete;
-    ~ScratchFolder() {
-        std::error_code ignored;
-        fs::remove_all(path_, ignored);
-    }
-    [[nodiscard]] const std::string& path() const { return path_; }
-
-private:
-    std::string path_;
-};
 
 /// Which shard's a state is goes by where it is first seen, not by how many came before: certificates have
 /// other dates in each process, so that one state more or less may be seen there. (FNV-1a.)
